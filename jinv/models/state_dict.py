@@ -1,0 +1,115 @@
+"""State dicts: the flat, PyTorch-shaped form in which weights lie in files.
+
+Flax variables and state dicts hold the same numbers. A variable's path joined by dots
+is its key, once the leaf is renamed; kernels are transposed.
+
+| Flax | state dict | |
+|---|---|---|
+| params/…/kernel, 4-D HWIO | ….weight, OIHW | convolution |
+| params/…/kernel, 2-D (in, out) | ….weight (out, in) | dense |
+| params/…/scale, bias | ….weight, ….bias | BatchNorm |
+| batch_stats/…/mean, var | ….running_mean, ….running_var | BatchNorm |
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from jinv.errors import WeightsError
+
+StateDict = dict[str, np.ndarray]
+
+_LEAVES = {
+    "kernel": "weight",
+    "scale": "weight",
+    "bias": "bias",
+    "mean": "running_mean",
+    "var": "running_var",
+}
+_WRAPPERS = ("module.", "_orig_mod.", "model.")
+
+
+def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
+    """Turn Flax variables (`params`, `batch_stats`) into a state dict."""
+    return {
+        _key(path): np.ascontiguousarray(_to_torch(np.asarray(value)))
+        for path, value in flatten_dict(dict(variables)).items()
+    }
+
+
+def from_state_dict(
+    state: Mapping[str, np.ndarray],
+    shapes: Mapping[str, Any],
+    aliases: Mapping[str, str],
+    source: str,
+) -> dict[str, Any]:
+    """Turn a state dict into Flax variables of the given shapes.
+
+    Wrappers' prefixes (`module.` of DataParallel, `_orig_mod.` of torch.compile) are
+    removed and `num_batches_tracked` is ignored. Anything else must match.
+
+    Args:
+        state: Arrays by key.
+        shapes: The module's variables, or `jax.eval_shape` of them.
+        aliases: Parts of keys in the file → parts of ours.
+        source: Where the state came from, for messages.
+
+    Raises:
+        WeightsError: A tensor is missing, unexpected or of another shape; the message
+            names it.
+    """
+    state = {_canonical(key, aliases): value for key, value in state.items()}
+    state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    wanted = {_key(path): path for path in flatten_dict(dict(shapes))}
+    _complain(source, "misses", [key for key in wanted if key not in state])
+    _complain(source, "has an unexpected", [key for key in state if key not in wanted])
+    flat_shapes = flatten_dict(dict(shapes))
+    variables = {}
+    for key, path in wanted.items():
+        value = _from_torch(np.asarray(state[key]))
+        expected = tuple(flat_shapes[path].shape)
+        if value.shape != expected:
+            theirs = tuple(np.shape(state[key]))
+            ours = _to_torch(np.empty(expected, np.bool_)).shape
+            raise WeightsError(
+                f"{source}: tensor {key} has shape {theirs}, but the architecture "
+                f"needs {ours}; choose the model that these weights belong to"
+            )
+        variables[path] = value.astype(np.float32)
+    return unflatten_dict(variables)
+
+
+def _key(path: tuple[str, ...]) -> str:
+    return ".".join((*path[1:-1], _LEAVES[path[-1]]))
+
+
+def _canonical(key: str, aliases: Mapping[str, str]) -> str:
+    stripped = True
+    while stripped:
+        stripped = False
+        for wrapper in _WRAPPERS:
+            if key.startswith(wrapper):
+                key, stripped = key.removeprefix(wrapper), True
+    for theirs, ours in aliases.items():
+        if key.startswith(theirs) or f".{theirs}" in key:
+            key = key.replace(theirs, ours)
+    return key
+
+
+def _complain(source: str, verb: str, keys: list[str]) -> None:
+    if keys:
+        more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+        raise WeightsError(
+            f"{source} {verb} tensor {keys[0]}{more}; choose the model that these "
+            "weights belong to (`jinv models` lists them)"
+        )
+
+
+def _to_torch(value: np.ndarray) -> np.ndarray:
+    return np.transpose(value, (3, 2, 0, 1)) if value.ndim == 4 else value.T
+
+
+def _from_torch(value: np.ndarray) -> np.ndarray:
+    return np.transpose(value, (2, 3, 1, 0)) if value.ndim == 4 else value.T

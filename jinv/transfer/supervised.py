@@ -1,0 +1,256 @@
+"""Training a classifier on labelled images."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jinv.data.augment import crop_and_flip
+from jinv.data.labelled import LabelledImages, batches
+from jinv.engine.checkpoints import Checkpoints
+from jinv.errors import ConfigError
+from jinv.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How a classifier is trained: SGD with Nesterov momentum.
+
+    Attributes:
+        epochs: Passes over the training images.
+        batch_size: Images in a step.
+        lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
+        warmup_epochs: Epochs of warm-up.
+        momentum: Nesterov momentum.
+        weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
+        label_smoothing: Probability spread evenly over all classes.
+        crops: Pairs (size in pixels, epochs): small random crops early make an epoch
+            cheap. Epochs beyond the listed ones use the full size.
+        margin: Reflected pixels around an image before a full-size crop.
+        precision: "float32" or "bfloat16" activations.
+        seed: Of the initialisation, the order and the augmentation.
+    """
+
+    epochs: int = 100
+    batch_size: int = 128
+    lr: float = 0.1
+    warmup_epochs: float = 2.0
+    momentum: float = 0.9
+    weight_decay: float = 5e-4
+    label_smoothing: float = 0.0
+    crops: tuple[tuple[int, int], ...] = ()
+    margin: int = 4
+    precision: str = "float32"
+    seed: int = 0
+
+
+def train(
+    classifier: Classifier,
+    training: LabelledImages,
+    test: LabelledImages,
+    config: TrainConfig,
+    folder: Path,
+    report: Callable[[dict[str, float]], None] = lambda _: None,
+) -> tuple[Classifier, dict[str, float]]:
+    """Train a classifier and return it with its final measurements.
+
+    After every epoch the state is saved under `folder`, where a later call with the
+    same configuration resumes. When training ends, the running statistics are replaced
+    by the population's (see `population_statistics`): an exponential average of the
+    last few augmented batches is what BatchNorm leaves behind, and inversion would
+    reproduce its noise.
+
+    Args:
+        classifier: Architecture and initial weights.
+        training: Images to learn from.
+        test: Images to measure the accuracy on.
+        config: How to train.
+        folder: Where the checkpoint and `metrics.jsonl` are written.
+        report: Called after every epoch with its measurements.
+
+    Raises:
+        ConfigError: The folder holds a run of another configuration.
+    """
+    steps = len(training) // config.batch_size
+    if steps == 0:
+        raise ConfigError(
+            f"batch_size {config.batch_size} exceeds the {len(training)} images"
+        )
+    optimizer = _optimizer(config, steps)
+    variables = classifier.variables
+    state = {"variables": variables, "optimizer": optimizer.init(variables["params"])}
+    checkpoints = Checkpoints(folder / "checkpoint")
+    described = json.loads(json.dumps(asdict(config)))
+    notes = checkpoints.notes()
+    first = 0
+    if notes is not None:
+        if notes["config"] != described:
+            raise ConfigError(f"{folder} holds a training run of another configuration")
+        state, first = checkpoints.restore(state), notes["epoch"]
+    update = jax.jit(
+        partial(_update, classifier, optimizer, config), donate_argnums=(0,)
+    )
+    for epoch in range(first, config.epochs):
+        start = time.monotonic()
+        losses = []
+        for images, labels in _epoch(training, config, epoch):
+            state, loss = update(state, images, labels)
+            losses.append(loss)
+        row = {
+            "epoch": epoch + 1,
+            "loss": float(np.mean(jax.device_get(losses))),
+            "seconds": time.monotonic() - start,
+            "test_accuracy": accuracy(classifier, state["variables"], test),
+        }
+        checkpoints.save(epoch + 1, state, {"config": described, "epoch": epoch + 1})
+        with (folder / "metrics.jsonl").open("a") as file:
+            file.write(json.dumps(row) + "\n")
+        report(row)
+    checkpoints.close()
+    statistics = population_statistics(classifier, state["variables"], training)
+    variables = {**state["variables"], "batch_stats": statistics}
+    trained = Classifier(classifier.spec, classifier.module, variables)
+    return trained, {"test_accuracy": accuracy(trained, variables, test)}
+
+
+def accuracy(
+    classifier: Classifier, variables: dict[str, Any], data: LabelledImages
+) -> float:
+    """Top-1 accuracy on labelled images, in percent."""
+    predict = _predictor(classifier)
+    right = 0
+    for images, labels in batches(data, np.arange(len(data)), 500):
+        right += int(np.sum(np.asarray(predict(variables, images)) == labels))
+    return 100 * right / len(data)
+
+
+def population_statistics(
+    classifier: Classifier,
+    variables: dict[str, Any],
+    data: LabelledImages,
+    images: int = 10_000,
+    batch_size: int = 500,
+) -> dict[str, Any]:
+    """BatchNorm statistics of plain training images, pooled over many batches.
+
+    The mean is the mean of the batches' means; the variance is the mean of their
+    variances plus the variance of their means (Wu & Johnson 2021, section 3).
+
+    Args:
+        classifier: The network.
+        variables: Its weights.
+        data: Its training images, not augmented.
+        images: How many of them to use.
+        batch_size: Images that are normalised together.
+
+    Returns:
+        A tree like `variables["batch_stats"]`.
+    """
+
+    @jax.jit
+    def observe(images):
+        inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+        _, seen = classifier.module.apply(
+            variables, inputs, True, mutable=["taps", "batch_stats"]
+        )
+        return seen["taps"]
+
+    order = np.random.default_rng(0).permutation(len(data))[:images]
+    batch_size = min(batch_size, len(order))
+    seen = [observe(x) for x, _ in batches(data, order, batch_size, drop_last=True)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
+
+    def pool(node):
+        if set(node) == {"mean", "var"}:
+            mean = node["mean"].mean(0)
+            return {"mean": mean, "var": (node["var"] + node["mean"].var(0)).mean(0)}
+        return {name: pool(child) for name, child in node.items()}
+
+    return pool(stacked)
+
+
+def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
+    warmup = round(config.warmup_epochs * steps)
+    schedule = optax.warmup_cosine_decay_schedule(
+        0.0, config.lr, warmup, max(config.epochs * steps, warmup + 1)
+    )
+    decayed = partial(
+        jax.tree_util.tree_map_with_path, lambda path, _: path[-1].key == "kernel"
+    )
+    return optax.chain(
+        optax.add_decayed_weights(config.weight_decay, mask=decayed),
+        optax.sgd(schedule, config.momentum, nesterov=True),
+    )
+
+
+def _update(classifier, optimizer, config, state, images, labels):
+    variables = state["variables"]
+    inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+
+    def loss_of(params):
+        logits, new = classifier.module.apply(
+            {**variables, "params": params}, inputs, True, mutable=["batch_stats"]
+        )
+        targets = optax.smooth_labels(
+            jax.nn.one_hot(labels, logits.shape[-1]), config.label_smoothing
+        )
+        logits = logits.astype(jnp.float32)
+        return optax.softmax_cross_entropy(logits, targets).mean(), new
+
+    params = variables["params"]
+    (loss, new), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
+    updates, moved = optimizer.update(gradients, state["optimizer"], params)
+    variables = {**new, "params": optax.apply_updates(params, updates)}
+    return {"variables": variables, "optimizer": moved}, loss
+
+
+def _predictor(classifier: Classifier):
+    @jax.jit
+    def predict(variables, images):
+        inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+        return jnp.argmax(classifier.logits(variables, inputs), -1)
+
+    return predict
+
+
+def _epoch(
+    data: LabelledImages, config: TrainConfig, epoch: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """One epoch's augmented batches, each made while the one before is used."""
+    rng = np.random.default_rng((config.seed, epoch))
+    order = rng.permutation(len(data))
+    size = _crop_size(config, epoch)
+    source = batches(data, order, config.batch_size, drop_last=True)
+
+    def following():
+        batch = next(source, None)
+        if batch is None:
+            return None
+        images, labels = batch
+        full = size is None or size == images.shape[1]
+        margin = config.margin if full else 0
+        cut = images.shape[1] if full else size
+        return crop_and_flip(images, cut, margin, rng), labels
+
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(following)
+        while (batch := pending.result()) is not None:
+            pending = pool.submit(following)
+            yield batch
+
+
+def _crop_size(config: TrainConfig, epoch: int) -> int | None:
+    for size, epochs in config.crops:
+        if epoch < epochs:
+            return size
+        epoch -= epochs
+    return None
