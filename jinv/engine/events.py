@@ -1,0 +1,66 @@
+"""What a running inversion reports."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run is: in which batch, stage and step, of how many."""
+
+    batch: int
+    stage: int
+    step: int
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A stage's program is ready.
+
+    Attributes:
+        seconds: How long compiling it took.
+    """
+
+    place: Place
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """Some steps were sent off; they may still be running."""
+
+    place: Place
+
+
+@dataclass(frozen=True)
+class Logged:
+    """Measurements of one step.
+
+    Attributes:
+        row: The loss, each term raw and weighted, and so on: numbers only.
+    """
+
+    place: Place
+    row: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How the first batch's images look at this step: inputs, NHWC."""
+
+    place: Place
+    inputs: np.ndarray
+
+
+@dataclass(frozen=True)
+class BatchDone:
+    """A batch's images, finished or cut short: inputs, NHWC."""
+
+    place: Place
+    inputs: np.ndarray
+    complete: bool
+
+
+Event = Compiled | Advanced | Logged | Frame | BatchDone

@@ -1,0 +1,183 @@
+"""Spreading a batch over devices. Nothing else in jinv names a device."""
+
+import resource
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from jinv.engine.step import ALONE, Team
+from jinv.errors import ConfigError
+
+Parallel = Literal["jit", "pmap"]
+BatchNormScope = Literal["global", "local"]
+
+_AXIS = "devices"
+
+
+class Placement(Protocol):
+    """How arrays lie on devices, and how a step function is compiled for them.
+
+    An array belongs to the images, and is spread, if its first axis is as long as the
+    batch; any other array is copied to every device.
+    """
+
+    groups: int
+    """Parts of the batch whose statistics one program measures apart."""
+    team: Team
+    """The devices that run a program each."""
+
+    def put(self, tree: Any) -> Any:
+        """Lay a tree of whole arrays out."""
+        ...
+
+    def get(self, tree: Any) -> Any:
+        """Read a tree back as whole NumPy arrays."""
+        ...
+
+    def compile(self, function: Callable, *arguments: Any) -> Callable:
+        """Compile for arguments of this layout; the first one is given up."""
+        ...
+
+
+class Sharded:
+    """One program over all devices; XLA inserts the communication."""
+
+    def __init__(self, devices: int, batch: int, scope: BatchNormScope):
+        """Spread batches of `batch` images over the first `devices` devices."""
+        self.groups = devices if scope == "local" else 1
+        self.team = ALONE
+        mesh = jax.make_mesh(
+            (devices,), (_AXIS,), (AxisType.Auto,), devices=jax.devices()[:devices]
+        )
+        self._spread = NamedSharding(mesh, PartitionSpec(_AXIS))
+        self._copied = NamedSharding(mesh, PartitionSpec())
+        self._batch = batch
+
+    def _layout(self, leaf: Any) -> NamedSharding:
+        return self._spread if _is_batch(leaf, self._batch) else self._copied
+
+    def put(self, tree: Any) -> Any:
+        """See `Placement.put`."""
+        return jax.device_put(tree, jax.tree.map(self._layout, tree))
+
+    def get(self, tree: Any) -> Any:
+        """See `Placement.get`."""
+        return jax.device_get(tree)
+
+    def compile(self, function: Callable, *arguments: Any) -> Callable:
+        """See `Placement.compile`."""
+        shapes = jax.eval_shape(function, *arguments)
+        layouts = jax.tree.map(self._layout, shapes)
+        jitted = jax.jit(function, donate_argnums=0, out_shardings=layouts)
+        return jitted.lower(*arguments).compile()
+
+
+class Mapped:
+    """A program per device, joined by explicit collectives: `jax.pmap`."""
+
+    def __init__(self, devices: int, batch: int):
+        """Spread batches of `batch` images over the first `devices` devices."""
+        self.groups = 1
+        self.team = Team(partial(jax.lax.pmean, axis_name=_AXIS), devices)
+        self._batch = batch
+        self._devices = jax.devices()[:devices]
+        mesh = jax.make_mesh(
+            (devices,), (_AXIS,), (AxisType.Auto,), devices=self._devices
+        )
+        self._layout = NamedSharding(mesh, PartitionSpec(_AXIS))
+
+    def put(self, tree: Any) -> Any:
+        """See `Placement.put`."""
+        count = self.team.size
+
+        def split(leaf: Any) -> Any:
+            leaf = jnp.asarray(leaf)
+            if _is_batch(leaf, self._batch):
+                return leaf.reshape(count, -1, *leaf.shape[1:])
+            return jnp.broadcast_to(leaf, (count, *leaf.shape))
+
+        return jax.device_put(jax.tree.map(split, tree), self._layout)
+
+    def get(self, tree: Any) -> Any:
+        """See `Placement.get`."""
+        part = self._batch // self.team.size
+
+        def join(leaf: np.ndarray) -> np.ndarray:
+            if leaf.ndim > 1 and leaf.shape[1] == part:
+                return leaf.reshape(-1, *leaf.shape[2:])
+            return leaf[0]
+
+        return jax.tree.map(join, jax.device_get(tree))
+
+    def compile(self, function: Callable, *arguments: Any) -> Callable:
+        """See `Placement.compile`."""
+        mapped = jax.pmap(function, _AXIS, devices=self._devices, donate_argnums=0)
+        return mapped.lower(*arguments).compile()
+
+
+def make_placement(
+    parallel: Parallel, devices: int, batch: int, scope: BatchNormScope
+) -> Placement:
+    """Choose how to spread a batch.
+
+    Args:
+        parallel: "jit" (one sharded program) or "pmap" (a program per device).
+        devices: How many devices; 0 for all.
+        batch: Images in the batch.
+        scope: Whether BatchNorm statistics are measured over the whole batch or by
+            each device on its own part.
+
+    Raises:
+        ConfigError: There are fewer devices, or they cannot share the batch evenly.
+    """
+    count = devices or jax.device_count()
+    if count > jax.device_count():
+        raise ConfigError(
+            f"{count} devices were asked for, but there are {jax.device_count()}"
+        )
+    if batch % count:
+        below, above = batch // count * count, -(-batch // count) * count
+        fits = f"{below} or {above}" if below else str(above)
+        raise ConfigError(
+            f"a batch of {batch} cannot be shared evenly by {count} devices: take "
+            f"a batch of {fits}, or --devices {_largest_divisor(batch, count)}"
+        )
+    if parallel == "pmap":
+        return Mapped(count, batch)
+    return Sharded(count, batch, scope)
+
+
+def device_count() -> int:
+    """Devices that a run uses unless told otherwise."""
+    return jax.device_count()
+
+
+def on_accelerator() -> bool:
+    """Whether computations run on something faster than a CPU."""
+    return jax.default_backend() != "cpu"
+
+
+def device_name() -> str:
+    """What computations run on, e.g. "cpu" or "NVIDIA H100"."""
+    return jax.devices()[0].device_kind
+
+
+def peak_memory_mib() -> float:
+    """Most memory that was in use: of the first accelerator, else of the process."""
+    statistics = jax.devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in statistics:
+        return statistics["peak_bytes_in_use"] / 2**20
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _is_batch(leaf: Any, batch: int) -> bool:
+    return len(jnp.shape(leaf)) > 0 and jnp.shape(leaf)[0] == batch
+
+
+def _largest_divisor(batch: int, most: int) -> int:
+    return max(n for n in range(1, most + 1) if batch % n == 0)

@@ -1,0 +1,52 @@
+"""Images parametrised by their own pixels, at one of several resolutions."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """Pixels in the classifier's normalised space.
+
+    Attributes:
+        size: Height and width of the image, in pixels.
+        margin: Pixels around the image that views may show, but that are cut off in
+            the end. They let a view be shifted without wrapping around.
+        scale: Standard deviation of the initial noise.
+    """
+
+    size: int
+    margin: int = 0
+    scale: float = 1.0
+
+    @property
+    def canvas(self) -> int:
+        """Height and width of the parameters, in pixels."""
+        return self.size + 2 * self.margin
+
+    def init(self, key: jax.Array, index: jax.Array) -> jax.Array:
+        """Noise for the images of the given numbers: (batch, canvas, canvas, 3)."""
+        shape = (self.canvas, self.canvas, 3)
+
+        def one(i: jax.Array) -> jax.Array:
+            return jax.random.normal(jax.random.fold_in(key, i), shape)
+
+        return self.scale * jax.vmap(one)(index)
+
+    def enlarge(self, pixels: jax.Array) -> jax.Array:
+        """Parameters of another resolution, by nearest neighbour, at this one."""
+        shape = (pixels.shape[0], self.canvas, self.canvas, pixels.shape[3])
+        return jax.image.resize(pixels, shape, "nearest")
+
+    def inner(self, pixels: jax.Array) -> jax.Array:
+        """The images themselves: the canvas without its margin."""
+        stop = self.margin + self.size
+        return pixels[:, self.margin : stop, self.margin : stop]
+
+
+def clip(pixels: jax.Array, low: np.ndarray, high: np.ndarray) -> jax.Array:
+    """Keep every channel within what an image can show."""
+    return jnp.clip(pixels, min=low, max=high)

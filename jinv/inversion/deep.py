@@ -1,0 +1,213 @@
+"""DeepInversion: class-conditional images from a classifier's BatchNorm statistics.
+
+Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is DeepDream
+(Mordvintsev et al. 2015) or class-score maximisation (Simonyan et al. 2014).
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from jinv import losses
+from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_schedule
+from jinv.engine.stage import Evaluation, Stage, Term
+from jinv.errors import ConfigError
+from jinv.images.pixels import Pixels, clip
+from jinv.images.views import Per, chain, crop, flip, jitter
+from jinv.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class DeepInversion:
+    """What is optimised, and how.
+
+    Losses and learning rates live in the classifier's normalised space, as published.
+
+    Attributes:
+        steps: Updates in each stage; one number stands for all stages.
+        resolutions: Height and width in each stage, in pixels; empty for the
+            classifier's own.
+        lr: Highest learning rate.
+        optimizer: "adam" or "sgd".
+        betas: Adam's decay rates; the first is SGD's momentum.
+        schedule: Learning rate over a stage; see `make_schedule`.
+        warmup: Share of a stage over which the rate rises from 0.
+        class_loss: "cross-entropy", or "class-score" (minus the target's logit).
+        temperature: By which logits are divided in the cross-entropy.
+        w_class: Weight of the class loss.
+        w_feature: Weight of the BatchNorm term; 0 leaves it out.
+        k_first: Weight of the first BatchNorm layer in it, relative to the others.
+        feature_norm: "raw" as published, or "layer": in units of each layer's own
+            spread, so that one weight serves all architectures.
+        w_tv2: Weight of the l2 total variation.
+        w_tv1: Weight of the l1 total variation.
+        w_l2: Weight of the images' norm.
+        reduction: "image" (independent of the batch size) or "nvlabs" (TV-l2 over the
+            whole batch at once, as in the published scripts).
+        jitter: Largest random shift at full resolution, in pixels.
+        jitter_mode: "crop" shifts a window over a canvas with a margin; "roll" lets
+            what leaves on one side re-enter on the other, as published.
+        flip: Probability of mirroring.
+        per: Whether each "image" or the whole "batch" is shifted and mirrored alike.
+        clip: Keep pixels within what an image can show.
+        init_scale: Standard deviation of the initial noise.
+    """
+
+    steps: tuple[int, ...] = (2000,)
+    resolutions: tuple[int, ...] = ()
+    lr: float = 0.1
+    optimizer: Optimizer = "adam"
+    betas: tuple[float, float] = (0.5, 0.9)
+    schedule: Schedule = "cosine"
+    warmup: float = 0.0
+    class_loss: Literal["cross-entropy", "class-score"] = "cross-entropy"
+    temperature: float = 1.0
+    w_class: float = 1.0
+    w_feature: float = 1.0
+    k_first: float = 1.0
+    feature_norm: Literal["raw", "layer"] = "raw"
+    w_tv2: float = 0.3
+    w_tv1: float = 0.0
+    w_l2: float = 0.0
+    reduction: Literal["image", "nvlabs"] = "image"
+    jitter: int = 2
+    jitter_mode: Literal["crop", "roll"] = "crop"
+    flip: float = 0.5
+    per: Per = "image"
+    clip: bool = True
+    init_scale: float = 1.0
+
+
+def make_stages(classifier: Classifier, config: DeepInversion) -> tuple[Stage, ...]:
+    """Turn a configuration into stages for the engine.
+
+    Raises:
+        ConfigError: A setting cannot work, alone or with this classifier.
+    """
+    _check(classifier, config)
+    full = classifier.spec.input_size
+    sizes = config.resolutions or (full,)
+    steps = config.steps * len(sizes) if len(config.steps) == 1 else config.steps
+    terms = _terms(classifier, config)
+    return tuple(
+        _stage(classifier, config, size, count, terms)
+        for size, count in zip(sizes, steps, strict=True)
+    )
+
+
+def _stage(
+    classifier: Classifier,
+    config: DeepInversion,
+    size: int,
+    steps: int,
+    terms: tuple[Term, ...],
+) -> Stage:
+    shift = round(config.jitter * size / classifier.spec.input_size)
+    shift = max(shift, min(config.jitter, 1))
+    cropped = config.jitter_mode == "crop"
+    pixels = Pixels(size, shift if cropped else 0, config.init_scale)
+    move = crop(size, config.per) if cropped else jitter(shift, config.per)
+    rate = make_schedule(
+        config.schedule, config.lr, steps, round(config.warmup * steps)
+    )
+    # The Technion report's plateau waits for 5 % of the steps.
+    patience = max(1, steps // 20) if config.schedule == "plateau" else None
+    low, high = classifier.input_range
+    return Stage(
+        steps=steps,
+        init=pixels.init,
+        carry=pixels.enlarge,
+        render=lambda params: params,
+        finish=pixels.inner,
+        view=chain(move, flip(config.flip, config.per)),
+        terms=terms,
+        project=partial(clip, low=low, high=high) if config.clip else lambda x: x,
+        optimizer=make_optimizer(config.optimizer, rate, config.betas, patience),
+        learning_rate=rate,
+    )
+
+
+def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
+    names = classifier.batchnorm_names
+    layer_weights = {n: config.k_first if n == names[0] else 1.0 for n in names}
+    compare = {
+        "raw": losses.feature_loss,
+        "layer": losses.normalised_feature_loss,
+    }[config.feature_norm]
+
+    def class_term(e: Evaluation) -> jax.Array:
+        if config.class_loss == "class-score":
+            return e.batch_mean(losses.class_score(e.logits, e.labels))
+        values = losses.cross_entropy(e.logits, e.labels, config.temperature)
+        return e.batch_mean(values)
+
+    def feature(e: Evaluation) -> jax.Array:
+        return compare(e.taps, e.running, layer_weights)
+
+    def tv2(e: Evaluation) -> jax.Array:
+        if config.reduction == "nvlabs":
+            return losses.total_variation_l2_nvlabs(e.inputs, e.batch_sum)
+        return e.batch_mean(losses.total_variation_l2(e.inputs))
+
+    candidates = (
+        Term(config.class_loss, config.w_class, class_term),
+        Term("feature", config.w_feature, feature),
+        Term("tv_l2", config.w_tv2, tv2),
+        Term(
+            "tv_l1",
+            config.w_tv1,
+            lambda e: e.batch_mean(losses.total_variation_l1(e.inputs)),
+        ),
+        Term("l2", config.w_l2, lambda e: e.batch_mean(losses.l2(e.inputs))),
+    )
+    return tuple(term for term in candidates if term.weight)
+
+
+def _check(classifier: Classifier, config: DeepInversion) -> None:
+    name = classifier.spec.name
+    positive: dict[str, Any] = {
+        "steps": min(config.steps, default=0),
+        "lr": config.lr,
+        "temperature": config.temperature,
+        "resolutions": min(config.resolutions, default=1),
+    }
+    for setting, value in positive.items():
+        if not value > 0:
+            raise ConfigError(f"{setting} must be positive, not {value}")
+    not_negative = (
+        "w_class",
+        "w_feature",
+        "w_tv2",
+        "w_tv1",
+        "w_l2",
+        "jitter",
+        "k_first",
+    )
+    for setting in not_negative:
+        if getattr(config, setting) < 0:
+            raise ConfigError(
+                f"{setting} must not be negative, is {getattr(config, setting)}"
+            )
+    if not 0 <= config.flip <= 1:
+        raise ConfigError(f"flip is a probability in 0..1, not {config.flip}")
+    if not 0 <= config.warmup < 1:
+        raise ConfigError(f"warmup is a share in 0..1 of a stage, not {config.warmup}")
+    stages = len(config.resolutions) or 1
+    if len(config.steps) not in (1, stages):
+        raise ConfigError(
+            f"{len(config.steps)} numbers of steps for {stages} resolution(s): give "
+            "one for all, or one for each"
+        )
+    if not any(
+        getattr(config, weight)
+        for weight in ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
+    ):
+        raise ConfigError("every loss weight is 0: there is nothing to optimise")
+    if config.w_feature and not classifier.batchnorm_names:
+        raise ConfigError(
+            f"{name} has no BatchNorm statistics to compare with: use --w-feature 0 "
+            "(images from the class and the prior alone)"
+        )

@@ -1,0 +1,47 @@
+"""Terms that ask for a class."""
+
+import jax
+import jax.numpy as jnp
+
+
+def cross_entropy(
+    logits: jax.Array, labels: jax.Array, temperature: float = 1.0
+) -> jax.Array:
+    r"""Cross-entropy between a softmax and integer labels.
+
+    -log softmax(logits / temperature)[label]
+
+    Args:
+        logits: (batch, classes).
+        labels: (batch,), integers.
+        temperature: Above 1 it softens the prediction, so that the gradient does not
+            vanish as soon as the class is recognised.
+
+    Returns:
+        One value per image, (batch,).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> value = cross_entropy(jnp.zeros((1, 4)), jnp.array([2]))
+        >>> round(float(value[0]), 4)  # log 4
+        1.3863
+    """
+    log_probabilities = jax.nn.log_softmax(logits / temperature)
+    return -_pick(log_probabilities, labels)
+
+
+def class_score(logits: jax.Array, labels: jax.Array) -> jax.Array:
+    """Minus the logit of the label (Simonyan et al. 2014, section 2).
+
+    Args:
+        logits: (batch, classes).
+        labels: (batch,), integers.
+
+    Returns:
+        One value per image, (batch,).
+    """
+    return -_pick(logits, labels)
+
+
+def _pick(values: jax.Array, labels: jax.Array) -> jax.Array:
+    return jnp.take_along_axis(values, labels[:, None], axis=-1)[:, 0]

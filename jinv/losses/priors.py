@@ -1,0 +1,107 @@
+"""Terms that prefer natural images to noise.
+
+All take images or inputs of shape (batch, height, width, channels).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+
+def _sum(x: jax.Array) -> jax.Array:
+    return jnp.sum(x, 0)
+
+
+def total_variation_l2(images: jax.Array) -> jax.Array:
+    """TV-l2: the sum of the norms of the four one-pixel differences.
+
+    sum_d |D_d x|_F over the directions d: horizontal, vertical and both diagonals,
+    one value per image (after Yin et al. 2020; theirs couples the batch, see
+    `total_variation_l2_nvlabs`).
+
+    Args:
+        images: (batch, height, width, channels).
+
+    Returns:
+        One value per image, (batch,).
+    """
+    return jnp.sum(_sqrt(_energies(images)), -1)
+
+
+def total_variation_l2_nvlabs(
+    images: jax.Array, batch_sum: Callable[[jax.Array], jax.Array] = _sum
+) -> jax.Array:
+    """TV-l2 exactly as the published DeepInversion scripts compute it.
+
+    sum_d |D_d X|_F over the whole batch X: grows as the square root of the batch size.
+
+    Args:
+        images: (batch, height, width, channels).
+        batch_sum: Sums over the first axis; over all devices, where the batch is
+            spread over several.
+
+    Returns:
+        A scalar.
+    """
+    return jnp.sum(_sqrt(batch_sum(_energies(images))))
+
+
+def total_variation_l1(images: jax.Array) -> jax.Array:
+    """TV-l1: the sum of the mean absolute one-pixel differences, four directions.
+
+    Args:
+        images: (batch, height, width, channels).
+
+    Returns:
+        One value per image, (batch,).
+    """
+    return sum(jnp.mean(jnp.abs(d), (1, 2, 3)) for d in _differences(images))  # pyright: ignore
+
+
+def l2(images: jax.Array) -> jax.Array:
+    """The Euclidean norm of each image.
+
+    Args:
+        images: (batch, height, width, channels).
+
+    Returns:
+        One value per image, (batch,).
+    """
+    return _sqrt(jnp.sum(jnp.square(images), (1, 2, 3)))
+
+
+def l2_nvlabs(
+    images: jax.Array, batch_sum: Callable[[jax.Array], jax.Array] = _sum
+) -> jax.Array:
+    """The norm of the whole batch, as the published CIFAR-10 script computes it.
+
+    The published ImageNet script takes the mean over images, which is `l2`.
+
+    Args:
+        images: (batch, height, width, channels).
+        batch_sum: As for `total_variation_l2_nvlabs`.
+
+    Returns:
+        A scalar.
+    """
+    return _sqrt(batch_sum(jnp.sum(jnp.square(images), (1, 2, 3))))
+
+
+def _differences(x: jax.Array) -> tuple[jax.Array, ...]:
+    return (
+        x[:, :, 1:] - x[:, :, :-1],
+        x[:, 1:] - x[:, :-1],
+        x[:, 1:, 1:] - x[:, :-1, :-1],
+        x[:, 1:, :-1] - x[:, :-1, 1:],
+    )
+
+
+def _energies(x: jax.Array) -> jax.Array:
+    sums = [jnp.sum(jnp.square(d), (1, 2, 3)) for d in _differences(x)]
+    return jnp.stack(sums, -1)
+
+
+def _sqrt(x: jax.Array) -> jax.Array:
+    # The small constant keeps the gradient finite for a constant image.
+    return jnp.sqrt(x + 1e-12)

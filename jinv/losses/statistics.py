@@ -1,0 +1,79 @@
+"""Terms that compare a batch's BatchNorm statistics with those of training."""
+
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+
+Moments = tuple[jax.Array, jax.Array]
+"""Mean and biased variance of a layer's input, each (..., channels)."""
+
+
+def feature_loss(
+    measured: Mapping[str, Moments],
+    running: Mapping[str, Moments],
+    weights: Mapping[str, float],
+) -> jax.Array:
+    """R_feature: distance of a batch's statistics from the running ones.
+
+    sum_l k_l (|v_l - s2_l|_2 + |m_l - mu_l|_2), norms not squared, with m_l, v_l the
+    running mean and variance of BatchNorm layer l, and mu_l, s2_l the mean and biased
+    variance of its input over the batch (Yin et al. 2020, equation 4).
+
+    Args:
+        measured: (mu_l, s2_l) by layer. Leading axes, as left by a batch measured in
+            groups, are averaged over.
+        running: (m_l, v_l) by layer, each (channels,).
+        weights: k_l by layer.
+
+    Returns:
+        A scalar.
+    """
+
+    def distance(layer: str) -> jax.Array:
+        (mu, s2), (m, v) = measured[layer], running[layer]
+        return weights[layer] * (_norm(v - s2) + _norm(m - mu))
+
+    return jnp.mean(sum(distance(layer) for layer in running))
+
+
+def normalised_feature_loss(
+    measured: Mapping[str, Moments],
+    running: Mapping[str, Moments],
+    weights: Mapping[str, float],
+) -> jax.Array:
+    """R_feature in units of each channel's own spread.
+
+    sum_l k_l (sqrt(mean_c (m - mu)^2 / v) + sqrt(mean_c ((v - s2) / v)^2)) / sum_l k_l.
+
+    The raw term's scale varies by orders of magnitude between architectures; this one
+    is about 1 for images whose statistics are off by one standard deviation, whatever
+    the network, so that one weight serves all.
+
+    Args:
+        measured: As for `feature_loss`.
+        running: As for `feature_loss`.
+        weights: k_l by layer.
+
+    Returns:
+        A scalar.
+    """
+
+    def distance(layer: str) -> jax.Array:
+        (mu, s2), (m, v) = measured[layer], running[layer]
+        v = v + _FLOOR
+        size = jnp.sqrt(v.shape[-1])
+        mean_error = _norm((m - mu) * jax.lax.rsqrt(v)) / size
+        return weights[layer] * (mean_error + _norm((v - s2) / v) / size)
+
+    total = sum(weights[layer] for layer in running)
+    return jnp.mean(sum(distance(layer) for layer in running)) / total
+
+
+_FLOOR = 1e-5
+"""BatchNorm's own epsilon: a channel that never varied must not weigh infinitely."""
+
+
+def _norm(x: jax.Array) -> jax.Array:
+    # The small constant keeps the gradient finite where statistics agree exactly.
+    return jnp.sqrt(jnp.sum(jnp.square(x), -1) + 1e-12)
