@@ -1,0 +1,53 @@
+"""Turn a trained image classifier back into images, with JAX and Flax.
+
+>>> import jinv
+>>> teacher = jinv.load_classifier("cifar10_resnet20")
+>>> result = jinv.invert(teacher, "cat,ship", images=2, steps=(2,))
+>>> result.images.shape
+(2, 32, 32, 3)
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jinv.inversion.deep import DeepInversion
+    from jinv.inversion.job import Result, invert, make_job
+    from jinv.inversion.presets import PRESETS
+    from jinv.metrics.verifier import judge
+    from jinv.models.classifier import Classifier, load_classifier
+    from jinv.models.zoo import classifier_names
+    from jinv.report.run_folder import save_run
+
+_HOMES = {
+    "Classifier": "jinv.models.classifier",
+    "DeepInversion": "jinv.inversion.deep",
+    "PRESETS": "jinv.inversion.presets",
+    "Result": "jinv.inversion.job",
+    "classifier_names": "jinv.models.zoo",
+    "invert": "jinv.inversion.job",
+    "judge": "jinv.metrics.verifier",
+    "load_classifier": "jinv.models.classifier",
+    "make_job": "jinv.inversion.job",
+    "save_run": "jinv.report.run_folder",
+}
+
+__all__ = [
+    "PRESETS",
+    "Classifier",
+    "DeepInversion",
+    "Result",
+    "classifier_names",
+    "invert",
+    "judge",
+    "load_classifier",
+    "make_job",
+    "save_run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when first used, so that `jinv --help` need not wait for jax.
+    if name not in _HOMES:
+        raise AttributeError(f"module 'jinv' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

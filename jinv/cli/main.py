@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -11,8 +12,11 @@ from jinv.errors import JinvError
 from jinv.suggest import near
 
 COMMANDS = {
+    "invert": "Invert",
+    "models": "Models",
     "train": "Train",
 }
+"""Sub-commands: the module of that name → its dataclass of options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,12 +35,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
     """Parse one sub-command's options and run it; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
     module = import_module(f"jinv.cli.{name}")
     try:
-        options = tyro.cli(getattr(module, COMMANDS[name]), args=arguments)
+        defaults = getattr(module, "defaults", None)
+        extra = {"default": defaults(words)} if defaults else {}
+        options = tyro.cli(
+            getattr(module, COMMANDS[name]),
+            prog=f"jinv {name}",
+            args=words,
+            registry=_registry,
+            **extra,
+        )
         return module.run(options)
     except JinvError as error:
         return _refuse(str(error))
+
+
+_registry = tyro.constructors.ConstructorRegistry()
+
+
+@_registry.primitive_rule
+def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
+    """Let lists of integers be written with commas, as classes are."""
+    if info.type != tuple[int, ...]:
+        return None
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="INT,…",
+        instance_from_str=lambda words: tuple(map(int, words[0].split(","))),
+        is_instance=lambda value: isinstance(value, tuple),
+        str_from_instance=lambda value: [",".join(map(str, value))],
+    )
 
 
 def _refuse(message: str) -> int:

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from jinv.data.labelled import load_labelled
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.models.classifier import init_classifier
+from jinv.models.classifier import make_classifier
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import write_weights
 from jinv.models.zoo import classifier_spec
@@ -67,7 +67,7 @@ def run(options: Train) -> int:
             f"about {left} left"
         )
 
-    classifier = init_classifier(spec.name, config.seed, dtype=dtype)
+    classifier = make_classifier(spec, config.seed, dtype=dtype)
     trained, measured = train(classifier, training, test, config, options.out, report)
     state = to_state_dict(jax.device_get(trained.variables))
     if options.storage != "float32":

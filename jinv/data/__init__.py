@@ -1,1 +1,1 @@
-""""""
+"""Reading labelled image sets."""

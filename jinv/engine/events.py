@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Place:
-    """Where a run is: in which batch, stage and step, of how many."""
+    """Where a run is; the step counts the finished ones of this stage."""
 
     batch: int
     stage: int
@@ -25,13 +25,6 @@ class Compiled:
 
     place: Place
     seconds: float
-
-
-@dataclass(frozen=True)
-class Advanced:
-    """Some steps were sent off; they may still be running."""
-
-    place: Place
 
 
 @dataclass(frozen=True)
@@ -63,4 +56,4 @@ class BatchDone:
     complete: bool
 
 
-Event = Compiled | Advanced | Logged | Frame | BatchDone
+Event = Compiled | Logged | Frame | BatchDone

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from jinv.engine.stage import Constants
 from jinv.engine.step import ALONE, Team
 from jinv.errors import ConfigError
 
@@ -22,8 +23,8 @@ _AXIS = "devices"
 class Placement(Protocol):
     """How arrays lie on devices, and how a step function is compiled for them.
 
-    An array belongs to the images, and is spread, if its first axis is as long as the
-    batch; any other array is copied to every device.
+    Arrays that belong to single images are spread, others are copied to every device;
+    see `_spread`.
     """
 
     groups: int
@@ -54,16 +55,18 @@ class Sharded:
         mesh = jax.make_mesh(
             (devices,), (_AXIS,), (AxisType.Auto,), devices=jax.devices()[:devices]
         )
-        self._spread = NamedSharding(mesh, PartitionSpec(_AXIS))
-        self._copied = NamedSharding(mesh, PartitionSpec())
+        self._layouts = {
+            True: NamedSharding(mesh, PartitionSpec(_AXIS)),
+            False: NamedSharding(mesh, PartitionSpec()),
+        }
         self._batch = batch
 
-    def _layout(self, leaf: Any) -> NamedSharding:
-        return self._spread if _is_batch(leaf, self._batch) else self._copied
+    def _layout(self, tree: Any) -> Any:
+        return jax.tree.map(self._layouts.get, _spread(tree, self._batch))
 
     def put(self, tree: Any) -> Any:
         """See `Placement.put`."""
-        return jax.device_put(tree, jax.tree.map(self._layout, tree))
+        return jax.device_put(tree, self._layout(tree))
 
     def get(self, tree: Any) -> Any:
         """See `Placement.get`."""
@@ -71,9 +74,8 @@ class Sharded:
 
     def compile(self, function: Callable, *arguments: Any) -> Callable:
         """See `Placement.compile`."""
-        shapes = jax.eval_shape(function, *arguments)
-        layouts = jax.tree.map(self._layout, shapes)
-        jitted = jax.jit(function, donate_argnums=0, out_shardings=layouts)
+        layout = self._layout(jax.eval_shape(function, *arguments))
+        jitted = jax.jit(function, donate_argnums=0, out_shardings=layout)
         return jitted.lower(*arguments).compile()
 
 
@@ -95,13 +97,14 @@ class Mapped:
         """See `Placement.put`."""
         count = self.team.size
 
-        def split(leaf: Any) -> Any:
+        def split(leaf: Any, spread: bool) -> Any:
             leaf = jnp.asarray(leaf)
-            if _is_batch(leaf, self._batch):
+            if spread:
                 return leaf.reshape(count, -1, *leaf.shape[1:])
             return jnp.broadcast_to(leaf, (count, *leaf.shape))
 
-        return jax.device_put(jax.tree.map(split, tree), self._layout)
+        parts = jax.tree.map(split, tree, _spread(tree, self._batch))
+        return jax.device_put(parts, self._layout)
 
     def get(self, tree: Any) -> Any:
         """See `Placement.get`."""
@@ -175,8 +178,16 @@ def peak_memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _is_batch(leaf: Any, batch: int) -> bool:
-    return len(jnp.shape(leaf)) > 0 and jnp.shape(leaf)[0] == batch
+def _spread(tree: Any, batch: int) -> Any:
+    """Which arrays of a tree belong to single images: a tree of booleans.
+
+    In a state, those whose first axis is as long as the batch. Constants say it by
+    name: a layer may happen to have as many channels as the batch has images.
+    """
+    if isinstance(tree, Constants):
+        copied = jax.tree.map(lambda _: False, tree)
+        return copied._replace(labels=True, index=True)
+    return jax.tree.map(lambda x: jnp.shape(x)[:1] == (batch,), tree)
 
 
 def _largest_divisor(batch: int, most: int) -> int:

@@ -11,7 +11,6 @@ import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import (
-    Advanced,
     BatchDone,
     Compiled,
     Event,
@@ -54,7 +53,7 @@ class Execution:
     parallel: Parallel = "jit"
     bn_scope: BatchNormScope = "global"
     chunk: int = 0
-    log_every: int = 50
+    log_every: int = 25
     frames: int = 12
     checkpoint_every: int = 500
     patience: float = 0.0
@@ -227,14 +226,15 @@ class _Run:
             state, metrics = program(state, constants)
             before, now.step = now.step, now.step + length
             now.passes += length * self.size
-            self.on_event(Advanced(now.place))
             last = now.step == stage.steps
             stopped = self.should_stop()
             ended = False
-            if _crossed(before, now.step, execution.log_every) or last or stopped:
+            due = _crossed(before, now.step, execution.log_every) or last
+            if due or stopped:
                 row = self._row(stage, metrics, now.step - mark, started)
                 started, mark = time.monotonic(), now.step
-                self.on_event(Logged(now.place, row))
+                if due:
+                    self.on_event(Logged(now.place, row))
                 if not row["finite"]:
                     self._cut_short(stage, state, save=False)
                     raise Diverged(

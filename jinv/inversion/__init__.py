@@ -1,1 +1,1 @@
-""""""
+"""The methods: each names its parametrisation, views, losses and schedule."""

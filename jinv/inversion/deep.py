@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any, Literal
 
 import jax
-import jax.numpy as jnp
 
 from jinv import losses
 from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_schedule
@@ -34,7 +33,7 @@ class DeepInversion:
         optimizer: "adam" or "sgd".
         betas: Adam's decay rates; the first is SGD's momentum.
         schedule: Learning rate over a stage; see `make_schedule`.
-        warmup: Share of a stage over which the rate rises from 0.
+        warmup: Steps of each stage over which the rate rises from 0.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
         temperature: By which logits are divided in the cross-entropy.
         w_class: Weight of the class loss.
@@ -62,7 +61,7 @@ class DeepInversion:
     optimizer: Optimizer = "adam"
     betas: tuple[float, float] = (0.5, 0.9)
     schedule: Schedule = "cosine"
-    warmup: float = 0.0
+    warmup: int = 0
     class_loss: Literal["cross-entropy", "class-score"] = "cross-entropy"
     temperature: float = 1.0
     w_class: float = 1.0
@@ -80,22 +79,20 @@ class DeepInversion:
     clip: bool = True
     init_scale: float = 1.0
 
+    def stages(self, classifier: Classifier) -> tuple[Stage, ...]:
+        """What the engine is to do with each batch.
 
-def make_stages(classifier: Classifier, config: DeepInversion) -> tuple[Stage, ...]:
-    """Turn a configuration into stages for the engine.
-
-    Raises:
-        ConfigError: A setting cannot work, alone or with this classifier.
-    """
-    _check(classifier, config)
-    full = classifier.spec.input_size
-    sizes = config.resolutions or (full,)
-    steps = config.steps * len(sizes) if len(config.steps) == 1 else config.steps
-    terms = _terms(classifier, config)
-    return tuple(
-        _stage(classifier, config, size, count, terms)
-        for size, count in zip(sizes, steps, strict=True)
-    )
+        Raises:
+            ConfigError: A setting cannot work, alone or with this classifier.
+        """
+        _check(classifier, self)
+        sizes = self.resolutions or (classifier.spec.input_size,)
+        steps = self.steps * len(sizes) if len(self.steps) == 1 else self.steps
+        terms = _terms(classifier, self)
+        return tuple(
+            _stage(classifier, self, size, count, terms)
+            for size, count in zip(sizes, steps, strict=True)
+        )
 
 
 def _stage(
@@ -110,9 +107,7 @@ def _stage(
     cropped = config.jitter_mode == "crop"
     pixels = Pixels(size, shift if cropped else 0, config.init_scale)
     move = crop(size, config.per) if cropped else jitter(shift, config.per)
-    rate = make_schedule(
-        config.schedule, config.lr, steps, round(config.warmup * steps)
-    )
+    rate = make_schedule(config.schedule, config.lr, steps, config.warmup)
     # The Technion report's plateau waits for 5 % of the steps.
     patience = max(1, steps // 20) if config.schedule == "plateau" else None
     low, high = classifier.input_range
@@ -193,8 +188,6 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
             )
     if not 0 <= config.flip <= 1:
         raise ConfigError(f"flip is a probability in 0..1, not {config.flip}")
-    if not 0 <= config.warmup < 1:
-        raise ConfigError(f"warmup is a share in 0..1 of a stage, not {config.warmup}")
     stages = len(config.resolutions) or 1
     if len(config.steps) not in (1, stages):
         raise ConfigError(

@@ -50,13 +50,15 @@ class Classifier:
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Classify inputs (batch, height, width, 3): (batch, classes), float32."""
-        return self.module.apply(variables, inputs).astype(jnp.float32)  # pyright: ignore
+        logits: Any = self.module.apply(variables, inputs)
+        return logits.astype(jnp.float32)
 
     def observe(
         self, variables: dict[str, Any], inputs: jax.Array
     ) -> tuple[jax.Array, Taps]:
         """Classify inputs, and report the moments that each BatchNorm layer saw."""
-        logits, seen = self.module.apply(variables, inputs, mutable=[TAPS])
+        applied: Any = self.module.apply(variables, inputs, mutable=[TAPS])
+        logits, seen = applied
         return logits.astype(jnp.float32), _by_layer(seen.get(TAPS, {}))
 
     def running_moments(self, variables: dict[str, Any]) -> Taps:
@@ -66,35 +68,28 @@ class Classifier:
     @cached_property
     def batchnorm_names(self) -> tuple[str, ...]:
         """BatchNorm layers in the order in which an input meets them."""
-        names = []
+        return batchnorm_names(self.module, self.spec)
 
-        def note(call, args, kwargs, context):
-            if isinstance(context.module, BatchNorm):
-                names.append(".".join(context.module.path))
-            return call(*args, **kwargs)
-
-        with nn.intercept_methods(note):
-            jax.eval_shape(self.module.apply, self.variables, self._example)
-        return tuple(names)
-
-    def normalise(self, images: jax.Array) -> jax.Array:
+    def normalise(self, images: Any) -> Any:
         """Images in [0, 1] → inputs."""
-        return (images - np.float32(self.spec.mean)) / np.float32(self.spec.std)
+        mean, std = self._channels
+        return (images - mean) / std
 
-    def denormalise(self, inputs: jax.Array) -> jax.Array:
+    def denormalise(self, inputs: Any) -> Any:
         """Inputs → images; in [0, 1] if the inputs lie within `input_range`."""
-        return inputs * np.float32(self.spec.std) + np.float32(self.spec.mean)
+        mean, std = self._channels
+        return inputs * std + mean
 
     @property
     def input_range(self) -> tuple[np.ndarray, np.ndarray]:
         """Per channel, the inputs that stand for black and for white."""
-        mean, std = np.float32(self.spec.mean), np.float32(self.spec.std)
+        mean, std = self._channels
         return -mean / std, (1 - mean) / std
 
     @property
-    def _example(self) -> jax.ShapeDtypeStruct:
-        size = self.spec.input_size
-        return jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    def _channels(self) -> tuple[np.ndarray, np.ndarray]:
+        spec = self.spec
+        return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
 
 
 def load_classifier(
@@ -127,9 +122,14 @@ def load_classifier(
     return Classifier(spec, module, variables, sha256_of(path))
 
 
-def init_classifier(name: str, seed: int = 0, **build: Any) -> Classifier:
-    """Make a zoo classifier with random weights."""
-    spec = classifier_spec(name)
+def make_classifier(spec: ClassifierSpec, seed: int = 0, **build: Any) -> Classifier:
+    """Make a classifier with random weights.
+
+    Args:
+        spec: What it is; see `classifier_spec`.
+        seed: Of the weights.
+        **build: Passed to the architecture: `dtype`, `remat`.
+    """
     module = spec.build(**build)
     size = spec.input_size
     example = jnp.zeros((1, size, size, 3))
@@ -144,8 +144,22 @@ def init_shapes(module: nn.Module, spec: ClassifierSpec) -> dict[str, Any]:
     return dict(jax.eval_shape(module.init, jax.random.key(0), example))
 
 
+def batchnorm_names(module: nn.Module, spec: ClassifierSpec) -> tuple[str, ...]:
+    """BatchNorm layers of a module in the order in which an input meets them."""
+    names = []
+
+    def note(call, args, kwargs, context):
+        if isinstance(context.module, BatchNorm):
+            names.append(".".join(context.module.path))
+        return call(*args, **kwargs)
+
+    with nn.intercept_methods(note):
+        init_shapes(module, spec)
+    return tuple(names)
+
+
 def _by_layer(tree: Mapping[str, Any]) -> Taps:
-    flat = flatten_dict(dict(tree))
+    flat: dict[tuple, Any] = dict(flatten_dict(dict(tree)))
     layers = {path[:-1] for path in flat}
     return {
         ".".join(layer): Moments(flat[*layer, "mean"], flat[*layer, "var"])

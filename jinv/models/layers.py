@@ -95,4 +95,4 @@ _KAIMING = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 def _sow(module: nn.Module, name: str, value: jax.Array) -> None:
-    module.sow(TAPS, name, value, reduce_fn=lambda _, new: new, init_fn=lambda: None)
+    module.sow(TAPS, name, value, reduce_fn=lambda _, new: new, init_fn=lambda: value)

@@ -95,7 +95,8 @@ class ResNet(nn.Module):
         x = Conv(self.widths[0], size, stride, self.dtype, name="conv1")(x)
         x = nn.relu(norm("bn1", x))
         if self.stem == "imagenet":
-            x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+            padding: Any = ((1, 1), (1, 1))
+            x = nn.max_pool(x, (3, 3), (2, 2), padding)
         stages = zip(self.stage_sizes, self.widths, strict=True)
         for stage, (size, width) in enumerate(stages, start=1):
             for index in range(size):

@@ -62,10 +62,10 @@ def from_state_dict(
     """
     state = {_canonical(key, aliases): value for key, value in state.items()}
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
-    wanted = {_key(path): path for path in flatten_dict(dict(shapes))}
+    flat_shapes: dict[tuple, Any] = dict(flatten_dict(dict(shapes)))
+    wanted = {_key(path): path for path in flat_shapes}
     _complain(source, "misses", [key for key in wanted if key not in state])
     _complain(source, "has an unexpected", [key for key in state if key not in wanted])
-    flat_shapes = flatten_dict(dict(shapes))
     variables = {}
     for key, path in wanted.items():
         value = _from_torch(np.asarray(state[key]))

@@ -1,11 +1,13 @@
 """Reading, writing, finding and fetching files of weights."""
 
 import hashlib
+import json
 import os
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -67,6 +69,12 @@ def embedded_weights(name: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def embedded_card(name: str) -> dict[str, Any] | None:
+    """The card beside the project's own weights: data, recipe, accuracy, sha256."""
+    path = embedded_weights(name)
+    return json.loads(path.with_suffix(".json").read_text()) if path else None
 
 
 def cache_dir() -> Path:

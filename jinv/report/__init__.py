@@ -1,1 +1,1 @@
-""""""
+"""Pictures, curves and the page that a run leaves."""

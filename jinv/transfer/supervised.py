@@ -86,7 +86,8 @@ def train(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
     optimizer = _optimizer(config, steps)
-    variables = classifier.variables
+    # Steps give their state up, and the caller's weights are not ours to give.
+    variables = jax.tree.map(jnp.copy, classifier.variables)
     state = {"variables": variables, "optimizer": optimizer.init(variables["params"])}
     checkpoints = Checkpoints(folder / "checkpoint")
     described = json.loads(json.dumps(asdict(config)))
@@ -236,10 +237,9 @@ def _epoch(
         if batch is None:
             return None
         images, labels = batch
-        full = size is None or size == images.shape[1]
-        margin = config.margin if full else 0
-        cut = images.shape[1] if full else size
-        return crop_and_flip(images, cut, margin, rng), labels
+        full = images.shape[1]
+        margin = config.margin if size in (None, full) else 0
+        return crop_and_flip(images, size or full, margin, rng), labels
 
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(following)

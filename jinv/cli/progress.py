@@ -1,0 +1,78 @@
+"""Showing how far an inversion is."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from jinv.engine.events import BatchDone, Compiled, Event, Logged
+from jinv.inversion.job import Job
+
+_QUIET_SECONDS = 10.0
+"""Between two lines, where there is no terminal to draw a bar on."""
+
+
+class Progress:
+    """A bar on a terminal; elsewhere, a line now and then."""
+
+    def __init__(self, job: Job, console: Console):
+        """Follow one job."""
+        stages = job.method.stages(job.classifier)
+        self._starts = [sum(s.steps for s in stages[:i]) for i in range(len(stages))]
+        self._steps = sum(stage.steps for stage in stages)
+        self._total = self._steps * -(-len(job.labels) // job.batch_size)
+        self._console = console
+        self._spoken = 0.0
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task("compiling", total=self._total)
+
+    def __enter__(self) -> "Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Print a line without disturbing the bar."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def on_event(self, event: Event) -> None:
+        """Show what the engine reports."""
+        match event:
+            case Compiled(seconds=seconds):
+                self.note(f"compiled in {seconds:.0f} s")
+            case Logged(place=place, row=row):
+                done = (
+                    place.batch * self._steps + self._starts[place.stage] + place.step
+                )
+                text = (
+                    f"loss {row['loss']:.3g}, teacher {100 * row['teacher_top1']:.0f} %"
+                )
+                self._bar.update(self._task, completed=done, description=text)
+                self._say(done, text)
+            case BatchDone(place=place):
+                done = (place.batch + 1) * self._steps
+                self._bar.update(self._task, completed=done)
+
+    def _say(self, done: int, text: str) -> None:
+        now = time.monotonic()
+        if self._bar.disable or not self._console.is_terminal:
+            if now - self._spoken >= _QUIET_SECONDS or done == self._total:
+                self._spoken = now
+                self.note(f"step {done}/{self._total}: {text}")

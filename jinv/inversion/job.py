@@ -1,0 +1,216 @@
+"""An inversion that has been checked and can be run: the library's front door."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Protocol, cast
+
+import numpy as np
+
+from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import BatchDone, Event, Logged
+from jinv.engine.parallel import device_count, make_placement, on_accelerator
+from jinv.engine.run import Execution, Outcome, run
+from jinv.engine.stage import Stage
+from jinv.errors import ConfigError
+from jinv.inversion.classes import assign_labels, parse_classes
+from jinv.inversion.presets import default_preset, find_preset
+from jinv.models.classifier import Classifier
+
+
+class Method(Protocol):
+    """A method's configuration: a frozen dataclass that can say what is to be done."""
+
+    def stages(self, classifier: Classifier) -> tuple[Stage, ...]:
+        """The stages of each batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is computed: every field changes the images, and nothing else does.
+
+    Attributes:
+        classifier: The network to invert.
+        labels: The class of each image (images,).
+        batch_size: Images that are optimised together.
+        method: How.
+        seed: Of all randomness.
+        execution: How the work is carried out.
+    """
+
+    classifier: Classifier
+    labels: np.ndarray
+    batch_size: int
+    method: Method
+    seed: int
+    execution: Execution
+
+    def describe(self) -> dict[str, Any]:
+        """All that the images depend on, as JSON."""
+        spec, module = self.classifier.spec, self.classifier.module
+        return {
+            "model": spec.name,
+            "weights_sha256": self.classifier.sha256,
+            "precision": np.dtype(getattr(module, "dtype", np.float32)).name,
+            "labels": self.labels.tolist(),
+            "batch_size": self.batch_size,
+            "seed": self.seed,
+            "method": type(self.method).__name__,
+            "settings": asdict(cast(Any, self.method)),
+            "bn_scope": self.execution.bn_scope,
+            "patience": self.execution.patience,
+        }
+
+    def run(
+        self,
+        on_event: Callable[[Event], None] = lambda _: None,
+        should_stop: Callable[[], bool] = lambda: False,
+        checkpoints: Checkpoints | None = None,
+        resume: bool = False,
+    ) -> Outcome:
+        """Carry the job out; see `jinv.engine.run.run`."""
+        return run(
+            self.classifier,
+            self.method.stages(self.classifier),
+            _batches(self.labels, self.batch_size),
+            self.seed,
+            self.execution,
+            on_event=on_event,
+            should_stop=should_stop,
+            checkpoints=checkpoints,
+            resume=resume,
+        )
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an inversion yields.
+
+    Attributes:
+        images: (images, height, width, 3), float32 in [0, 1].
+        labels: The class asked for in each (images,).
+        log: Measurements over the steps, as in `metrics.jsonl`.
+        outcome: What it took.
+        job: What was computed.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    log: list[dict[str, Any]]
+    outcome: Outcome
+    job: Job
+
+
+def make_job(
+    classifier: Classifier,
+    classes: str | Sequence[int],
+    images: int | None = None,
+    *,
+    batch_size: int | None = None,
+    method: Method | None = None,
+    preset: str | None = None,
+    seed: int = 0,
+    execution: Execution | None = None,
+    **overrides: Any,
+) -> Job:
+    """Check an inversion before any work is done.
+
+    Args:
+        classifier: The network to invert.
+        classes: As `parse_classes` reads them, or indices.
+        images: How many; by default 10 of each class (4 where inputs are large).
+        batch_size: Images optimised together; by default as many as is sensible, the
+            images being shared out evenly over batches.
+        method: A method's configuration; by default the preset's.
+        preset: A name from `PRESETS`; by default one that suits the classifier.
+        seed: Of all randomness.
+        execution: How to carry the work out.
+        **overrides: Settings of the method that differ, e.g. `steps=(500,)`.
+
+    Raises:
+        ConfigError: Something cannot work.
+    """
+    execution = execution or Execution()
+    if preset is not None and method is not None:
+        raise ConfigError("give a preset or a method, not both")
+    spec = classifier.spec
+    chosen = find_preset(preset or default_preset(spec)).fitted(spec)
+    try:
+        settings: Method = replace(cast(Any, method or chosen), **overrides)
+    except TypeError as error:
+        raise ConfigError(f"no such setting: {error}") from error
+    names = spec.classes
+    text = classes if isinstance(classes, str) else ",".join(map(str, classes))
+    targets = parse_classes(text, names)
+    small = spec.input_size <= 64
+    count = len(targets) * (10 if small else 4) if images is None else images
+    if count <= 0:
+        raise ConfigError(f"the number of images must be positive, not {count}")
+    if batch_size is not None and batch_size <= 0:
+        raise ConfigError(f"the batch size must be positive, not {batch_size}")
+    devices = execution.devices or device_count()
+    if batch_size is None:
+        most = (100 if small else 16) if not on_accelerator() else 64 * devices
+        batch_size = _even_batch(count, most, devices)
+    make_placement(execution.parallel, devices, batch_size, execution.bn_scope)
+    settings.stages(classifier)  # checks the settings
+    labels = assign_labels(targets, count, len(names), seed)
+    return Job(classifier, labels, batch_size, settings, seed, execution)
+
+
+def invert(
+    classifier: Classifier,
+    classes: str | Sequence[int],
+    images: int | None = None,
+    **options: Any,
+) -> Result:
+    """Turn a classifier back into images of some of its classes.
+
+    Args:
+        classifier: From `load_classifier`.
+        classes: E.g. "cat,ship", "0-4", "all", or indices.
+        images: How many.
+        **options: As for `make_job`.
+
+    Raises:
+        ConfigError: Something cannot work.
+        Diverged: The loss became NaN or infinite.
+
+    Example:
+        >>> import jinv
+        >>> teacher = jinv.load_classifier("cifar10_resnet20")
+        >>> result = jinv.invert(teacher, "cat,ship", images=2, steps=(2,))
+        >>> result.images.shape
+        (2, 32, 32, 3)
+    """
+    job = make_job(classifier, classes, images, **options)
+    done: list[np.ndarray] = []
+    log: list[dict[str, Any]] = []
+
+    def collect(event: Event) -> None:
+        if isinstance(event, BatchDone):
+            done.append(event.inputs)
+        elif isinstance(event, Logged):
+            log.append(event.row)
+
+    outcome = job.run(collect)
+    inputs = np.concatenate(done)[: len(job.labels)]
+    shown = np.clip(classifier.denormalise(inputs), 0, 1)
+    return Result(shown, job.labels, log, outcome, job)
+
+
+def _even_batch(images: int, most: int, devices: int) -> int:
+    """A batch size that shares images out evenly and that devices can share."""
+    batches = -(-images // most)
+    size = -(-images // batches)
+    return -(-size // devices) * devices
+
+
+def _batches(labels: np.ndarray, size: int) -> list[np.ndarray]:
+    """Cut labels into batches, filling the last one up from the start.
+
+    Surplus images are optimised with the others, for the statistics, and dropped.
+    """
+    count = -(-len(labels) // size)
+    filled = np.resize(labels, count * size)
+    return list(filled.reshape(count, size))

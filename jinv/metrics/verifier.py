@@ -1,0 +1,87 @@
+"""Does an independent network recognise the images?"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jinv.errors import ConfigError
+from jinv.models.classifier import Classifier
+
+
+def translate_labels(
+    verifier: Classifier, labels: np.ndarray, classes: Sequence[str]
+) -> np.ndarray:
+    """The verifier's indices of the classes that labels stand for.
+
+    Args:
+        verifier: The network that is to judge.
+        labels: Indices into `classes`.
+        classes: Names.
+
+    Raises:
+        ConfigError: The verifier does not know one of the classes.
+    """
+    known = {name: index for index, name in enumerate(verifier.spec.classes)}
+    wanted = {int(label): classes[int(label)] for label in set(labels.tolist())}
+    unknown = [name for name in wanted.values() if name not in known]
+    if unknown:
+        raise ConfigError(
+            f"the verifier {verifier.spec.name} does not know the class {unknown[0]!r}"
+        )
+    return np.asarray([known[wanted[label]] for label in labels.tolist()], np.int32)
+
+
+def judge(
+    verifier: Classifier,
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+    batch_size: int = 100,
+) -> dict[str, Any]:
+    """Share of images that a network recognises.
+
+    Args:
+        verifier: The network; images are resized (bilinear) to its input size.
+        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        labels: Indices into `classes` (images,).
+        classes: Names of the classes.
+        batch_size: Images classified together.
+
+    Returns:
+        `name` and `sha256` of the network, `top1` and `top5` as shares in 0..1 (`top5`
+        is None for networks of five classes or fewer).
+
+    Raises:
+        ConfigError: The verifier does not know one of the classes.
+    """
+    labels = translate_labels(verifier, labels, classes)
+    if images.dtype == np.uint8:
+        images = images.astype(np.float32) / 255
+    predict = jax.jit(partial(_predict, verifier))
+    logits = np.concatenate(
+        [
+            np.asarray(predict(verifier.variables, images[start : start + batch_size]))
+            for start in range(0, len(images), batch_size)
+        ]
+    )
+    order = np.argsort(-logits, axis=-1, kind="stable")
+    hits = order == labels[:, None]
+    many = logits.shape[-1] > 5
+    return {
+        "name": verifier.spec.name,
+        "sha256": verifier.sha256,
+        "top1": float(hits[:, 0].mean()),
+        "top5": float(hits[:, :5].any(-1).mean()) if many else None,
+    }
+
+
+def _predict(verifier: Classifier, variables: Any, images: jax.Array) -> jax.Array:
+    size = verifier.spec.input_size
+    if images.shape[1:3] != (size, size):
+        shape = (images.shape[0], size, size, 3)
+        images = jax.image.resize(jnp.asarray(images), shape, "bilinear")
+    return verifier.logits(variables, verifier.normalise(images))

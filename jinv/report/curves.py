@@ -1,0 +1,163 @@
+"""What was measured over the steps, as a figure."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jinv.report.atomic import replacing
+
+Row = Mapping[str, Any]
+
+_INK = "#3c4043"
+# Okabe and Ito: told apart by colour-blind readers too.
+_COLOURS = (
+    "#0072b2",
+    "#d55e00",
+    "#009e73",
+    "#cc79a7",
+    "#e69f00",
+    "#56b4e9",
+    "#000000",
+    "#b2a300",
+)
+_DECADES = 6
+"""Values further under a panel's highest one are cut off: they explain nothing."""
+
+
+def plot_curves(path: Path, rows: Sequence[Row]) -> None:
+    """Draw loss, terms, learning rate and accuracy over the steps.
+
+    Stages follow each other from left to right; each batch is a line of its own.
+
+    Args:
+        path: The .png to write; nothing is written where nothing was measured.
+        rows: The rows of `metrics.jsonl`, in order.
+    """
+    if not rows:
+        return
+    # Matplotlib takes longer to import than all the rest together.
+    from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+    from matplotlib.lines import Line2D
+
+    starts, end = _stage_starts(rows)
+    names = list(dict.fromkeys(name for row in rows for name in row["terms"]))
+    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
+
+    spacing = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
+    figure = Figure(figsize=(13, 7), layout=spacing)
+    axes = figure.subplots(2, 3).ravel()
+    loss, weighted, raw, rate, accuracy, key = axes
+    _panel(loss, "Total loss", "loss (weighted sum of the terms)", starts, end)
+    _panel(weighted, "Terms, weighted", "contribution to the loss", starts, end)
+    _panel(raw, "Terms, raw", "value before its weight", starts, end)
+    _panel(rate, "Learning rate", "learning rate", starts, end)
+    _panel(accuracy, "Teacher accuracy", "images recognised (%)", starts, end)
+
+    _lines(loss, rows, starts, lambda row: row["loss"], _INK)
+    for name, colour in colours.items():
+        for panel, kind in ((weighted, "weighted"), (raw, "raw")):
+            _lines(panel, rows, starts, _term(name, kind), colour)
+    _lines(rate, rows, starts, lambda row: row["learning_rate"], _INK)
+    _lines(accuracy, rows, starts, lambda row: 100 * row["teacher_top1"], _INK)
+    for panel in (loss, weighted, raw):
+        _scale(panel)
+    rate.set_ylim(bottom=0)
+    accuracy.set_ylim(-3, 103)
+
+    key.axis("off")
+    handles = [Line2D([], [], color=c, lw=2, label=n) for n, c in colours.items()]
+    if len(starts) > 1:
+        handles.append(
+            Line2D([], [], color="0.75", lw=1, ls="--", label="start of a stage")
+        )
+    batches = len({row["batch"] for row in rows})
+    title = "Terms" if batches == 1 else f"Terms ({batches} batches, a line each)"
+    key.legend(
+        handles=handles, title=title, loc="upper left", frameon=False, alignment="left"
+    )
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=110)
+
+
+def _stage_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
+    """Where each stage begins on the common axis, and where the last one ends."""
+    lengths: dict[int, int] = defaultdict(int)
+    for row in rows:
+        lengths[row["stage"]] = max(lengths[row["stage"]], row["step"])
+    starts, end = {}, 0
+    for stage in sorted(lengths):
+        starts[stage] = end
+        end += lengths[stage]
+    return starts, end
+
+
+def _term(name: str, kind: str) -> Callable[[Row], float]:
+    return lambda row: row["terms"].get(name, {}).get(kind, np.nan)
+
+
+def _panel(
+    axes: Any, title: str, unit: str, starts: Mapping[int, int], end: int
+) -> None:
+    """Set up axes that all look alike."""
+    axes.set_title(title, fontsize=11, loc="left", color=_INK, fontweight="bold")
+    axes.set_xlabel("step", color=_INK)
+    axes.set_ylabel(unit, color=_INK)
+    axes.set_xlim(0, max(1, end))
+    axes.grid(color="0.93", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("0.7")
+    axes.tick_params(which="both", colors=_INK, labelsize=9)
+    for start in list(starts.values())[1:]:
+        axes.axvline(start, color="0.75", linewidth=1, linestyle="--", zorder=0)
+
+
+def _lines(
+    axes: Any,
+    rows: Sequence[Row],
+    starts: Mapping[int, int],
+    value: Callable[[Row], float],
+    colour: str,
+) -> None:
+    """Draw one quantity, a thin line for each batch, broken between stages."""
+    parts: dict[tuple[int, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        parts[row["batch"], row["stage"]].append(row)
+    batches = len({batch for batch, _ in parts})
+    alpha = max(0.25, batches**-0.5)
+    for measured in parts.values():
+        x = [starts[row["stage"]] + row["step"] for row in measured]
+        y = [value(row) for row in measured]
+        # A single point makes no line.
+        marker = "." if len(measured) == 1 else ""
+        axes.plot(x, y, color=colour, linewidth=1.3, alpha=alpha, marker=marker)
+
+
+def _scale(axes: Any) -> None:
+    """A logarithmic axis; one that is linear around 0 where values are negative."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        """Writes 0.05 where others write a power of ten."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    lines = [line for line in axes.get_lines() if line.get_linestyle() == "-"]
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    values = values[np.isfinite(values) & (values != 0)]
+    if values.size == 0:
+        return
+    if values.min() < 0:
+        axes.set_yscale("symlog", linthresh=1)
+        return
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_formatter(Plain())
+    axes.yaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
+    floor = values.max() * 10.0**-_DECADES
+    if values.min() < floor:
+        axes.set_ylim(bottom=floor)

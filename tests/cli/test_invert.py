@@ -1,0 +1,212 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+from tiny_main import OTHER, STRANGER, TINY
+
+from jinv.cli.main import main
+from jinv.models import zoo
+from jinv.models.classifier import make_classifier
+from jinv.models.state_dict import to_state_dict
+from jinv.models.weight_files import write_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Two files of weights for the architecture of `tiny`."""
+    folder = tmp_path_factory.mktemp("weights")
+    for seed in (0, 1):
+        variables = make_classifier(TINY, seed).variables
+        state = to_state_dict(jax.device_get(variables))
+        write_weights(folder / f"{seed}.safetensors", state, {})
+    return [str(folder / f"{seed}.safetensors") for seed in (0, 1)]
+
+
+@pytest.fixture(autouse=True)
+def small_zoo(monkeypatch):
+    for spec in (TINY, OTHER, STRANGER):
+        monkeypatch.setitem(zoo._ZOO, spec.name, lambda spec=spec: spec)
+
+
+@pytest.fixture
+def base(weights, tmp_path):
+    """A quick run's options."""
+    return [
+        "invert", "--model", "tiny", "--weights", weights[0], "--classes", "cat,dog",
+        "--images", "6", "--batch-size", "6", "--steps", "6", "--devices", "1",
+        "--log-every", "2", "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in (folder / "images").iterdir()}
+
+
+def test_a_run_leaves_everything(base, weights, tmp_path, capsys):
+    words = ["--verifier", "other", "--verifier-weights", weights[1]]
+    assert main([*base, *words]) == 0
+    run = tmp_path / "run"
+    assert sorted(p.name for p in run.iterdir()) == [
+        "config.json", "curves.png", "evolution.webp", "grid.png", "images",
+        "index.html", "metrics.jsonl", "summary.json",
+    ]  # fmt: skip
+    names = sorted(p.name for p in (run / "images").iterdir())
+    assert names[:2] == ["00000_cat.png", "00001_dog.png"] and len(names) == 6
+    assert Image.open(run / "images" / names[0]).size == (8, 8)
+    config = json.loads((run / "config.json").read_text())
+    assert config["inversion"]["settings"]["steps"] == [6]
+    assert len(config["inversion"]["weights_sha256"]) == 64
+    rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [(row["stage"], row["step"]) for row in rows] == [
+        (stage, step) for stage in (0, 1) for step in (2, 4, 6)
+    ]
+    for row in rows:
+        weighted = sum(term["weighted"] for term in row["terms"].values())
+        np.testing.assert_allclose(weighted, row["loss"], rtol=1e-5)
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "finished"
+    assert summary["verifier"]["name"] == "other"
+    assert 0 <= summary["teacher"]["top1"] <= summary["teacher"]["top5"] <= 1
+    assert summary["classifier_passes"] == 6 * 12
+    assert {"compiling", "running", "total"} == set(summary["seconds"])
+    assert "index.html" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--classes", "cst"], "unknown class 'cst' (did you mean cat?)"),
+        (["--classes", "9"], "out of range: the classes are 0..5"),
+        (["--model", "resnet5O"], "did you mean resnet50"),
+        (["--model", "cifar10_resnet20"], "tensor"),
+        (["--images", "0"], "must be positive"),
+        (["--steps", "-3"], "steps must be positive"),
+        (["--batch-size", "5", "--devices", "2"], "4 or 6, or --devices 1"),
+        (["--weights", "nowhere.npz"], "no weights file at nowhere.npz"),
+        (["--preset", "technon"], "did you mean technion"),
+        (["--verifier", "stranger"], "no published weights"),
+        (["--verifier", "tiny"], "no published weights"),
+        (["--resume", "--overwrite"], "not both"),
+    ],
+)
+def test_bad_input_is_one_line_and_touches_nothing(
+    base, tmp_path, capsys, words, message
+):
+    assert main([*base, *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_verifier_must_be_another_network_and_know_the_classes(base, weights, capsys):
+    same = ["--verifier", "other", "--verifier-weights", weights[0]]
+    assert main([*base, *same]) == 2
+    assert "took no part" in capsys.readouterr().err
+    stranger = ["--verifier", "stranger", "--verifier-weights", weights[1]]
+    assert main([*base, *stranger]) == 2
+    assert "does not know the class 'cat'" in capsys.readouterr().err
+
+
+def test_a_folder_with_a_run_needs_a_decision(base, tmp_path, capsys):
+    assert main(base) == 0
+    before = contents(tmp_path / "run")
+    assert main([*base, "--seed", "1"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert main([*base, "--seed", "1", "--resume"]) == 2
+    assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
+    assert main([*base, "--lr", "0.3", "--resume"]) == 2
+    assert "(lr: 0.1 there, 0.3 now)" in capsys.readouterr().err
+    assert contents(tmp_path / "run") == before
+    assert main([*base, "--seed", "1", "--overwrite"]) == 0
+    assert contents(tmp_path / "run") != before
+
+
+def test_a_folder_with_other_files_is_left_alone(base, tmp_path, capsys):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").write_text("precious")
+    assert main([*base, "--overwrite"]) == 2
+    assert "holds files, but no run" in capsys.readouterr().err
+    assert (tmp_path / "run" / "thesis.tex").read_text() == "precious"
+
+
+def test_divergence_keeps_the_last_finite_images_and_exits_1(base, tmp_path, capsys):
+    words = ["--optimizer", "sgd", "--lr", "1e30", "--no-clip"]
+    assert main([*base, *words]) == 1
+    assert "no longer finite" in capsys.readouterr().err
+    assert len(contents(tmp_path / "run")) == 6
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["status"] == "diverged"
+
+
+def start(base, *words):
+    program = Path(__file__).with_name("tiny_main.py")
+    return subprocess.Popen(
+        [sys.executable, str(program), *base, *words],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "XLA_FLAGS": ""},
+    )
+
+
+def wait_for(path, lines, process):
+    deadline = time.monotonic() + 120
+    while not path.exists() or len(path.read_text().splitlines()) < lines:
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+)
+def test_a_killed_run_goes_on_to_the_same_images(base, tmp_path, number, code):
+    run = tmp_path / "run"
+    words = ["--steps", "400", "--checkpoint-every", "30"]
+    process = start(base, *words)
+    wait_for(run / "metrics.jsonl", 60, process)
+    process.send_signal(number)
+    assert process.wait(60) == code
+    if number != signal.SIGKILL:
+        summary = json.loads((run / "summary.json").read_text())
+        assert summary["status"] == "interrupted"
+        assert len(contents(run)) == 6
+    process = start(base, *words, "--resume")
+    assert process.wait(120) == 0, process.stderr.read().decode()
+
+    whole = tmp_path / "whole"
+    process = start([*base[:-1], str(whole)], *words)
+    assert process.wait(120) == 0
+    assert contents(run) == contents(whole)
+    places = [
+        (row["stage"], row["step"])
+        for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    ]
+    assert places == [(s, step) for s in (0, 1) for step in range(2, 401, 2)]
+
+
+def test_help_names_units_and_defaults(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["invert", "--help"])
+    assert stop.value.code == 0
+    text = capsys.readouterr().out
+    for flag in ("--w-feature", "--w-tv2", "--bn-scope", "--checkpoint-every"):
+        assert flag in text
+    assert "in pixels" in text and "default" in text
+
+
+def test_unknown_commands_and_options_are_refused(capsys):
+    assert main(["invret"]) == 2
+    assert "did you mean invert" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as stop:
+        main(["invert", "--stepps", "3"])
+    assert stop.value.code == 2

@@ -1,0 +1,27 @@
+from jinv.cli.main import main
+from jinv.models.zoo import classifier_names
+
+
+def test_the_zoo_is_listed(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["models"]) == 0
+    text = capsys.readouterr().out
+    lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
+    assert set(classifier_names()) <= set(lines)
+    assert "25.56" in lines["resnet50"] and "huggingface.co" in lines["resnet50"]
+    assert "embedded" in lines["cifar10_resnet20"]
+    assert "train it" in lines["cifar10_resnet18"]
+
+
+def test_one_model_is_described(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert main(["models", "cifar10_resnet32"]) == 0
+    text = capsys.readouterr().out
+    for fact in ("airplane", "BSD-2-Clause", "resnet32-d509ac18.th", "layer3.4.bn2"):
+        assert fact in text
+    assert text.index("layer1.0.bn1") < text.index("layer3.4.bn2")
+
+
+def test_an_unknown_model_is_refused(capsys):
+    assert main(["models", "resnet51"]) == 2
+    assert "did you mean resnet50" in capsys.readouterr().err

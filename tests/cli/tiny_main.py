@@ -1,0 +1,24 @@
+"""`jinv` with a small classifier in its zoo, for tests that need a process."""
+
+import sys
+from functools import partial
+
+from jinv.cli.main import main
+from jinv.models import zoo
+from jinv.models.resnet import ResNet
+
+TINY = zoo.ClassifierSpec(
+    name="tiny",
+    build=partial(ResNet, (1, 1), (4, 8), num_classes=6, stem="cifar"),
+    classes=("apple", "boat", "cat", "dog", "egg", "fish"),
+    input_size=8,
+)
+OTHER = zoo.ClassifierSpec(**{**vars(TINY), "name": "other"})
+PLAIN_NAMES = ("apple", "boat", "car", "dog", "egg", "fish")
+STRANGER = zoo.ClassifierSpec(
+    **{**vars(TINY), "name": "stranger", "classes": PLAIN_NAMES}
+)
+
+if __name__ == "__main__":
+    zoo._ZOO.update({"tiny": lambda: TINY})
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""Eight virtual CPU devices stand in for a multi-GPU node."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jinv.models.classifier import Classifier
+from jinv.models.resnet import ResNet
+from jinv.models.zoo import ClassifierSpec
+
+# Before the first computation, which fixes the number of devices.
+jax.config.update("jax_num_cpu_devices", 8)
+
+CLASSES = ("apple", "boat", "cat", "dog", "egg", "fish")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("JINV_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def tiny() -> Classifier:
+    """A ResNet of five BatchNorm layers for 8x8 images, with lively statistics."""
+    spec = ClassifierSpec(
+        name="tiny",
+        build=partial(ResNet, (1, 1), (4, 8), num_classes=6, stem="cifar"),
+        classes=CLASSES,
+        input_size=8,
+    )
+    module = spec.build()
+    keys = iter(jax.random.split(jax.random.key(7), 100))
+    variables = module.init(next(keys), jnp.zeros((1, 8, 8, 3)))
+    statistics = jax.tree.map(
+        lambda x: jnp.abs(x + 0.3 * jax.random.normal(next(keys), x.shape)),
+        variables["batch_stats"],
+    )
+    return Classifier(spec, module, {**variables, "batch_stats": statistics})
+
+
+@pytest.fixture(scope="session")
+def unnormalised(tiny) -> Classifier:
+    """A classifier without BatchNorm."""
+    import flax.linen as nn
+
+    class Plain(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.relu(nn.Conv(4, (3, 3))(x))
+            return nn.Dense(6)(x.mean((1, 2)))
+
+    module = Plain()
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    return Classifier(replace(tiny.spec, name="plain"), module, dict(variables))

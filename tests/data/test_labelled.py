@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jinv.data.augment import crop_and_flip
+from jinv.data.labelled import batches, load_labelled
+from jinv.errors import DataError
+
+CLASSES = ("cat", "dog")
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
+LABELS = np.array([0, 1, 1, 0, 1])
+
+
+@pytest.fixture
+def npz(tmp_path):
+    np.savez(tmp_path / "set.npz", x_train=IMAGES, y_train=LABELS)
+    return str(tmp_path / "set.npz")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number, (image, label) in enumerate(zip(IMAGES, LABELS, strict=True)):
+        place = tmp_path / "set" / "train" / CLASSES[label]
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{number}.png")
+    return tmp_path / "set"
+
+
+def test_an_npz_file_is_read(npz):
+    data = load_labelled(npz, "train", CLASSES, 8)
+    images, labels = data.read([3, 1])
+    np.testing.assert_array_equal(images, IMAGES[[3, 1]])
+    np.testing.assert_array_equal(labels, [0, 1])
+
+
+def test_a_folder_is_read_without_loss(folder):
+    data = load_labelled(str(folder), "train", CLASSES, 8)
+    images, labels = data.read(np.arange(5))
+    np.testing.assert_array_equal(labels, [0, 0, 1, 1, 1])
+    np.testing.assert_array_equal(images, IMAGES[[0, 3, 1, 2, 4]])
+
+
+def test_larger_images_are_scaled_and_cut(folder):
+    wide = np.zeros((100, 300, 3), np.uint8)
+    wide[:, 100:200] = 255
+    Image.fromarray(wide).save(folder / "train" / "cat" / "0.png")
+    images, _ = load_labelled(str(folder), "train", CLASSES, 8).read([0])
+    assert images.shape == (1, 8, 8, 3)
+    assert images.mean() > 240
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"source": "nowhere"}, "no labelled images at 'nowhere'"),
+        ({"split": "test"}, "no x_test and no y_test"),
+        ({"size": 32}, "expected images of 32x32 pixels, found 8x8"),
+        ({"classes": ("cat",)}, "labels must lie in 0..0"),
+    ],
+)
+def test_what_cannot_be_read_is_explained(npz, change, message):
+    request = {"source": npz, "split": "train", "classes": CLASSES, "size": 8} | change
+    with pytest.raises(DataError, match=message):
+        load_labelled(**request)
+
+
+def test_a_folder_of_an_unknown_class_is_refused(folder):
+    (folder / "train" / "zebra").mkdir()
+    with pytest.raises(DataError, match="zebra is named after no class"):
+        load_labelled(str(folder), "train", CLASSES, 8)
+
+
+def test_batches_cover_the_order(npz):
+    data = load_labelled(npz, "train", CLASSES, 8)
+    labels = np.concatenate([y for _, y in batches(data, np.arange(5)[::-1], 2)])
+    np.testing.assert_array_equal(labels, LABELS[::-1])
+    assert len(list(batches(data, np.arange(5), 2, drop_last=True))) == 2
+
+
+def test_crops_are_windows_of_the_reflected_image():
+    rng = np.random.default_rng(1)
+    many = np.repeat(IMAGES[:1], 50, 0)
+    cut = crop_and_flip(many, 8, 2, rng)
+    wide = np.pad(IMAGES[0], ((2, 2), (2, 2), (0, 0)), mode="reflect")
+    windows = [wide[i : i + 8, j : j + 8] for i in range(5) for j in range(5)]
+    windows += [window[:, ::-1] for window in windows]
+    assert all(any(np.array_equal(c, w) for w in windows) for c in cut)
+    assert len({c.tobytes() for c in cut}) > 20

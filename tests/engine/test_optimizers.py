@@ -1,0 +1,65 @@
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jinv.engine.optimizers import make_optimizer, make_schedule
+from jinv.errors import ConfigError
+
+
+def rates(name, warmup=0):
+    schedule = make_schedule(name, 0.5, 100, warmup)
+    return np.array([float(schedule(step)) for step in range(101)])
+
+
+def test_cosine_falls_to_zero_along_half_a_wave():
+    expected = 0.25 * (1 + np.cos(np.pi * np.arange(101) / 100))
+    np.testing.assert_allclose(rates("cosine"), expected, atol=1e-6)
+
+
+def test_warm_up_is_linear_and_reaches_the_peak():
+    found = rates("cosine", warmup=20)
+    np.testing.assert_allclose(found[:21], 0.5 * np.arange(21) / 20, atol=1e-6)
+    assert found.argmax() == 20
+    assert abs(found[100]) < 1e-6
+
+
+def test_step_cuts_to_a_tenth_twice():
+    np.testing.assert_allclose(
+        rates("step")[[0, 49, 51, 74, 76]], [0.5, 0.5, 0.05, 0.05, 0.005], rtol=1e-5
+    )
+
+
+def test_exponential_ends_at_a_hundredth():
+    found = rates("exponential")
+    np.testing.assert_allclose(found[[0, 50, 100]], [0.5, 0.05, 0.005], rtol=1e-5)
+
+
+def test_a_plateau_cuts_the_rate():
+    optimizer = make_optimizer("sgd", lambda step: 1.0, (0.0, 0.0), patience=3)
+    params = jnp.zeros(())
+    state = optimizer.init(params)
+    sizes = []
+    for _ in range(8):
+        update, state = optimizer.update(jnp.ones(()), state, params, value=1.0)
+        sizes.append(float(update))
+    assert sizes[0] == -1.0
+    np.testing.assert_allclose(sizes[-1], -0.01, rtol=1e-5)
+
+
+def test_adam_is_the_one_of_optax():
+    ours = make_optimizer("adam", lambda step: 0.1, (0.5, 0.9))
+    theirs = optax.adam(0.1, 0.5, 0.9)
+    params, gradient = jnp.ones(3), jnp.array([1.0, -2.0, 3.0])
+    found, _ = ours.update(gradient, ours.init(params), params, value=0.0)
+    expected, _ = theirs.update(gradient, theirs.init(params), params)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_unknown_names_and_endless_warm_ups_are_refused():
+    with pytest.raises(ConfigError, match="did you mean cosine"):
+        make_schedule("cosin", 0.1, 10)  # pyright: ignore
+    with pytest.raises(ConfigError, match="needs more than 10 steps"):
+        make_schedule("cosine", 0.1, 10, warmup=10)
+    with pytest.raises(ConfigError, match="adam, sgd"):
+        make_optimizer("adamm", lambda step: 0.1)  # pyright: ignore

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+
+from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import BatchDone, Frame, Logged
+from jinv.engine.run import Diverged, Execution, Interrupted
+from jinv.errors import ConfigError
+from jinv.inversion.job import invert, make_job
+
+SETTINGS = {"steps": (12, 8), "resolutions": (4, 8), "jitter": 1}
+
+
+def job(tiny, **settings):
+    execution = Execution(devices=1, log_every=4, checkpoint_every=5, frames=3)
+    return make_job(
+        tiny, "all", 12, batch_size=6, execution=execution, **{**SETTINGS, **settings}
+    )
+
+
+def images_of(events):
+    return np.concatenate([e.inputs for e in events if isinstance(e, BatchDone)])
+
+
+def test_events_tell_the_whole_story(tiny):
+    events = []
+    outcome = job(tiny).run(events.append)
+    logged = [e.place for e in events if isinstance(e, Logged)]
+    seen = [(p.batch, p.stage, p.step) for p in logged]
+    one = [(0, 4), (0, 8), (0, 12), (1, 4), (1, 8)]
+    assert seen == [(batch, *rest) for batch in (0, 1) for rest in one]
+    frames = [e for e in events if isinstance(e, Frame)]
+    assert {f.place.batch for f in frames} == {0}
+    assert frames[-1].place.step == 8
+    assert [f.inputs.shape[1] for f in frames] == [4] * 3 + [8] * 3
+    assert images_of(events).shape == (12, 8, 8, 3)
+    assert outcome.passes == 2 * 6 * 20
+
+
+def test_the_loss_falls(tiny):
+    rows = invert(tiny, "all", 12, steps=(60,)).log
+    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
+
+
+@pytest.mark.parametrize("stop_after", [3, 14, 27])
+def test_a_stopped_run_goes_on_to_the_same_images(tiny, tmp_path, stop_after):
+    """Stopped in the first stage, the second stage, and the second batch."""
+    whole = []
+    job(tiny).run(whole.append)
+
+    calls = iter(range(1000))
+    first, rest = [], []
+    with pytest.raises(Interrupted):
+        job(tiny).run(
+            first.append,
+            lambda: next(calls) == stop_after,
+            Checkpoints(tmp_path / "checkpoint"),
+        )
+    job(tiny).run(
+        rest.append, checkpoints=Checkpoints(tmp_path / "checkpoint"), resume=True
+    )
+    done = [e for e in first + rest if isinstance(e, BatchDone) and e.complete]
+    np.testing.assert_array_equal(images_of(done), images_of(whole))
+
+
+def test_a_diverging_run_delivers_its_last_finite_images(tiny):
+    events = []
+    with pytest.raises(Diverged, match="lower the learning rate"):
+        job(tiny, lr=1e30, optimizer="sgd", clip=False).run(events.append)
+    (done,) = [e for e in events if isinstance(e, BatchDone)]
+    assert not done.complete
+    assert np.isfinite(done.inputs).all()
+
+
+def test_a_stage_ends_when_patience_does(tiny):
+    execution = Execution(devices=1, log_every=5, patience=0.1)
+    rows = invert(
+        tiny, "all", 6, execution=execution, steps=(200,), lr=1e-12, jitter=0, flip=0.0
+    ).log
+    assert rows[-1]["step"] < 100
+
+
+def test_batches_are_filled_up_and_the_surplus_is_dropped(tiny):
+    result = invert(
+        tiny, "cat,dog", 7, batch_size=4, steps=(2,), execution=Execution(devices=1)
+    )
+    assert result.images.shape == (7, 8, 8, 3)
+    np.testing.assert_array_equal(result.labels, [2, 3, 2, 3, 2, 3, 2])
+    assert result.images.min() >= 0 and result.images.max() <= 1
+
+
+def test_images_do_not_depend_on_how_many_follow(tiny):
+    def some(images):
+        return invert(
+            tiny,
+            "all",
+            images,
+            batch_size=6,
+            steps=(3,),
+            execution=Execution(devices=1),
+        ).images
+
+    np.testing.assert_array_equal(some(6), some(12)[:6])
+
+
+def test_numbers_that_cannot_work_are_refused(tiny):
+    with pytest.raises(ConfigError, match="images must be positive"):
+        make_job(tiny, "all", 0)
+    with pytest.raises(ConfigError, match="batch size must be positive"):
+        make_job(tiny, "all", batch_size=-1)

@@ -1,0 +1,95 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jinv.engine.stage import Constants, Stage, State, Term
+from jinv.engine.step import make_chunk, make_step
+from jinv.inversion.deep import DeepInversion
+from jinv.losses import feature_loss
+
+KEY = jax.random.key(5)
+
+
+def constants(tiny, batch):
+    return Constants(
+        tiny.variables,
+        jnp.arange(batch) % 6,
+        jnp.arange(batch),
+        jax.random.key_data(KEY),
+    )
+
+
+def start(stage, batch):
+    params = stage.init(jax.random.key(0), jnp.arange(batch))
+    optimizer = stage.optimizer.init(params)
+    return State(jnp.zeros((), jnp.int32), params, optimizer, jnp.ones((), bool))
+
+
+def test_a_step_descends_the_published_objective(tiny):
+    """The update equals one made by hand from the formulas."""
+    config = DeepInversion(
+        steps=(10,), jitter=0, flip=0.0, optimizer="sgd", betas=(0.0, 0.0),
+        schedule="constant", lr=0.5, w_feature=0.3, k_first=10.0, w_tv2=0.2, w_l2=0.1,
+        clip=False,
+    )  # fmt: skip
+    (stage,) = config.stages(tiny)
+    state = start(stage, 6)
+    after, metrics = jax.jit(make_step(tiny, stage))(state, constants(tiny, 6))
+
+    def objective(x):
+        logits, taps = tiny.observe(tiny.variables, x)
+        running = tiny.running_moments(tiny.variables)
+        first = tiny.batchnorm_names[0]
+        weights = {name: 10.0 if name == first else 1.0 for name in running}
+        cross_entropy = optax.softmax_cross_entropy_with_integer_labels(
+            logits, jnp.arange(6) % 6
+        ).mean()
+        differences = (
+            x[:, :, 1:] - x[:, :, :-1],
+            x[:, 1:] - x[:, :-1],
+            x[:, 1:, 1:] - x[:, :-1, :-1],
+            x[:, 1:, :-1] - x[:, :-1, 1:],
+        )
+        norms = sum(jnp.sqrt((d**2).sum((1, 2, 3))) for d in differences)
+        l2 = jnp.sqrt((x**2).sum((1, 2, 3)))
+        feature = feature_loss(taps, running, weights)
+        return cross_entropy + 0.3 * feature + 0.2 * norms.mean() + 0.1 * l2.mean()
+
+    loss, gradient = jax.value_and_grad(objective)(state.params)
+    np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
+    expected = state.params - 0.5 * gradient
+    np.testing.assert_allclose(after.params, expected, atol=1e-5)
+
+
+def test_a_chunk_is_so_many_steps(tiny):
+    (stage,) = DeepInversion(steps=(10,), lr=0.01).stages(tiny)
+    step = jax.jit(make_step(tiny, stage))
+    state = start(stage, 6)
+    for _ in range(4):
+        state, metrics = step(state, constants(tiny, 6))
+    chunk = jax.jit(make_chunk(make_step(tiny, stage), 4))
+    joined, last = chunk(start(stage, 6), constants(tiny, 6))
+    assert int(joined.step) == 4
+    np.testing.assert_allclose(joined.params, state.params, atol=1e-4)
+    np.testing.assert_allclose(last["loss"], metrics["loss"], rtol=1e-4)
+
+
+def test_after_a_loss_that_is_no_number_the_last_parameters_are_kept(tiny):
+    (plain,) = DeepInversion(steps=(10,)).stages(tiny)
+    poison = Term("poison", 1.0, lambda e: jnp.where(e.inputs.sum() > -1e9, jnp.nan, 0))
+    stage = Stage(**{**vars(plain), "terms": (*plain.terms, poison)})
+    before = start(stage, 6)
+    after, metrics = jax.jit(make_step(tiny, stage))(before, constants(tiny, 6))
+    assert not metrics["finite"] and not after.finite
+    np.testing.assert_array_equal(after.params, before.params)
+
+
+def test_the_learning_rate_in_the_log_follows_a_plateau(tiny):
+    config = DeepInversion(steps=(40,), schedule="plateau", lr=1e-9)
+    (stage,) = config.stages(tiny)
+    step = jax.jit(make_step(tiny, stage))
+    state = start(stage, 6)
+    for _ in range(40):
+        state, metrics = step(state, constants(tiny, 6))
+    assert float(metrics["learning_rate"]) < 0.2e-9

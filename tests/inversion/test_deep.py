@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from jinv.engine.run import Execution
+from jinv.errors import ConfigError
+from jinv.inversion.deep import DeepInversion
+from jinv.inversion.job import invert, make_job
+from jinv.inversion.presets import PRESETS
+
+ONE = Execution(devices=1)
+
+
+def test_one_number_of_steps_stands_for_all_stages(tiny):
+    stages = DeepInversion(steps=(7,), resolutions=(4, 8)).stages(tiny)
+    assert [stage.steps for stage in stages] == [7, 7]
+
+
+def test_terms_without_weight_are_left_out(tiny):
+    (stage,) = DeepInversion(w_feature=0.0, w_tv2=0.0, w_l2=1.0).stages(tiny)
+    assert [term.name for term in stage.terms] == ["cross-entropy", "l2"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_run_and_say_where_they_come_from(tiny, preset):
+    result = invert(tiny, "all", 6, preset=preset, execution=ONE, steps=(2,), warmup=0)
+    assert np.isfinite(result.images).all()
+    assert PRESETS[preset].source and PRESETS[preset].expected
+
+
+def test_presets_fit_themselves_to_the_input_size(tiny):
+    fitted = PRESETS["deepinversion-imagenet"].fitted(tiny.spec)
+    assert (fitted.resolutions, fitted.jitter) == ((4, 8), 1)
+
+
+def test_clipped_images_need_no_cutting(tiny):
+    (stage,) = DeepInversion(steps=(5,), lr=10.0).stages(tiny)
+    low, high = tiny.input_range
+    projected = np.asarray(stage.project(np.full((1, 8, 8, 3), 99.0, np.float32)))
+    np.testing.assert_allclose(projected[0, 0, 0], high)
+
+
+def test_the_feature_term_brings_statistics_closer(tiny):
+    def distance(w_feature):
+        rows = invert(
+            tiny, "all", 24, steps=(60,), w_feature=w_feature, w_tv2=0.0, execution=ONE
+        ).log
+        return rows[-1]["terms"].get("feature", {}).get("raw")
+
+    rows = invert(tiny, "all", 24, steps=(60,), w_tv2=0.0, execution=ONE).log
+    first, last = (row["terms"]["feature"]["raw"] for row in (rows[0], rows[-1]))
+    assert last < 0.7 * first
+    assert distance(0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"lr": 0.0}, "lr must be positive"),
+        ({"steps": (0,)}, "steps must be positive"),
+        ({"w_tv2": -1.0}, "w_tv2 must not be negative"),
+        ({"flip": 1.5}, "flip is a probability"),
+        ({"temperature": -2.0}, "temperature must be positive"),
+        ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
+        ({"w_class": 0, "w_feature": 0, "w_tv2": 0}, "nothing to optimise"),
+        ({"step": (1,)}, "no such setting"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(tiny, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        make_job(tiny, "all", 6, execution=ONE, **settings)
+
+
+def test_without_batchnorm_the_feature_term_is_refused(unnormalised):
+    with pytest.raises(ConfigError, match="plain has no BatchNorm"):
+        make_job(unnormalised, "all", 6, execution=ONE)
+    result = invert(unnormalised, "all", 6, w_feature=0.0, steps=(3,), execution=ONE)
+    assert result.images.shape == (6, 8, 8, 3)
+
+
+def test_a_preset_and_a_method_exclude_each_other(tiny):
+    with pytest.raises(ConfigError, match="not both"):
+        make_job(tiny, "all", preset="default", method=DeepInversion())
+    with pytest.raises(ConfigError, match="did you mean technion"):
+        make_job(tiny, "all", preset="technon")

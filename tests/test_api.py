@@ -1,0 +1,34 @@
+"""What `import jinv` offers."""
+
+import doctest
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import jinv
+
+
+def test_every_public_name_exists():
+    for name in jinv.__all__:
+        assert getattr(jinv, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        jinv.nothing  # noqa: B018
+
+
+def test_importing_jinv_does_not_import_jax():
+    code = "import sys, jinv; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def modules():
+    found = pkgutil.walk_packages(jinv.__path__, "jinv.")
+    return ["jinv", *(module.name for module in found)]
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples_in_docstrings_hold(name):
+    outcome = doctest.testmod(importlib.import_module(name))
+    assert outcome.failed == 0
