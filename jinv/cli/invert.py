@@ -83,7 +83,6 @@ def defaults(words: list[str]) -> Invert:
     preset = find_preset(name)
     return Invert(
         preset=name,
-        batch_size=preset.batch_size or None,
         method=preset.fitted(spec),
         execution=Execution(patience=preset.patience),
     )

@@ -29,8 +29,7 @@ def parse_classes(text: str, names: Sequence[str]) -> tuple[int, ...]:
         >>> parse_classes("cat, 0-1", ["plane", "car", "bird", "cat"])
         (3, 0, 1)
     """
-    # Some names contain commas: longest match first would be ambiguous, so a name is
-    # looked up as a whole before the text is split.
+    # A name may contain commas.
     if text.strip() in names:
         return (list(names).index(text.strip()),)
     items = [item.strip() for item in text.split(",") if item.strip()]
@@ -59,6 +58,8 @@ def assign_labels(
 
 
 def _one(item: str, names: Sequence[str]) -> list[int]:
+    if item in names:
+        return [list(names).index(item)]
     lowered = [name.lower() for name in names]
     if item.lower() in lowered:
         return [lowered.index(item.lower())]

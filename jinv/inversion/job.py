@@ -130,13 +130,15 @@ def make_job(
     Raises:
         ConfigError: Something cannot work.
     """
-    execution = execution or Execution()
     if preset is not None and method is not None:
         raise ConfigError("give a preset or a method, not both")
     spec = classifier.spec
-    chosen = find_preset(preset or default_preset(spec)).fitted(spec)
+    chosen = find_preset(preset or default_preset(spec))
+    execution = execution or Execution(patience=chosen.patience)
     try:
-        settings: Method = replace(cast(Any, method or chosen), **overrides)
+        settings: Method = replace(
+            cast(Any, method or chosen.fitted(spec)), **overrides
+        )
     except TypeError as error:
         raise ConfigError(f"no such setting: {error}") from error
     names = spec.classes

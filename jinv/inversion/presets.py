@@ -17,7 +17,8 @@ class Preset:
         source: Where it comes from.
         expected: What it is known to yield.
         input_size: The classifier's input size that it was made for, in pixels.
-        batch_size: The batch that its weights were tuned for; 0 for any.
+        batch_size: The batch that its weights were tuned for; 0 for any. Not imposed:
+            it may not fit the device at hand.
         patience: Share of a stage without improvement after which it ends; 0 never.
     """
 

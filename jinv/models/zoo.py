@@ -24,7 +24,7 @@ class Download:
     Attributes:
         url: Where it lies.
         sha256: Checksum in hexadecimal; where its publisher gives only the first
-            digits, those.
+            digits, those; empty where it is not known.
         licence: Its licence.
     """
 
@@ -135,6 +135,9 @@ def _cifar_wide(name: str, sizes: tuple[int, ...]) -> ClassifierSpec:
 
 _RESNET50_SHA256 = "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888"
 
+_RESNET20_SHA256 = "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8"
+_RESNET32_SHA256 = "d509ac1820d7f25398913559d7e81a13229b1e7adc5648e3bfa5e22dc137f850"
+
 _ZOO: dict[str, Callable[[], ClassifierSpec]] = {
     "resnet18": partial(_imagenet, "resnet18", (2, 2, 2, 2), BasicBlock, 69.76, ""),
     "resnet34": partial(_imagenet, "resnet34", (3, 4, 6, 3), BasicBlock, 73.31, ""),
@@ -144,10 +147,10 @@ _ZOO: dict[str, Callable[[], ClassifierSpec]] = {
     "resnet101": partial(_imagenet, "resnet101", (3, 4, 23, 3), Bottleneck, 77.37, ""),
     "resnet152": partial(_imagenet, "resnet152", (3, 8, 36, 3), Bottleneck, 78.31, ""),
     "cifar10_resnet20": partial(
-        _cifar_thin, 20, 91.73, "resnet20-12fca82f.th", "12fca82f"
+        _cifar_thin, 20, 91.73, "resnet20-12fca82f.th", _RESNET20_SHA256
     ),
     "cifar10_resnet32": partial(
-        _cifar_thin, 32, 92.63, "resnet32-d509ac18.th", "d509ac18"
+        _cifar_thin, 32, 92.63, "resnet32-d509ac18.th", _RESNET32_SHA256
     ),
     "cifar10_resnet44": partial(
         _cifar_thin, 44, 93.10, "resnet44-014dd654.th", "014dd654"

@@ -10,8 +10,6 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parent))
 from tiny_main import OTHER, STRANGER, TINY
 
 from jinv.cli.main import main

@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""How fast is one inversion step, beside PyTorch, in one run on one machine?
+
+A step is a forward pass of a CIFAR ResNet, the gradient of cross-entropy, BatchNorm
+statistics and total variation with respect to the images, and an Adam update. All
+contenders take turns, and the table shows medians and ratios. PyTorch is measured if it
+is installed: eager and compiled, on the CPU, and on CUDA where jax runs there too.
+
+`--forms` measures instead what the CPU forms in jinv/models/kernels.py gain.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jinv.engine.parallel import device_name, make_placement, on_accelerator
+from jinv.engine.stage import Constants, State
+from jinv.engine.step import make_chunk, make_step
+from jinv.inversion.deep import DeepInversion
+from jinv.models import kernels
+from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.zoo import classifier_spec
+
+Contender = Callable[[int], None]
+"""Takes so many steps, and returns when they are done."""
+
+SETTINGS = DeepInversion(
+    steps=(10_000,), w_tv2=0.3, jitter=0, flip=0.0, schedule="constant"
+)
+
+
+def jinv_step(classifier: Classifier, batch: int) -> Contender:
+    """The engine's own step and chunk, on one device."""
+    (stage,) = SETTINGS.stages(classifier)
+    placement = make_placement("jit", 1, batch, "global")
+    index = jnp.arange(batch)
+    params = stage.init(jax.random.key(0), index)
+    state = State(
+        jnp.zeros((), jnp.int32),
+        params,
+        stage.optimizer.init(params),
+        jnp.ones((), bool),
+    )
+    constants = Constants(
+        classifier.variables, index % 10, index, jax.random.key_data(jax.random.key(1))
+    )
+    state, constants = placement.put(state), placement.put(constants)
+    length = 50 if on_accelerator() else 1
+    chunk = make_chunk(make_step(classifier, stage), length)
+    program = placement.compile(chunk, state, constants)
+
+    def take(steps: int) -> None:
+        nonlocal state
+        for _ in range(max(1, steps // length)):
+            state, metrics = program(state, constants)
+        metrics["loss"].block_until_ready()
+
+    return take
+
+
+def torch_step(depth: int, batch: int, device: str, compiled: bool) -> Contender:
+    """The same step in PyTorch, written as its users write it."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    taps: list[tuple] = []
+
+    class Norm(nn.BatchNorm2d):
+        def forward(self, x):
+            taps.append((x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False), self))
+            return super().forward(x)
+
+    class Block(nn.Module):
+        def __init__(self, before, after, stride):
+            super().__init__()
+            self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+            self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+            self.bn1, self.bn2 = Norm(after), Norm(after)
+            self.stride, self.missing = stride, after - before
+
+        def forward(self, x):
+            y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+            if self.missing:
+                half = self.missing // 2
+                x = x[:, :, :: self.stride, :: self.stride]
+                x = F.pad(x, (0, 0, 0, 0, half, self.missing - half))
+            return F.relu(x + y)
+
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), Norm(16), nn.ReLU()]
+    width = 16
+    for after in (16, 32, 64):
+        for index in range((depth - 2) // 6):
+            layers.append(Block(width, after, 2 if after > 16 and index == 0 else 1))
+            width = after
+    layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    layout = torch.channels_last
+    network = nn.Sequential(*layers).eval().to(device, memory_format=layout)
+    network.requires_grad_(False)
+    images = torch.randn(batch, 3, 32, 32, device=device).to(memory_format=layout)
+    images.requires_grad_(True)
+    labels = torch.arange(batch, device=device) % 10
+    optimizer = torch.optim.Adam([images], lr=0.1, betas=(0.5, 0.9))
+
+    def objective(x):
+        taps.clear()
+        loss = F.cross_entropy(network(x), labels)
+        for mean, var, norm in taps:
+            loss = loss + torch.linalg.vector_norm(norm.running_var - var)
+            loss = loss + torch.linalg.vector_norm(norm.running_mean - mean)
+        for difference in (
+            x[..., 1:] - x[..., :-1],
+            x[..., 1:, :] - x[..., :-1, :],
+            x[..., 1:, 1:] - x[..., :-1, :-1],
+            x[..., 1:, :-1] - x[..., :-1, 1:],
+        ):
+            norms = torch.linalg.vector_norm(difference.flatten(1), dim=1)
+            loss = loss + 0.3 * norms.mean()
+        return loss
+
+    chosen = torch.compile(objective) if compiled else objective
+
+    def take(steps: int) -> None:
+        for _ in range(steps):
+            optimizer.zero_grad()
+            chosen(images).backward()
+            optimizer.step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return take
+
+
+def forms() -> dict[str, tuple[Contender, Contender]]:
+    """Each CPU form beside the plain one, on a stage of a CIFAR ResNet's training."""
+    x = jax.random.normal(jax.random.key(0), (128, 32, 32, 16))
+    kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 16))
+
+    def repeat(function, *arguments) -> Contender:
+        compiled = jax.jit(function).lower(*arguments).compile()
+        return lambda n: jax.block_until_ready([compiled(*arguments) for _ in range(n)])
+
+    def plain_moments(x):
+        mean = jnp.mean(x, (0, 1, 2))
+        return mean, jnp.mean(jnp.square(x - mean), (0, 1, 2))
+
+    def plain_standardise(x):
+        mean, var = plain_moments(x)
+        return (x - mean) * jax.lax.rsqrt(var + 1e-5)
+
+    def gradient(function):
+        return jax.grad(lambda a: jnp.sum(function(a) * x))
+
+    def weight_gradient(convolve):
+        return jax.grad(lambda w, x: jnp.sum(convolve(x, w) * x))
+
+    def plain_convolve(x, w):
+        return jax.lax.conv_general_dilated(
+            x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+
+    return {
+        "moments of a batch": (repeat(plain_moments, x), repeat(kernels.moments, x)),
+        "BatchNorm in training, gradient": (
+            repeat(gradient(plain_standardise), x),
+            repeat(gradient(lambda a: kernels.standardise(a, 1e-5)[0]), x),
+        ),
+        "3x3 convolution, weight gradient": (
+            repeat(weight_gradient(plain_convolve), kernel, x),
+            repeat(
+                weight_gradient(lambda x, w: kernels.convolve(x, w, 1, 1)), kernel, x
+            ),
+        ),
+    }
+
+
+def measure(
+    contenders: dict[str, Contender], repeats: int, steps: int
+) -> dict[str, float]:
+    """Median seconds of a step, the contenders taking turns."""
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    for take in contenders.values():
+        take(2)
+    for _ in range(repeats):
+        for name, take in contenders.items():
+            start = time.perf_counter()
+            take(steps)
+            seconds[name].append((time.perf_counter() - start) / steps)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def table(title: str, medians: dict[str, float], baseline: str) -> None:
+    """Print a Markdown table."""
+    print(f"\n| {title} | median, ms | speed, {baseline} = 1 |\n|---|---|---|")
+    for name, value in medians.items():
+        print(f"| {name} | {1e3 * value:.1f} | {medians[baseline] / value:.2f} |")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--depth", type=int, default=20, help="CIFAR ResNet of 6n + 2")
+    parser.add_argument("--batch-size", type=int, default=64, help="images in a step")
+    parser.add_argument(
+        "--repeats", type=int, default=9, help="turns of each contender"
+    )
+    parser.add_argument("--steps", type=int, default=10, help="steps in a turn")
+    parser.add_argument("--forms", action="store_true", help="the CPU forms instead")
+    options = parser.parse_args()
+    print(f"{device_name()}, jax {jax.__version__}", end="")
+    if options.forms:
+        for name, (plain, form) in forms().items():
+            pair = {"plain": plain, "as in jinv": form}
+            table(name, measure(pair, options.repeats, options.steps), "plain")
+        return
+    spec = classifier_spec(f"cifar10_resnet{options.depth}")
+    classifier = make_classifier(spec)
+    contenders = {"jinv": jinv_step(classifier, options.batch_size)}
+    baseline = "jinv"
+    try:
+        import torch
+    except ImportError:
+        print("\nPyTorch is not installed: pip install 'jinv[torch]' to compare")
+    else:
+        print(
+            f", PyTorch {torch.__version__}, {torch.get_num_threads()} threads", end=""
+        )
+        device = "cuda" if on_accelerator() and torch.cuda.is_available() else "cpu"
+        for name, compiled in (("PyTorch eager", False), ("torch.compile", True)):
+            step = torch_step(options.depth, options.batch_size, device, compiled)
+            try:
+                step(1)
+            except Exception as error:  # whatever a missing compiler raises
+                print(f"\n{name} failed: {str(error).splitlines()[0]}")
+                continue
+            contenders[name] = step
+        baseline = "PyTorch eager"
+    medians = measure(contenders, options.repeats, options.steps)
+    title = f"one inversion step, {spec.name}, batch {options.batch_size}"
+    table(title, medians, baseline)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jinv.models import kernels
+from jinv.models.layers import BatchNorm
+
+X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
+
+
+def close(found, expected, tolerance=1e-5):
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance),
+        found,
+        expected,
+    )
+
+
+def test_taps_are_the_moments_of_the_input():
+    module = BatchNorm()
+    variables = module.init(jax.random.key(0), X)
+    _, seen = module.apply(variables, X, mutable=["taps"])
+    x = np.asarray(X, np.float64)
+    close(seen["taps"]["mean"], x.mean((0, 1, 2)))
+    close(seen["taps"]["var"], x.var((0, 1, 2)))
+
+
+def test_taps_have_the_tree_of_the_statistics(tiny):
+    _, seen = tiny.module.apply(
+        tiny.variables, jnp.ones((2, 8, 8, 3)), mutable=["taps"]
+    )
+    assert jax.tree.structure(seen["taps"]) == jax.tree.structure(
+        dict(tiny.variables["batch_stats"])
+    )
+
+
+def test_nothing_is_tapped_unless_asked(tiny):
+    out = tiny.module.apply(tiny.variables, jnp.ones((2, 8, 8, 3)))
+    assert out.shape == (2, 6)
+
+
+@pytest.mark.parametrize("train", [False, True])
+def test_batchnorm_is_that_of_flax(train):
+    ours, theirs = BatchNorm(), nn.BatchNorm(momentum=0.9)
+    keys = jax.random.split(jax.random.key(1), 4)
+    params = {
+        "scale": jax.random.normal(keys[0], (4,)),
+        "bias": jax.random.normal(keys[1], (4,)),
+    }
+    statistics = {
+        "mean": jax.random.normal(keys[2], (4,)),
+        "var": 1 + jnp.abs(jax.random.normal(keys[3], (4,))),
+    }
+
+    def outcome(apply):
+        def loss(params, x):
+            variables = {"params": params, "batch_stats": statistics}
+            out, new = apply(variables, x)
+            return jnp.sum(jnp.sin(out)), (out, new)
+
+        gradients, rest = jax.grad(loss, (0, 1), has_aux=True)(params, X)
+        return gradients, rest
+
+    found = outcome(lambda v, x: ours.apply(v, x, train, mutable=["batch_stats"]))
+    expected = outcome(
+        lambda v, x: theirs.apply(v, x, not train, mutable=["batch_stats"])
+    )
+    close(found, expected, 1e-4)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [1, 3, 7])
+def test_convolutions_and_their_gradients_are_plain_ones(size, stride):
+    kernel = jax.random.normal(jax.random.key(2), (size, size, 4, 3))
+    margin = size // 2
+
+    def plain(x, w):
+        return lax.conv_general_dilated(
+            x,
+            w,
+            (stride, stride),
+            ((margin, margin), (margin, margin)),
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )
+
+    def outcome(convolve):
+        def loss(x, w):
+            return jnp.sum(jnp.sin(convolve(x, w) / 9))
+
+        return convolve(X, kernel), jax.grad(loss, (0, 1))(X, kernel)
+
+    found = outcome(lambda x, w: kernels.convolve(x, w, stride, margin))
+    close(found, outcome(plain), 1e-4)
+
+
+def test_channel_sums_are_sums():
+    close(kernels.channel_sum(X), np.asarray(X, np.float64).sum((0, 1, 2)))
+    assert kernels.moments(X.astype(jnp.bfloat16))[0].dtype == jnp.float32

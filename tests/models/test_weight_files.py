@@ -1,0 +1,79 @@
+import hashlib
+import io
+import urllib.error
+import urllib.request
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jinv.errors import WeightsError
+from jinv.models.weight_files import (
+    cached_download,
+    find_weights,
+    read_weights,
+    sha256_of,
+    write_weights,
+)
+from jinv.models.zoo import Download, classifier_spec
+
+STATE = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
+
+
+def test_safetensors_and_npz_are_read(tmp_path):
+    digest = write_weights(tmp_path / "w.safetensors", STATE, {"model": "x"})
+    assert digest == sha256_of(tmp_path / "w.safetensors")
+    np.savez(tmp_path / "w.npz", **STATE)
+    for name in ("w.safetensors", "w.npz"):
+        found = read_weights(tmp_path / name)
+        np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
+
+
+@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}])
+def test_pytorch_files_are_read(tmp_path, wrap):
+    torch = pytest.importorskip("torch")
+    tensors = {key: torch.from_numpy(value) for key, value in STATE.items()}
+    torch.save(wrap(tensors), tmp_path / "w.th")
+    found = read_weights(tmp_path / "w.th")
+    np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
+
+
+@pytest.mark.parametrize("name", ["w.safetensors", "w.npz", "w.h5"])
+def test_what_cannot_be_read_is_explained(tmp_path, name):
+    with pytest.raises(WeightsError, match="no weights file"):
+        read_weights(tmp_path / name)
+    (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(WeightsError, match="cannot read|expected .safetensors"):
+        read_weights(tmp_path / name)
+
+
+def test_without_a_connection_the_way_out_is_named(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no route to host")
+
+    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    spec = classifier_spec("resnet50")
+    with pytest.raises(WeightsError) as error:
+        find_weights(spec)
+    for hint in (spec.download.url, "--weights", str(cached_download(spec))):
+        assert hint in str(error.value)
+
+
+def test_a_download_must_have_its_checksum(monkeypatch):
+    content = b"weights"
+    digest = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: io.BytesIO(content))
+
+    def spec(sha256):
+        download = Download("https://example.org/w.safetensors", sha256, "MIT")
+        return replace(classifier_spec("resnet18"), name="fetched", download=download)
+
+    with pytest.raises(WeightsError, match=f"expected sha256 0000, received {digest}"):
+        find_weights(spec("0000"))
+    assert not cached_download(spec("0000")).exists()
+    assert find_weights(spec(digest)).read_bytes() == content
+
+
+def test_models_without_published_weights_say_how_to_train_them():
+    with pytest.raises(WeightsError, match="train_classifier.py --model cifar10_res"):
+        find_weights(classifier_spec("cifar10_resnet18"))
