@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +16,9 @@ from rich.console import Console
 
 from jinv.data.labelled import load_labelled
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.models.classifier import make_classifier
+from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import write_weights
+from jinv.models.weight_files import sha256_of, write_weights
 from jinv.models.zoo import classifier_spec
 from jinv.transfer.supervised import TrainConfig, train
 
@@ -35,6 +36,8 @@ class Train:
     {train,test}/CLASS/*.png; or tfds:NAME."""
     model: str = "cifar10_resnet20"
     """Architecture, by its name in the zoo (`jinv models`)."""
+    init: Path | None = None
+    """Weights to start from, instead of random ones."""
     out: Path = Path("runs/train")
     """Folder for the checkpoint, the log, the weights and the card."""
     storage: str = "float32"
@@ -67,7 +70,10 @@ def run(options: Train) -> int:
             f"about {left} left"
         )
 
-    classifier = make_classifier(spec, config.seed, dtype=dtype)
+    if options.init:
+        classifier = load_classifier(spec.name, options.init, dtype=dtype)
+    else:
+        classifier = make_classifier(spec, config.seed, dtype=dtype)
     trained, measured = train(classifier, training, test, config, options.out, report)
     state = to_state_dict(jax.device_get(trained.variables))
     if options.storage != "float32":
@@ -81,6 +87,7 @@ def run(options: Train) -> int:
         "recipe": asdict(config),
         "command": shlex.join(["python", "scripts/train_classifier.py", *sys.argv[1:]]),
         "sha256": sha256,
+        "initial_weights": _card_of(options.init),
         "storage": options.storage,
         "platform": f"{platform.machine()} {jax.default_backend()}",
         "jax": jax.__version__,
@@ -88,3 +95,13 @@ def run(options: Train) -> int:
     path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
     console.print(f"test accuracy {card['test_accuracy']} %; wrote {path}")
     return 0
+
+
+def _card_of(weights: Path | None) -> dict[str, Any] | None:
+    """The card beside initial weights, so that nothing of their history is lost."""
+    if weights is None:
+        return None
+    card = weights.with_suffix(".json")
+    if card.is_file():
+        return json.loads(card.read_text())
+    return {"sha256": sha256_of(weights)}

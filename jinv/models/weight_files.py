@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from jinv.errors import WeightsError
@@ -37,7 +36,7 @@ def read_weights(path: Path) -> StateDict:
         if path.suffix == ".npz":
             with np.load(path) as arrays:
                 return dict(arrays)
-    except (SafetensorError, ValueError, OSError) as error:
+    except Exception as error:  # each format raises kinds of its own
         raise WeightsError(f"cannot read {path}: {error}") from error
     if path.suffix in TORCH_SUFFIXES:
         return _read_torch(path)
@@ -151,7 +150,8 @@ def _read_torch(path: Path) -> StateDict:
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
-    tensors = {k: v for k, v in content.items() if isinstance(v, torch.Tensor)}
+    items = content.items() if isinstance(content, dict) else ()
+    tensors = {key: value for key, value in items if isinstance(value, torch.Tensor)}
     if not tensors:
-        raise WeightsError(f"{path} holds no tensors")
+        raise WeightsError(f"{path} holds no state dict")
     return {key: value.detach().float().numpy() for key, value in tensors.items()}

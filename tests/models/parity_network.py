@@ -13,7 +13,7 @@ def parity_array(key: str, shape: tuple[int, ...]) -> np.ndarray:
     if len(shape) == 1:
         wide = key.endswith(".weight")
         # A branch's last BatchNorm is quiet, so that activations stay of order one.
-        scale = 0.2 if key.endswith(("bn3.weight", "layer.bn2.weight")) else 1.0
+        scale = 0.2 if key.endswith("bn3.weight") else 1.0
         return (scale * (wide + 0.1 * rng.standard_normal(shape))).astype(np.float32)
     fan_in = int(np.prod(shape[1:]))
     deviation = np.sqrt((2 if len(shape) == 4 else 1) / fan_in)

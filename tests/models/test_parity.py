@@ -13,16 +13,15 @@ from jinv.models.state_dict import from_state_dict, to_state_dict
 from jinv.models.zoo import classifier_spec
 
 
-@pytest.fixture(scope="module")
-def computed():
-    spec = classifier_spec("resnet50")
+def compute(name, inputs, labels):
+    """What jinv computes with the parity weights, and those weights."""
+    spec = classifier_spec(name)
     module = spec.build()
     shapes = init_shapes(module, spec)
     zeros = jax.tree.map(lambda leaf: np.zeros(leaf.shape, np.float32), shapes)
     state = {k: parity_array(k, v.shape) for k, v in to_state_dict(zeros).items()}
-    variables = from_state_dict(state, shapes, {}, "parity")
+    variables = from_state_dict(state, shapes, spec.aliases, "parity")
     classifier = Classifier(spec, module, variables)
-    inputs, labels = parity_inputs()
     running = classifier.running_moments(variables)
     weights = dict.fromkeys(running, 1.0)
 
@@ -32,7 +31,13 @@ def computed():
         return cross_entropy(logits, labels).mean() + 0.01 * feature, (logits, feature)
 
     gradient, (logits, feature) = jax.jit(jax.grad(loss, has_aux=True))(inputs)
-    return {"logits": logits, "feature": feature, "gradient": np.asarray(gradient)}
+    found = {"logits": logits, "feature": feature, "gradient": gradient}
+    return jax.tree.map(np.asarray, found), state
+
+
+@pytest.fixture(scope="module")
+def computed():
+    return compute("resnet50", *parity_inputs())[0]
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +63,48 @@ def test_resnet50_has_the_image_gradient_of_pytorch(computed, recorded):
     assert error(sample, recorded["gradient_sample"]) < 1e-4
     norm = np.linalg.norm(computed["gradient"])
     assert error(norm, recorded["gradient_norm"]) < 1e-4
+
+
+def torch_resnet20(torch, state, x):
+    """Logits and feature loss of a CIFAR ResNet-20 with padding shortcuts."""
+    F = torch.nn.functional
+    distances = []
+
+    def convolve(name, x, stride=1):
+        return F.conv2d(x, state[f"{name}.weight"], None, stride, 1)
+
+    def norm(name, x):
+        mean, var = state[f"{name}.running_mean"], state[f"{name}.running_var"]
+        distances.append((mean - x.mean((0, 2, 3))).norm())
+        distances.append((var - x.var((0, 2, 3), correction=0)).norm())
+        return F.batch_norm(
+            x, mean, var, state[f"{name}.weight"], state[f"{name}.bias"]
+        )
+
+    x = F.relu(norm("bn1", convolve("conv1", x)))
+    for stage in (1, 2, 3):
+        for index in range(3):
+            name = f"layer{stage}.{index}"
+            stride = 2 if stage > 1 and index == 0 else 1
+            y = F.relu(norm(f"{name}.bn1", convolve(f"{name}.conv1", x, stride)))
+            y = norm(f"{name}.bn2", convolve(f"{name}.conv2", y))
+            margin = (y.shape[1] - x.shape[1]) // 2
+            shortcut = x[:, :, ::stride, ::stride]
+            x = F.relu(y + F.pad(shortcut, (0, 0, 0, 0, margin, margin)))
+    logits = F.linear(x.mean((2, 3)), state["fc.weight"], state["fc.bias"])
+    return logits, sum(distances)
+
+
+def test_cifar_resnet20_has_the_numbers_of_pytorch():
+    torch = pytest.importorskip("torch")
+    inputs, labels = parity_inputs()
+    inputs, labels = inputs[:, :32, :32], labels % 10
+    found, state = compute("cifar10_resnet20", inputs, labels)
+    state = {key: torch.from_numpy(value).double() for key, value in state.items()}
+    x = torch.from_numpy(inputs).double().permute(0, 3, 1, 2).requires_grad_(True)
+    logits, feature = torch_resnet20(torch, state, x)
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels))
+    (loss + 0.01 * feature).backward()
+    assert error(found["logits"], logits.detach().numpy()) < 1e-5
+    assert error(found["feature"], feature.item()) < 1e-5
+    assert error(found["gradient"], x.grad.permute(0, 2, 3, 1).numpy()) < 1e-4

@@ -47,6 +47,28 @@ def test_what_cannot_be_read_is_explained(tmp_path, name):
         read_weights(tmp_path / name)
 
 
+def test_npz_files_cut_short_are_explained(tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, **STATE)
+    content = path.read_bytes()
+    for size in (0, len(content) // 2):
+        path.write_bytes(content[:size])
+        with pytest.raises(WeightsError, match="cannot read"):
+            read_weights(path)
+
+
+def test_pytorch_files_without_a_state_dict_are_explained(tmp_path):
+    torch = pytest.importorskip("torch")
+    path = tmp_path / "w.pth"
+    path.write_bytes(b"nonsense")
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_weights(path)
+    for content in ([torch.ones(2)], {"epoch": 3}):
+        torch.save(content, path)
+        with pytest.raises(WeightsError, match="holds no state dict"):
+            read_weights(path)
+
+
 def test_without_a_connection_the_way_out_is_named(monkeypatch):
     def refuse(*args, **kwargs):
         raise urllib.error.URLError("no route to host")
