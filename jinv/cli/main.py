@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import tyro
 from rich.console import Console
@@ -58,7 +58,7 @@ _registry = tyro.constructors.ConstructorRegistry()
 @_registry.primitive_rule
 def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
     """Let lists of integers be written with commas, as classes are."""
-    if info.type != tuple[int, ...]:
+    if get_origin(info.type) is not tuple or get_args(info.type) != (int, ...):
         return None
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,

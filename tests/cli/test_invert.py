@@ -192,6 +192,13 @@ def test_a_killed_run_goes_on_to_the_same_images(base, tmp_path, number, code):
     assert places == [(s, step) for s in (0, 1) for step in range(2, 401, 2)]
 
 
+def test_stages_may_have_steps_of_their_own(base, tmp_path):
+    assert main([*base, "--steps", "3,5", "--resolutions", "4,8"]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    settings = config["inversion"]["settings"]
+    assert (settings["steps"], settings["resolutions"]) == ([3, 5], [4, 8])
+
+
 def test_help_names_units_and_defaults(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["invert", "--help"])
