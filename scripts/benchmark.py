@@ -10,6 +10,7 @@ is installed: eager and compiled, on the CPU, and on CUDA where jax runs there t
 """
 
 import argparse
+import math
 import statistics
 import time
 from collections.abc import Callable
@@ -25,8 +26,8 @@ from jinv.models import kernels
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.zoo import classifier_spec
 
-Contender = Callable[[int], None]
-"""Takes so many steps, and returns when they are done."""
+Contender = Callable[[int], int]
+"""Takes at least so many steps, and when they are done returns how many they were."""
 
 SETTINGS = DeepInversion(
     steps=(10_000,), w_tv2=0.3, jitter=0, flip=0.0, schedule="constant"
@@ -53,11 +54,13 @@ def jinv_step(classifier: Classifier, batch: int) -> Contender:
     chunk = make_chunk(make_step(classifier, stage), length)
     program = placement.compile(chunk, state, constants)
 
-    def take(steps: int) -> None:
+    def take(steps: int) -> int:
         nonlocal state
-        for _ in range(max(1, steps // length)):
+        chunks = math.ceil(steps / length)
+        for _ in range(chunks):
             state, metrics = program(state, constants)
         metrics["loss"].block_until_ready()
+        return chunks * length
 
     return take
 
@@ -124,13 +127,14 @@ def torch_step(depth: int, batch: int, device: str, compiled: bool) -> Contender
 
     chosen = torch.compile(objective) if compiled else objective
 
-    def take(steps: int) -> None:
+    def take(steps: int) -> int:
         for _ in range(steps):
             optimizer.zero_grad()
             chosen(images).backward()
             optimizer.step()
         if device == "cuda":
             torch.cuda.synchronize()
+        return steps
 
     return take
 
@@ -142,7 +146,12 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
 
     def repeat(function, *arguments) -> Contender:
         compiled = jax.jit(function).lower(*arguments).compile()
-        return lambda n: jax.block_until_ready([compiled(*arguments) for _ in range(n)])
+
+        def take(steps: int) -> int:
+            jax.block_until_ready([compiled(*arguments) for _ in range(steps)])
+            return steps
+
+        return take
 
     def plain_moments(x):
         mean = jnp.mean(x, (0, 1, 2))
@@ -188,8 +197,8 @@ def measure(
     for _ in range(repeats):
         for name, take in contenders.items():
             start = time.perf_counter()
-            take(steps)
-            seconds[name].append((time.perf_counter() - start) / steps)
+            taken = take(steps)
+            seconds[name].append((time.perf_counter() - start) / taken)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
@@ -220,16 +229,17 @@ def main() -> None:
     spec = classifier_spec(f"cifar10_resnet{options.depth}")
     classifier = make_classifier(spec)
     contenders = {"jinv": jinv_step(classifier, options.batch_size)}
-    baseline = "jinv"
     try:
         import torch
     except ImportError:
         print("\nPyTorch is not installed: pip install 'jinv[torch]' to compare")
     else:
-        print(
-            f", PyTorch {torch.__version__}, {torch.get_num_threads()} threads", end=""
-        )
         device = "cuda" if on_accelerator() and torch.cuda.is_available() else "cpu"
+        print(
+            f", PyTorch {torch.__version__} on {device}, "
+            f"{torch.get_num_threads()} threads",
+            end="",
+        )
         for name, compiled in (("PyTorch eager", False), ("torch.compile", True)):
             step = torch_step(options.depth, options.batch_size, device, compiled)
             try:
@@ -238,7 +248,7 @@ def main() -> None:
                 print(f"\n{name} failed: {str(error).splitlines()[0]}")
                 continue
             contenders[name] = step
-        baseline = "PyTorch eager"
+    baseline = "PyTorch eager" if "PyTorch eager" in contenders else "jinv"
     medians = measure(contenders, options.repeats, options.steps)
     title = f"one inversion step, {spec.name}, batch {options.batch_size}"
     table(title, medians, baseline)

@@ -121,6 +121,7 @@ def run(options: Invert) -> int:
         except Diverged as reason:
             status, code = "diverged", 1
             progress.note(f"[red]error:[/red] {reason}")
+    stop.forget()
     extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
     total = time.monotonic() - started
     summary = folder.finish(status, total, outcome, verifier, extra)
@@ -177,8 +178,8 @@ class _Stop:
 
     def __init__(self) -> None:
         self.signal = 0
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._note)
+        watched = (signal.SIGINT, signal.SIGTERM)
+        self._before = {number: signal.signal(number, self._note) for number in watched}
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
@@ -186,6 +187,11 @@ class _Stop:
 
     def requested(self) -> bool:
         return self.signal != 0
+
+    def forget(self) -> None:
+        """Let signals do again what they did before."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
 
 def _word_after(words: list[str], flag: str) -> str | None:

@@ -9,7 +9,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jinv.models.classifier import batchnorm_names, init_shapes
+from jinv.models.classifier import Classifier, init_shapes
 from jinv.models.weight_files import cached_download, embedded_card, embedded_weights
 from jinv.models.zoo import ClassifierSpec, classifier_names, classifier_spec
 
@@ -44,7 +44,7 @@ def _table(specs: list[ClassifierSpec]) -> Table:
             spec.name,
             str(len(spec.classes)),
             str(spec.input_size),
-            f"{_parameters(spec) / 1e6:.2f}",
+            f"{_parameters(_classifier(spec)) / 1e6:.2f}",
             _accuracy(spec),
             _weights(spec),
         )
@@ -52,7 +52,9 @@ def _table(specs: list[ClassifierSpec]) -> Table:
 
 
 def _details(spec: ClassifierSpec) -> Table:
-    layers = batchnorm_names(spec.build(), spec)
+    classifier = _classifier(spec)
+    running = classifier.running_moments(classifier.variables)
+    layers = [f"{n} ({running[n].mean.size})" for n in classifier.batchnorm_names]
     table = Table(box=None, show_header=False)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -62,14 +64,14 @@ def _details(spec: ClassifierSpec) -> Table:
         + (", …" if len(spec.classes) > 10 else ""),
         "input": f"{spec.input_size} x {spec.input_size} px, in [0, 1], "
         f"mean {spec.mean}, std {spec.std}",
-        "parameters": f"{_parameters(spec):,}",
+        "parameters": f"{_parameters(classifier):,}",
         "top-1, %": _accuracy(spec),
         "weights": _weights(spec),
     }
     if spec.download:
         rows["download"] = f"{spec.download.url} ({spec.download.licence})"
         rows["cached at"] = str(cached_download(spec))
-    rows["BatchNorm layers"] = f"{len(layers)}: " + ", ".join(layers)
+    rows["BatchNorm (channels)"] = f"{len(layers)}: " + ", ".join(layers)
     for title, text in rows.items():
         table.add_row(title, text)
     return table
@@ -93,6 +95,11 @@ def _accuracy(spec: ClassifierSpec) -> str:
     return spec.accuracy or "-"
 
 
-def _parameters(spec: ClassifierSpec) -> int:
-    params = init_shapes(spec.build(), spec)["params"]
-    return sum(leaf.size for leaf in jax.tree.leaves(params))
+def _classifier(spec: ClassifierSpec) -> Classifier:
+    """A classifier whose variables are shapes: nothing is read or computed."""
+    module = spec.build()
+    return Classifier(spec, module, init_shapes(module, spec))
+
+
+def _parameters(classifier: Classifier) -> int:
+    return sum(leaf.size for leaf in jax.tree.leaves(classifier.variables["params"]))

@@ -44,7 +44,8 @@ class Execution:
         chunk: Steps compiled into one program; 0 for 1 on CPU and 50 elsewhere.
         log_every: Steps between measurements.
         frames: Pictures taken of the first batch in each stage.
-        checkpoint_every: Steps between checkpoints; 0 for none.
+        checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
+            batch and when the run is stopped.
         patience: A stage ends after this share of its steps without improvement of
             the logged loss; 0 never.
     """
@@ -316,7 +317,7 @@ class _Run:
         return np.asarray(stage.finish(params))
 
     def _save(self, arrays: Any) -> None:
-        if self.checkpoints and self.execution.checkpoint_every:
+        if self.checkpoints:
             self.checkpoints.save(self.now.passes, arrays, asdict(self.now))
 
 

@@ -60,8 +60,8 @@ class BatchNorm(nn.Module):
             mean, var = moments(x)
             _sow(self, "mean", mean)
             _sow(self, "var", var)
-        dtype = self.dtype
-        return normal.astype(dtype) * factor.astype(dtype) + offset.astype(dtype)
+        # The two terms cancel where |mean| >> std: in bfloat16 little would be left.
+        return (normal.astype(jnp.float32) * factor + offset).astype(self.dtype)
 
 
 class Conv(nn.Module):

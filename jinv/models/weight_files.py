@@ -121,6 +121,8 @@ def _fetch(name: str, download: Download, path: Path) -> None:
             with partial.open("wb") as file:
                 while block := reply.read(1 << 20):
                     file.write(block)
+            if getattr(reply, "length", 0):  # what a server announced and never sent
+                raise OSError(f"{reply.length} bytes are missing at the end")
     except (urllib.error.URLError, OSError) as error:
         raise WeightsError(
             f"cannot download the weights of {name} ({error}): get {download.url} on "

@@ -133,14 +133,20 @@ def _cifar_wide(name: str, sizes: tuple[int, ...]) -> ClassifierSpec:
     )
 
 
+_RESNET18_SHA256 = "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81"
+_RESNET34_SHA256 = "0bb82595a564991a9d424708b33f5d843f5aaed7f6c0886ff10849ff97022235"
 _RESNET50_SHA256 = "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888"
 
 _RESNET20_SHA256 = "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8"
 _RESNET32_SHA256 = "d509ac1820d7f25398913559d7e81a13229b1e7adc5648e3bfa5e22dc137f850"
 
 _ZOO: dict[str, Callable[[], ClassifierSpec]] = {
-    "resnet18": partial(_imagenet, "resnet18", (2, 2, 2, 2), BasicBlock, 69.76, ""),
-    "resnet34": partial(_imagenet, "resnet34", (3, 4, 6, 3), BasicBlock, 73.31, ""),
+    "resnet18": partial(
+        _imagenet, "resnet18", (2, 2, 2, 2), BasicBlock, 69.76, _RESNET18_SHA256
+    ),
+    "resnet34": partial(
+        _imagenet, "resnet34", (3, 4, 6, 3), BasicBlock, 73.31, _RESNET34_SHA256
+    ),
     "resnet50": partial(
         _imagenet, "resnet50", (3, 4, 6, 3), Bottleneck, 76.13, _RESNET50_SHA256
     ),

@@ -18,7 +18,13 @@ SETTINGS = {
 
 def images(tiny, devices, parallel="jit", bn_scope="global", **settings):
     execution = Execution(devices=devices, parallel=parallel, bn_scope=bn_scope)
-    settings = {"steps": (20,), "w_l2": 0.1, **SETTINGS["adam"], **settings}
+    settings = {
+        "steps": (20,),
+        "resolutions": (),
+        "w_l2": 0.1,
+        **SETTINGS["adam"],
+        **settings,
+    }
     return invert(
         tiny, "all", 16, batch_size=16, execution=execution, **settings
     ).images

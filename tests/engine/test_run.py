@@ -37,8 +37,9 @@ def test_events_tell_the_whole_story(tiny):
 
 
 def test_the_loss_falls(tiny):
-    rows = invert(tiny, "all", 12, steps=(60,)).log
-    assert rows[-1]["loss"] < 0.7 * rows[0]["loss"]
+    execution = Execution(devices=1, log_every=2)
+    rows = invert(tiny, "all", 12, steps=(60,), resolutions=(), execution=execution).log
+    assert rows[-1]["loss"] < 0.9 * rows[0]["loss"]
 
 
 @pytest.mark.parametrize("stop_after", [3, 14, 27])
@@ -74,14 +75,29 @@ def test_a_diverging_run_delivers_its_last_finite_images(tiny):
 def test_a_stage_ends_when_patience_does(tiny):
     execution = Execution(devices=1, log_every=5, patience=0.1)
     rows = invert(
-        tiny, "all", 6, execution=execution, steps=(200,), lr=1e-12, jitter=0, flip=0.0
+        tiny,
+        "all",
+        6,
+        execution=execution,
+        steps=(200,),
+        resolutions=(),
+        lr=1e-12,
+        jitter=0,
+        flip=0.0,
     ).log
     assert rows[-1]["step"] < 100
 
 
 def test_batches_are_filled_up_and_the_surplus_is_dropped(tiny):
     result = invert(
-        tiny, "cat,dog", 7, batch_size=4, steps=(2,), execution=Execution(devices=1)
+        tiny,
+        "cat,dog",
+        7,
+        batch_size=4,
+        steps=(2,),
+        resolutions=(),
+        resolutions=(),
+        execution=Execution(devices=1),
     )
     assert result.images.shape == (7, 8, 8, 3)
     np.testing.assert_array_equal(result.labels, [2, 3, 2, 3, 2, 3, 2])

@@ -75,6 +75,18 @@ def test_batchnorm_is_that_of_flax(train):
     close(found, expected)
 
 
+def test_batchnorm_keeps_its_precision_in_bfloat16():
+    x = (30 + X / 3).astype(jnp.bfloat16)
+    params = {"scale": jnp.linspace(0.7, 1.4, 4), "bias": jnp.ones(4)}
+    statistics = {"mean": jnp.full(4, 30.5), "var": jnp.full(4, 1.1)}
+    variables = {"params": params, "batch_stats": statistics}
+    found = BatchNorm(dtype=jnp.bfloat16).apply(variables, x)
+    expected = BatchNorm().apply(variables, x.astype(jnp.float32))
+    assert found.dtype == jnp.bfloat16
+    # Half a unit in the last of bfloat16's eight bits.
+    np.testing.assert_allclose(found.astype(jnp.float32), expected, rtol=2**-8)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_convolutions_and_their_gradients_are_plain_ones(size, stride):

@@ -99,3 +99,21 @@ def test_a_download_must_have_its_checksum(monkeypatch):
 def test_models_without_published_weights_say_how_to_train_them():
     with pytest.raises(WeightsError, match="train_classifier.py --model cifar10_res"):
         find_weights(classifier_spec("cifar10_resnet18"))
+
+
+def test_a_download_that_breaks_off_is_refused(monkeypatch):
+    class Broken(io.BytesIO):
+        length = 5
+
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: Broken(b"half"))
+    spec = classifier_spec("resnet18")
+    with pytest.raises(WeightsError, match="5 bytes are missing"):
+        find_weights(spec)
+    assert not cached_download(spec).exists()
+
+
+def test_a_download_of_unknown_checksum_is_taken(monkeypatch):
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: io.BytesIO(b"any"))
+    download = Download("https://example.org/w.safetensors", "", "MIT")
+    spec = replace(classifier_spec("resnet152"), name="unchecked", download=download)
+    assert find_weights(spec).read_bytes() == b"any"
