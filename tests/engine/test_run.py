@@ -96,7 +96,6 @@ def test_batches_are_filled_up_and_the_surplus_is_dropped(tiny):
         batch_size=4,
         steps=(2,),
         resolutions=(),
-        resolutions=(),
         execution=Execution(devices=1),
     )
     assert result.images.shape == (7, 8, 8, 3)
