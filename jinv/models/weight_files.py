@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +123,7 @@ def _fetch(name: str, download: Download, path: Path) -> None:
                     file.write(block)
             if getattr(reply, "length", 0):  # what a server announced and never sent
                 raise OSError(f"{reply.length} bytes are missing at the end")
-    except (urllib.error.URLError, OSError) as error:
+    except (OSError, HTTPException) as error:
         raise WeightsError(
             f"cannot download the weights of {name} ({error}): get {download.url} on "
             f"a machine with a connection, then pass --weights FILE or put it at {path}"

@@ -17,7 +17,12 @@ def test_one_model_is_described(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert main(["models", "cifar10_resnet32"]) == 0
     text = capsys.readouterr().out
-    for fact in ("airplane", "BSD-2-Clause", "resnet32-d509ac18.th", "layer3.4.bn2"):
+    for fact in (
+        "airplane",
+        "BSD-2-Clause",
+        "resnet32-d509ac18.th",
+        "layer3.4.bn2 (64)",
+    ):
         assert fact in text
     assert text.index("layer1.0.bn1") < text.index("layer3.4.bn2")
 
