@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from jinv.engine.parallel import device_name, make_placement, on_accelerator
-from jinv.engine.stage import Constants, State
+from jinv.engine.stage import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.models import kernels
@@ -40,12 +40,7 @@ def jinv_step(classifier: Classifier, batch: int) -> Contender:
     placement = make_placement("jit", 1, batch, "global")
     index = jnp.arange(batch)
     params = stage.init(jax.random.key(0), index)
-    state = State(
-        jnp.zeros((), jnp.int32),
-        params,
-        stage.optimizer.init(params),
-        jnp.ones((), bool),
-    )
+    state = initial_state(stage, params)
     constants = Constants(
         classifier.variables, index % 10, index, jax.random.key_data(jax.random.key(1))
     )

@@ -72,7 +72,7 @@ class Progress:
 
     def _say(self, done: int, text: str) -> None:
         now = time.monotonic()
-        if self._bar.disable or not self._console.is_terminal:
+        if not self._console.is_terminal:
             if now - self._spoken >= _QUIET_SECONDS or done == self._total:
                 self._spoken = now
                 self.note(f"step {done}/{self._total}: {text}")

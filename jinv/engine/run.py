@@ -25,7 +25,7 @@ from jinv.engine.parallel import (
     make_placement,
     on_accelerator,
 )
-from jinv.engine.stage import Constants, Stage, State
+from jinv.engine.stage import Constants, Stage, State, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.models.classifier import Classifier
 
@@ -199,12 +199,7 @@ class _Run:
         fresh = now.stage == 0 or resumed
         start = jax.random.key(self.seed)
         params = stage.init(start, index) if fresh else stage.carry(params)
-        state = State(
-            jnp.zeros((), jnp.int32),
-            params,
-            stage.optimizer.init(params),
-            jnp.ones((), bool),
-        )
+        state = initial_state(stage, params)
         if resumed and self.checkpoints:
             state = self.checkpoints.restore(state)
         else:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from jinv.images.views import View
@@ -89,6 +90,12 @@ class State(NamedTuple):
     finite: jax.Array
     """Whether every loss so far was a number; the parameters stay at the last that
     were."""
+
+
+def initial_state(stage: Stage, params: Params) -> State:
+    """The state of a stage before its first step."""
+    optimizer = stage.optimizer.init(params)
+    return State(jnp.zeros((), jnp.int32), params, optimizer, jnp.ones((), bool))
 
 
 class Constants(NamedTuple):

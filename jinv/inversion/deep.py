@@ -172,16 +172,8 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
     for setting, value in positive.items():
         if not value > 0:
             raise ConfigError(f"{setting} must be positive, not {value}")
-    not_negative = (
-        "w_class",
-        "w_feature",
-        "w_tv2",
-        "w_tv1",
-        "w_l2",
-        "jitter",
-        "k_first",
-    )
-    for setting in not_negative:
+    weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
+    for setting in (*weights, "jitter", "k_first"):
         if getattr(config, setting) < 0:
             raise ConfigError(
                 f"{setting} must not be negative, is {getattr(config, setting)}"
@@ -194,10 +186,7 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
             f"{len(config.steps)} numbers of steps for {stages} resolution(s): give "
             "one for all, or one for each"
         )
-    if not any(
-        getattr(config, weight)
-        for weight in ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
-    ):
+    if not any(getattr(config, weight) for weight in weights):
         raise ConfigError("every loss weight is 0: there is nothing to optimise")
     if config.w_feature and not classifier.batchnorm_names:
         raise ConfigError(

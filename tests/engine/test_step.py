@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.stage import Constants, Stage, State, Term
+from jinv.engine.stage import Constants, Stage, Term, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.losses import feature_loss
@@ -22,8 +22,7 @@ def constants(tiny, batch):
 
 def start(stage, batch):
     params = stage.init(jax.random.key(0), jnp.arange(batch))
-    optimizer = stage.optimizer.init(params)
-    return State(jnp.zeros((), jnp.int32), params, optimizer, jnp.ones((), bool))
+    return initial_state(stage, params)
 
 
 def test_a_step_descends_the_published_objective(tiny):
