@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from jinv.inversion.job import Result, invert, make_job
     from jinv.inversion.presets import PRESETS
     from jinv.metrics.verifier import judge
-    from jinv.models.classifier import Classifier, load_classifier
+    from jinv.models.classifier import (
+        Classifier,
+        load_classifier,
+        wrap_classifier,
+    )
     from jinv.models.zoo import classifier_names
     from jinv.report.run_folder import save_run
 
@@ -30,6 +34,7 @@ _HOMES = {
     "load_classifier": "jinv.models.classifier",
     "make_job": "jinv.inversion.job",
     "save_run": "jinv.report.run_folder",
+    "wrap_classifier": "jinv.models.classifier",
 }
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "load_classifier",
     "make_job",
     "save_run",
+    "wrap_classifier",
 ]
 
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Record what PyTorch computes on a ResNet-50 in torchvision's layout.
+"""Record what PyTorch computes with the zoo's architectures.
 
-Writes tests/models/parity_resnet50.npz: logits, R_feature, and the gradient of
-cross-entropy + 0.01 R_feature with respect to the inputs, in float64. Needs the `torch`
-extra; the test that reads the file does not.
+Writes tests/models/parity/NAME.npz for each: logits, R_feature, and the gradient of
+cross-entropy + 0.01 R_feature with respect to the inputs, in float64. Needs torch,
+torchvision, pytorch-fid and efficientnet-lite-pytorch, whose networks are the
+reference; the tests that read the files need none of them.
+
+    python scripts/record_parity.py [NAME ...]
 """
 
 import sys
@@ -20,55 +23,105 @@ sys.path.insert(0, str(FOLDER))
 from parity_network import parity_array, parity_inputs  # noqa: E402
 
 
-class Bottleneck(nn.Module):
-    def __init__(self, before: int, width: int, stride: int):
+def from_torchvision(name: str, **options):
+    import torchvision
+
+    return getattr(torchvision.models, name)(weights=None, **options)
+
+
+def fid_inception():
+    from pytorch_fid import inception as units
+
+    network = from_torchvision(
+        "inception_v3", num_classes=1008, aux_logits=False, init_weights=False
+    )
+    network.Mixed_5b = units.FIDInceptionA(192, pool_features=32)
+    network.Mixed_5c = units.FIDInceptionA(256, pool_features=64)
+    network.Mixed_5d = units.FIDInceptionA(288, pool_features=64)
+    for name, inner in (("6b", 128), ("6c", 160), ("6d", 160), ("6e", 192)):
+        setattr(network, f"Mixed_{name}", units.FIDInceptionC(768, channels_7x7=inner))
+    network.Mixed_7b = units.FIDInceptionE_1(1280)
+    network.Mixed_7c = units.FIDInceptionE_2(2048)
+    return network
+
+
+def efficientnet_lite0():
+    from efficientnet_lite_pytorch import EfficientNet
+
+    # Padding that follows the input: the default is fixed for the published size.
+    return EfficientNet.from_name("efficientnet-lite0", image_size=None)
+
+
+def cifar_vgg():
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.features = from_torchvision("vgg16_bn").features
+            self.classifier = nn.Linear(512, 10)
+
+        def forward(self, x):
+            return self.classifier(self.features(x).mean((2, 3)))
+
+    return Network()
+
+
+class WideBlock(nn.Module):
+    def __init__(self, before: int, after: int, stride: int):
         super().__init__()
-        after = 4 * width
-        self.conv1 = nn.Conv2d(before, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, after, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(after)
-        self.downsample = None
-        if stride > 1 or before != after:
-            projection = nn.Conv2d(before, after, 1, stride, bias=False)
-            self.downsample = nn.Sequential(projection, nn.BatchNorm2d(after))
+        self.bn1 = nn.BatchNorm2d(before)
+        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.convShortcut = None
+        if before != after:
+            self.convShortcut = nn.Conv2d(before, after, 1, stride, bias=False)
 
     def forward(self, x):
-        y = F.relu(self.bn1(self.conv1(x)))
-        y = F.relu(self.bn2(self.conv2(y)))
-        y = self.bn3(self.conv3(y))
-        return F.relu(y + (self.downsample(x) if self.downsample else x))
+        active = F.relu(self.bn1(x))
+        y = self.conv2(F.relu(self.bn2(self.conv1(active))))
+        return y + (self.convShortcut(active) if self.convShortcut else x)
 
 
-class ResNet50(nn.Module):
-    def __init__(self):
+class WideResNet(nn.Module):
+    def __init__(self, depth: int, widening: int):
         super().__init__()
-        self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(64)
-        before = 64
-        for stage, (blocks, width) in enumerate(
-            zip((3, 4, 6, 3), (64, 128, 256, 512), strict=True), start=1
-        ):
+        self.conv1 = nn.Conv2d(3, 16, 3, 1, 1, bias=False)
+        before = 16
+        for stage, width in enumerate((16, 32, 64), start=1):
             layers = []
-            for index in range(blocks):
+            for index in range((depth - 4) // 6):
                 stride = 2 if stage > 1 and index == 0 else 1
-                layers.append(Bottleneck(before, width, stride))
-                before = 4 * width
-            setattr(self, f"layer{stage}", nn.Sequential(*layers))
-        self.fc = nn.Linear(before, 1000)
+                layers.append(WideBlock(before, width * widening, stride))
+                before = width * widening
+            group = nn.Module()
+            group.layer = nn.Sequential(*layers)
+            setattr(self, f"block{stage}", group)
+        self.bn1 = nn.BatchNorm2d(before)
+        self.fc = nn.Linear(before, 10)
 
     def forward(self, x):
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
-        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        return self.fc(x.mean((2, 3)))
+        x = self.conv1(x)
+        for group in (self.block1, self.block2, self.block3):
+            x = group.layer(x)
+        return self.fc(F.relu(self.bn1(x)).mean((2, 3)))
 
 
-def main() -> None:
-    network = ResNet50().double().eval()
+NETWORKS = {
+    "resnet50": lambda: from_torchvision("resnet50"),
+    "alexnet": lambda: from_torchvision("alexnet"),
+    "mobilenet_v2": lambda: from_torchvision("mobilenet_v2"),
+    "densenet121": lambda: from_torchvision("densenet121"),
+    "inception_v3_fid": fid_inception,
+    "efficientnet_lite0": efficientnet_lite0,
+    "cifar10_vgg16_bn": cifar_vgg,
+    "cifar10_wrn16_2": lambda: WideResNet(16, 2),
+}
+
+
+def record(name: str) -> None:
+    network = NETWORKS[name]().double().eval()
     state = {
-        key: torch.from_numpy(parity_array(key, tuple(value.shape)))
+        key: torch.from_numpy(parity_array(key, tuple(value.shape))).double()
         for key, value in network.state_dict().items()
         if not key.endswith("num_batches_tracked")
     }
@@ -84,21 +137,25 @@ def main() -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.register_forward_pre_hook(compare)
-    inputs, labels = parity_inputs()
-    x = torch.from_numpy(inputs).double().permute(0, 3, 1, 2).requires_grad_(True)
+    images, labels = parity_inputs(name)
+    x = torch.from_numpy(images).double().permute(0, 3, 1, 2).requires_grad_(True)
     logits = network(x)
-    feature = sum(distances)
-    (F.cross_entropy(logits, torch.from_numpy(labels)) + 0.01 * feature).backward()
+    feature = sum(distances, torch.zeros((), dtype=torch.float64))
+    loss = F.cross_entropy(logits, torch.from_numpy(labels)) + 0.01 * feature
+    loss.backward()
     gradient = x.grad.permute(0, 2, 3, 1).numpy()
+    folder = FOLDER / "parity"
+    folder.mkdir(exist_ok=True)
     np.savez_compressed(
-        FOLDER / "parity_resnet50.npz",
-        logits=logits.detach().numpy(),
+        folder / f"{name}.npz",
+        logits=logits.detach().numpy().astype(np.float32),
         feature=feature.item(),
         gradient_norm=np.linalg.norm(gradient),
-        gradient_sample=gradient[:, ::4, ::4],
+        gradient_sample=gradient[:, ::8, ::8].astype(np.float32),
     )
-    print(f"R_feature {feature.item():.6f}, |gradient| {np.linalg.norm(gradient):.6f}")
+    print(f"{name}: R_feature {feature.item():.6f}, |g| {np.linalg.norm(gradient):.6g}")
 
 
 if __name__ == "__main__":
-    main()
+    for name in sys.argv[1:] or NETWORKS:
+        record(name)

@@ -30,11 +30,11 @@ def tiny() -> Classifier:
     """A ResNet of five BatchNorm layers for 8x8 images, with lively statistics."""
     spec = ClassifierSpec(
         name="tiny",
-        build=partial(ResNet, (1, 1), (4, 8), num_classes=6, stem="cifar"),
+        build=partial(ResNet, (1, 1), (4, 8), stem="cifar"),
         classes=CLASSES,
         input_size=8,
     )
-    module = spec.build()
+    module = spec.make_module()
     keys = iter(jax.random.split(jax.random.key(7), 100))
     variables = module.init(next(keys), jnp.zeros((1, 8, 8, 3)))
     statistics = jax.tree.map(

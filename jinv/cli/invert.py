@@ -41,10 +41,17 @@ class Invert:
     weights: Path | None = None
     """Its weights: .safetensors, .npz or a PyTorch file; by default the project's own,
     or a download."""
+    class_names: str | None = None
+    """Names of the classes where they are not the zoo's: comma-separated, or a text
+    file with one on each line."""
     images: int | None = None
-    """Number of images; by default 10 of each class (4 for inputs over 64 pixels)."""
+    """Number of images; by default 6 of each class (4 for inputs over 64 pixels)."""
     batch_size: int | None = None
     """Images optimised together; by default chosen for the device."""
+    company: int | None = None
+    """Images of each class not asked for that are optimised along with every batch and
+    then dropped, because BatchNorm's statistics are those of all classes; by default 3
+    where there are few classes and not all are asked for."""
     preset: str | None = None
     """Named settings, overridden by any option that is given too."""
     verifier: str | None = None
@@ -147,6 +154,7 @@ def _prepare(options: Invert) -> tuple[Job, Classifier | None]:
     classifier = load_classifier(
         options.model,
         options.weights,
+        _names(options.class_names),
         dtype=jnp.bfloat16 if fast else jnp.float32,
         remat=options.remat,
     )
@@ -155,6 +163,7 @@ def _prepare(options: Invert) -> tuple[Job, Classifier | None]:
         options.classes,
         options.images,
         batch_size=options.batch_size,
+        company=options.company,
         method=options.method,
         seed=options.seed,
         execution=options.execution,
@@ -171,6 +180,20 @@ def _prepare(options: Invert) -> tuple[Job, Classifier | None]:
         )
     translate_labels(verifier, job.labels, classifier.spec.classes)
     return job, verifier
+
+
+def _names(given: str | None) -> list[str] | None:
+    if given is None:
+        return None
+    path = Path(given)
+    lines = path.read_text().splitlines() if path.is_file() else given.split(",")
+    names = [line.strip() for line in lines if line.strip()]
+    if len(names) < 2:
+        raise ConfigError(
+            f"--class-names gives {len(names)} name(s): expected a file with one on "
+            "each line, or names separated by commas"
+        )
+    return names
 
 
 class _Stop:

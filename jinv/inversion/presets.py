@@ -112,7 +112,7 @@ PRESETS = {
         input_size=224,
     ),
     "default": Preset(
-        DeepInversion(steps=(2000, 1000), resolutions=(16, 32), w_class=5.0),
+        DeepInversion(steps=(2000, 500), resolutions=(16, 32), w_class=5.0),
         source="this project's own, tuned on CIFAR-10 ResNets",
         expected="100 images by cifar10_resnet20: see the README",
         input_size=32,

@@ -1,8 +1,9 @@
 """A classifier: what it is, what it has learnt, and what can be read from it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,10 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from jinv.models.layers import TAPS, BatchNorm
+from jinv.errors import ConfigError
+from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
 from jinv.models.state_dict import from_state_dict
 from jinv.models.weight_files import find_weights, read_weights, sha256_of
-from jinv.models.zoo import ClassifierSpec, classifier_spec
+from jinv.models.zoo import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    ClassifierSpec,
+    classifier_spec,
+)
 
 
 class Moments(NamedTuple):
@@ -41,25 +48,63 @@ class Classifier:
         module: The Flax module.
         variables: `params` and `batch_stats`.
         sha256: Checksum of the file that the weights came from; "" if from none.
+        inference: Keyword arguments with which the module is called, e.g.
+            `{"train": False}` where its own default is to train.
     """
 
     spec: ClassifierSpec
     module: nn.Module
     variables: dict[str, Any]
     sha256: str = ""
+    inference: Mapping[str, Any] = field(default_factory=dict)
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Classify inputs (batch, height, width, 3): (batch, classes), float32."""
-        logits: Any = self.module.apply(variables, inputs)
+        logits: Any = self.module.apply(variables, inputs, **self.inference)
         return logits.astype(jnp.float32)
 
     def observe(
         self, variables: dict[str, Any], inputs: jax.Array
     ) -> tuple[jax.Array, Taps]:
-        """Classify inputs, and report the moments that each BatchNorm layer saw."""
-        applied: Any = self.module.apply(variables, inputs, mutable=[TAPS])
+        """Classify inputs, and report the moments that each BatchNorm layer saw.
+
+        A foreign module's own `flax.linen.BatchNorm` layers are listened to as well.
+        """
+        with nn.intercept_methods(tap_foreign):
+            applied: Any = self.module.apply(
+                variables, inputs, mutable=[TAPS], **self.inference
+            )
         logits, seen = applied
         return logits.astype(jnp.float32), _by_layer(seen.get(TAPS, {}))
+
+    def features(
+        self, variables: dict[str, Any], inputs: jax.Array
+    ) -> dict[str, jax.Array]:
+        """Named activations, each (batch, height, width, channels) or (batch, units).
+
+        The module documentation of each architecture says what the names mean; "logits"
+        is always there. Under `jax.jit` only what is used is computed.
+        """
+        applied: Any = self.module.apply(
+            variables, inputs, mutable=[FEATURES], **self.inference
+        )
+        logits, seen = applied
+        found = flatten_dict(dict(seen.get(FEATURES, {})))
+        named = {path[-1]: value for path, value in found.items()}
+        return _in_order(named) | {"logits": logits}
+
+    @cached_property
+    def feature_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the features at the input size, without the batch's axis."""
+        size = self.spec.input_size
+        example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+        shapes = jax.eval_shape(self.features, self.variables, example)
+        return _in_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Features from each of which the network halves the resolution."""
+        return tuple(name for name in self.feature_shapes if name.startswith("stage"))
 
     def running_moments(self, variables: dict[str, Any]) -> Taps:
         """The moments that training left in each BatchNorm layer."""
@@ -68,7 +113,7 @@ class Classifier:
     @cached_property
     def batchnorm_names(self) -> tuple[str, ...]:
         """BatchNorm layers in the order in which an input meets them."""
-        return batchnorm_names(self.module, self.spec)
+        return batchnorm_names(self.module, self.spec, self.inference)
 
     def normalise(self, images: Any) -> Any:
         """Images in [0, 1] → inputs."""
@@ -93,7 +138,10 @@ class Classifier:
 
 
 def load_classifier(
-    name: str, weights: str | Path | None = None, **build: Any
+    name: str,
+    weights: str | Path | None = None,
+    classes: Sequence[str] | None = None,
+    **build: Any,
 ) -> Classifier:
     """Load a zoo classifier with its weights.
 
@@ -101,6 +149,7 @@ def load_classifier(
         name: Its name in the zoo.
         weights: A .safetensors, .npz or PyTorch file; by default the project's own
             weights, or a download.
+        classes: Names of the classes, where they are not those of the zoo.
         **build: Passed to the architecture: `dtype`, `remat`.
 
     Raises:
@@ -113,11 +162,13 @@ def load_classifier(
         'cat'
     """
     spec = classifier_spec(name)
+    if classes is not None:
+        spec = replace(spec, classes=tuple(classes))
     path = Path(weights) if weights else find_weights(spec)
-    module = spec.build(**build)
+    module = spec.make_module(**build)
     shapes = init_shapes(module, spec)
     state = read_weights(path)
-    variables = from_state_dict(state, shapes, spec.aliases, str(path))
+    variables = from_state_dict(state, shapes, str(path), spec.aliases, spec.ignored)
     variables = jax.tree.map(jnp.asarray, variables)
     return Classifier(spec, module, variables, sha256_of(path))
 
@@ -130,32 +181,110 @@ def make_classifier(spec: ClassifierSpec, seed: int = 0, **build: Any) -> Classi
         seed: Of the weights.
         **build: Passed to the architecture: `dtype`, `remat`.
     """
-    module = spec.build(**build)
-    size = spec.input_size
-    example = jnp.zeros((1, size, size, 3))
+    module = spec.make_module(**build)
+    example = jnp.zeros((1, spec.input_size, spec.input_size, 3))
     variables = jax.jit(module.init)(jax.random.key(seed), example)
     return Classifier(spec, module, dict(variables))
 
 
-def init_shapes(module: nn.Module, spec: ClassifierSpec) -> dict[str, Any]:
+def wrap_classifier(
+    module: nn.Module,
+    variables: Mapping[str, Any],
+    *,
+    name: str,
+    classes: Sequence[str],
+    input_size: int,
+    mean: Sequence[float] = IMAGENET_MEAN,
+    std: Sequence[float] = IMAGENET_STD,
+    inference: Mapping[str, Any] | None = None,
+) -> Classifier:
+    """Bring a Linen classifier of your own.
+
+    It maps inputs (batch, height, width, 3) to logits. Its `flax.linen.BatchNorm` or
+    `jinv.models.layers.BatchNorm` layers are compared with their running statistics;
+    activations passed through `jinv.models.layers.tap` can be asked for by name.
+
+    Args:
+        module: The module.
+        variables: `params`, and `batch_stats` if it has BatchNorm layers.
+        name: What it is called in reports.
+        classes: Names in the order of the logits.
+        input_size: Height and width of the inputs, in pixels.
+        mean: Subtracted from images in [0, 1], per channel.
+        std: By which the difference is divided, per channel.
+        inference: Keyword arguments that make a call an inference, e.g.
+            `{"train": False}`.
+
+    Raises:
+        ConfigError: The logits are not one for each class.
+
+    Example:
+        >>> import flax.linen as nn
+        >>> net = nn.Sequential([lambda x: x.mean((1, 2)), nn.Dense(2)])
+        >>> variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+        >>> wrap_classifier(
+        ...     net, variables, name="mine", classes=["day", "night"], input_size=8
+        ... ).spec.name
+        'mine'
+    """
+    spec = ClassifierSpec(
+        name,
+        lambda **_: module,
+        tuple(classes),
+        input_size,
+        _three("mean", mean),
+        _three("std", std),
+    )
+    wrapped = Classifier(spec, module, dict(variables), "", dict(inference or {}))
+    shape = wrapped.feature_shapes["logits"]
+    if shape != (len(spec.classes),):
+        raise ConfigError(
+            f"{name} puts out {shape} per image, but {len(spec.classes)} classes were "
+            "named: expected one logit for each"
+        )
+    return wrapped
+
+
+def init_shapes(
+    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Shapes of a module's variables, without computing them."""
     size = spec.input_size
     example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
-    return dict(jax.eval_shape(module.init, jax.random.key(0), example))
+    init = partial(module.init, **(inference or {}))
+    return dict(jax.eval_shape(init, jax.random.key(0), example))
 
 
-def batchnorm_names(module: nn.Module, spec: ClassifierSpec) -> tuple[str, ...]:
+def batchnorm_names(
+    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
     """BatchNorm layers of a module in the order in which an input meets them."""
     names = []
 
     def note(call, args, kwargs, context):
-        if isinstance(context.module, BatchNorm):
+        if isinstance(context.module, BatchNorm | nn.BatchNorm):
             names.append(".".join(context.module.path))
         return call(*args, **kwargs)
 
     with nn.intercept_methods(note):
-        init_shapes(module, spec)
+        init_shapes(module, spec, inference)
     return tuple(names)
+
+
+def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
+    if len(values) != 3:
+        raise ConfigError(f"{name} has {len(values)} values: expected one per channel")
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue
+
+
+def _in_order(named: dict[str, Any]) -> dict[str, Any]:
+    """Sort "conv2_1" before "conv10_1"."""
+
+    def key(name: str) -> list:
+        return [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)]
+
+    return {name: named[name] for name in sorted(named, key=key)}
 
 
 def _by_layer(tree: Mapping[str, Any]) -> Taps:

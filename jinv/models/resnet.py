@@ -2,6 +2,9 @@
 
 Sub-modules carry the names that PyTorch's state dicts use ("layer1.0", "downsample.0"),
 so that a parameter's path, joined by dots, *is* its key in such a file.
+
+Features: `stageK` is the output of the K-th stage, `resK` that of the K-th block, and
+`middleK` that of the first convolution in it.
 """
 
 from collections.abc import Sequence
@@ -11,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.layers import BatchNorm, Conv
+from jinv.models.layers import BatchNorm, Conv, global_average, max_pool, tap
 
 Shortcut = Literal["projection", "padding"]
 
@@ -22,19 +25,20 @@ class BasicBlock(nn.Module):
     features: int
     stride: int = 1
     shortcut: Shortcut = "projection"
+    widening: int = 1
+    number: int = 1
     dtype: Any = jnp.float32
-
-    expansion = 1
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map (batch, height, width, channels) to (…, features)."""
-        norm = _norm(self.dtype, train)
-        y = Conv(self.features, 3, self.stride, self.dtype, name="conv1")(x)
+        conv, norm = _layers(self.dtype, train)
+        wide = self.features * self.widening
+        y = tap(self, f"middle{self.number}", conv("conv1", x, wide, 3, self.stride))
         y = nn.relu(norm("bn1", y))
-        y = Conv(self.features, 3, dtype=self.dtype, name="conv2")(y)
-        y = norm("bn2", y)
-        return nn.relu(y + _shortcut(self, x, self.features, norm))
+        y = norm("bn2", conv("conv2", y, self.features, 3))
+        y = nn.relu(y + _shortcut(self, x, self.features, conv, norm))
+        return tap(self, f"res{self.number}", y)
 
 
 class Bottleneck(nn.Module):
@@ -43,21 +47,21 @@ class Bottleneck(nn.Module):
     features: int
     stride: int = 1
     shortcut: Shortcut = "projection"
+    widening: int = 1
+    number: int = 1
     dtype: Any = jnp.float32
-
-    expansion = 4
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map (batch, height, width, channels) to (…, 4 * features)."""
-        norm = _norm(self.dtype, train)
-        wide = self.features * self.expansion
-        y = Conv(self.features, 1, dtype=self.dtype, name="conv1")(x)
+        conv, norm = _layers(self.dtype, train)
+        inner, outer = self.features * self.widening, self.features * 4
+        y = tap(self, f"middle{self.number}", conv("conv1", x, inner, 1))
         y = nn.relu(norm("bn1", y))
-        y = Conv(self.features, 3, self.stride, self.dtype, name="conv2")(y)
-        y = nn.relu(norm("bn2", y))
-        y = norm("bn3", Conv(wide, 1, dtype=self.dtype, name="conv3")(y))
-        return nn.relu(y + _shortcut(self, x, wide, norm))
+        y = nn.relu(norm("bn2", conv("conv2", y, inner, 3, self.stride)))
+        y = norm("bn3", conv("conv3", y, outer, 1))
+        y = nn.relu(y + _shortcut(self, x, outer, conv, norm))
+        return tap(self, f"res{self.number}", y)
 
 
 class ResNet(nn.Module):
@@ -65,9 +69,11 @@ class ResNet(nn.Module):
 
     Attributes:
         stage_sizes: Blocks in each stage.
-        widths: Features of each stage, before the block's expansion.
+        widths: Features of each stage; a `Bottleneck` puts out four times as many.
         num_classes: Logits.
         block: `BasicBlock` or `Bottleneck`.
+        widening: By which the channels inside a block are multiplied, 2 in WRN-50-2
+            (Zagoruyko & Komodakis 2016).
         stem: "imagenet" (7×7 stride 2, max-pool) or "cifar" (3×3 stride 1).
         shortcut: "projection" (1×1 convolution and BatchNorm where shapes change, the
             paper's option B) or "padding" (subsampling and zero channels, option A).
@@ -80,6 +86,7 @@ class ResNet(nn.Module):
     widths: Sequence[int] = (64, 128, 256, 512)
     num_classes: int = 1000
     block: type[BasicBlock] | type[Bottleneck] = BasicBlock
+    widening: int = 1
     stem: Literal["imagenet", "cifar"] = "imagenet"
     shortcut: Shortcut = "projection"
     dtype: Any = jnp.float32
@@ -88,26 +95,29 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map inputs (batch, height, width, 3) to logits (batch, classes)."""
-        norm = _norm(self.dtype, train)
+        conv, norm = _layers(self.dtype, train)
         block = nn.remat(self.block, static_argnums=(2,)) if self.remat else self.block
-        x = x.astype(self.dtype)
-        size, stride = (7, 2) if self.stem == "imagenet" else (3, 1)
-        x = Conv(self.widths[0], size, stride, self.dtype, name="conv1")(x)
+        imagenet = self.stem == "imagenet"
+        size, stride = (7, 2) if imagenet else (3, 1)
+        x = conv("conv1", x.astype(self.dtype), self.widths[0], size, stride)
         x = nn.relu(norm("bn1", x))
-        if self.stem == "imagenet":
-            padding: Any = ((1, 1), (1, 1))
-            x = nn.max_pool(x, (3, 3), (2, 2), padding)
+        x = max_pool(x, 3, 2, 1) if imagenet else x
+        number = 0
         stages = zip(self.stage_sizes, self.widths, strict=True)
         for stage, (size, width) in enumerate(stages, start=1):
             for index in range(size):
+                number += 1
                 x = block(
                     width,
                     stride=2 if stage > 1 and index == 0 else 1,
                     shortcut=self.shortcut,
+                    widening=self.widening,
+                    number=number,
                     dtype=self.dtype,
                     name=f"layer{stage}.{index}",
                 )(x, train)
-        x = jnp.mean(x.astype(jnp.float32), (1, 2))
+            x = tap(self, f"stage{stage}", x)
+        x = tap(self, "pooled", global_average(x))
         return nn.Dense(self.num_classes, dtype=jnp.float32, name="fc")(x)
 
 
@@ -126,22 +136,27 @@ def cifar_resnet(depth: int, num_classes: int = 10, **kwargs: Any) -> ResNet:
     )
 
 
-def _norm(dtype: Any, train: bool):
+def _layers(dtype: Any, train: bool):
+    """Convolution and BatchNorm by name, for the module that is being defined."""
+
+    def conv(name: str, x: jax.Array, features: int, size: int, stride: int = 1):
+        return Conv(features, size, stride, dtype=dtype, name=name)(x)
+
     def norm(name: str, x: jax.Array) -> jax.Array:
         return BatchNorm(dtype=dtype, name=name)(x, train)
 
-    return norm
+    return conv, norm
 
 
 def _shortcut(
-    block: BasicBlock | Bottleneck, x: jax.Array, features: int, norm: Any
+    block: BasicBlock | Bottleneck, x: jax.Array, features: int, conv: Any, norm: Any
 ) -> jax.Array:
     missing = features - x.shape[-1]
     if block.stride == 1 and missing == 0:
         return x
     if block.shortcut == "projection":
-        x = Conv(features, 1, block.stride, block.dtype, name="downsample.0")(x)
-        return norm("downsample.1", x)
+        projected = conv("downsample.0", x, features, 1, block.stride)
+        return norm("downsample.1", projected)
     before = missing // 2
     x = x[:, :: block.stride, :: block.stride]
     return jnp.pad(x, ((0, 0), (0, 0), (0, 0), (before, missing - before)))

@@ -28,7 +28,8 @@ _LEAVES = {
     "mean": "running_mean",
     "var": "running_var",
 }
-_WRAPPERS = ("module.", "_orig_mod.", "model.")
+_WRAPPERS = ("module.", "_orig_mod.", "model.", "ema.", "ema_model.", "model_ema.")
+_COUNTERS = ("num_batches_tracked", "n_averaged")
 
 
 def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
@@ -42,43 +43,63 @@ def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
 def from_state_dict(
     state: Mapping[str, np.ndarray],
     shapes: Mapping[str, Any],
-    aliases: Mapping[str, str],
     source: str,
+    aliases: Mapping[str, str] | None = None,
+    ignored: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Turn a state dict into Flax variables of the given shapes.
 
-    Wrappers' prefixes (`module.` of DataParallel, `_orig_mod.` of torch.compile) are
-    removed and `num_batches_tracked` is ignored. Anything else must match.
+    Wrappers' prefixes (`module.` of DataParallel, `_orig_mod.` of torch.compile, `ema.`
+    of averaged copies) are removed and counters are ignored. Anything else must match.
 
     Args:
         state: Arrays by key.
         shapes: The module's variables, or `jax.eval_shape` of them.
-        aliases: Parts of keys in the file → parts of ours.
         source: Where the state came from, for messages.
+        aliases: Parts of keys in the file → parts of ours.
+        ignored: Prefixes of keys that the architecture has no use for.
 
     Raises:
-        WeightsError: A tensor is missing, unexpected or of another shape; the message
-            names it.
+        WeightsError: A tensor is missing, unexpected, there twice, or of another shape;
+            the message names it.
     """
-    state = {_canonical(key, aliases): value for key, value in state.items()}
-    state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
+    renamed: StateDict = {}
+    for key, value in state.items():
+        ours = _canonical(key, aliases or {})
+        if ours in renamed:
+            raise WeightsError(
+                f"{source} has two tensors that could be {ours}: keep one, e.g. "
+                "the averaged or the plain weights"
+            )
+        if not ours.endswith(_COUNTERS) and not ours.startswith(ignored):
+            renamed[ours] = value
     flat_shapes: dict[tuple, Any] = dict(flatten_dict(dict(shapes)))
     wanted = {_key(path): path for path in flat_shapes}
-    _complain(source, "misses", [key for key in wanted if key not in state])
-    _complain(source, "has an unexpected", [key for key in state if key not in wanted])
+    _complain(source, "misses", [key for key in wanted if key not in renamed])
+    extra = [key for key in renamed if key not in wanted]
+    _complain(source, "has an unexpected", extra)
     variables = {}
     for key, path in wanted.items():
-        value = _from_torch(np.asarray(state[key]))
+        value = _from_torch(np.asarray(renamed[key]))
         expected = tuple(flat_shapes[path].shape)
         if value.shape != expected:
-            theirs = tuple(np.shape(state[key]))
+            theirs = tuple(np.shape(renamed[key]))
             ours = _to_torch(np.empty(expected, np.bool_)).shape
             raise WeightsError(
                 f"{source}: tensor {key} has shape {theirs}, but the architecture "
-                f"needs {ours}; choose the model that these weights belong to"
+                f"needs {ours}; {_advice(theirs, ours)}"
             )
         variables[path] = value.astype(np.float32)
     return unflatten_dict(variables)
+
+
+def _advice(theirs: tuple[int, ...], ours: tuple[int, ...]) -> str:
+    if len(ours) == 2 and len(theirs) == 2 and theirs[1] == ours[1]:
+        return (
+            f"these weights tell {theirs[0]} classes apart, not {ours[0]}: give their "
+            "names with --class-names (in Python, load_classifier(…, classes=…))"
+        )
+    return "choose the model that these weights belong to"
 
 
 def _key(path: tuple[str, ...]) -> str:

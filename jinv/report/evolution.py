@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from jinv.report.atomic import replacing
+from jinv.atomic import replacing
 
 _FRAME_MS, _LAST_FRAME_MS = 400, 2500
 _CAPTION_HEIGHT, _CAPTION_SIZE = 36, 18

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from jinv.report.atomic import replacing
+from jinv.atomic import replacing
 from jinv.report.pictures import enlargement, slug
 
 _MOST_IMAGES = 200

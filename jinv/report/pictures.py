@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
-from jinv.report.atomic import replacing
+from jinv.atomic import replacing
 
 CELL = 96
 """About how large a small image is shown, in pixels."""

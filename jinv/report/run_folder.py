@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from jinv.atomic import replacing
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
 from jinv.engine.run import Outcome
@@ -17,7 +18,6 @@ from jinv.errors import RunFolderError
 from jinv.inversion.job import Job, Result
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import Classifier
-from jinv.report.atomic import replacing
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
 from jinv.report.page import write_page

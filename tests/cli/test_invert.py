@@ -33,7 +33,7 @@ def weights(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_zoo(monkeypatch):
     for spec in (TINY, OTHER, STRANGER):
-        monkeypatch.setitem(zoo._ZOO, spec.name, lambda spec=spec: spec)
+        monkeypatch.setitem(zoo._zoo(), spec.name, spec)
 
 
 @pytest.fixture
@@ -215,3 +215,17 @@ def test_unknown_commands_and_options_are_refused(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["invert", "--stepps", "3"])
     assert stop.value.code == 2
+
+
+def test_classes_may_have_other_names(base, tmp_path):
+    names = tmp_path / "names.txt"
+    names.write_text("\n".join(["ant", "bee", "cow", "doe", "eel", "fox"]))
+    words = ["--class-names", str(names), "--classes", "cow,fox"]
+    assert main([*base, *words]) == 0
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["classes"] == ["cow", "fox"]
+
+
+def test_names_for_another_number_of_classes_are_refused(base, capsys):
+    assert main([*base, "--class-names", "cat,dog"]) == 2
+    assert "tell 6 classes apart, not 2" in capsys.readouterr().err

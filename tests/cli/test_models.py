@@ -8,7 +8,7 @@ def test_the_zoo_is_listed(capsys, monkeypatch):
     text = capsys.readouterr().out
     lines = {line.split()[0]: line for line in text.splitlines() if line.strip()}
     assert set(classifier_names()) <= set(lines)
-    assert "25.56" in lines["resnet50"] and "huggingface.co" in lines["resnet50"]
+    assert "76.13" in lines["resnet50"] and "huggingface.co" in lines["resnet50"]
     assert "embedded" in lines["cifar10_resnet20"]
     assert "train it" in lines["cifar10_resnet18"]
 
@@ -22,8 +22,11 @@ def test_one_model_is_described(capsys, monkeypatch):
         "BSD-2-Clause",
         "resnet32-d509ac18.th",
         "layer3.4.bn2 (64)",
+        "464,154",
     ):
         assert fact in text
+    (row,) = [line for line in text.splitlines() if line.split()[:1] == ["stage2"]]
+    assert "16 x 16 x 32" in row and row.split()[-2:] == ["2", "61"]
     assert text.index("layer1.0.bn1") < text.index("layer3.4.bn2")
 
 

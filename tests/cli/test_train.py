@@ -11,7 +11,7 @@ from jinv.models.classifier import load_classifier
 
 @pytest.fixture(autouse=True)
 def small_zoo(monkeypatch):
-    monkeypatch.setitem(zoo._ZOO, "tiny", lambda: TINY)
+    monkeypatch.setitem(zoo._zoo(), "tiny", TINY)
 
 
 def test_training_leaves_weights_that_load_and_their_card(tmp_path, capsys):

@@ -9,7 +9,7 @@ from jinv.models.resnet import ResNet
 
 TINY = zoo.ClassifierSpec(
     name="tiny",
-    build=partial(ResNet, (1, 1), (4, 8), num_classes=6, stem="cifar"),
+    build=partial(ResNet, (1, 1), (4, 8), stem="cifar"),
     classes=("apple", "boat", "cat", "dog", "egg", "fish"),
     input_size=8,
 )
@@ -20,5 +20,5 @@ STRANGER = zoo.ClassifierSpec(
 )
 
 if __name__ == "__main__":
-    zoo._ZOO.update({"tiny": lambda: TINY})
+    zoo._zoo()["tiny"] = TINY
     sys.exit(main())

@@ -79,3 +79,23 @@ def test_a_preset_and_a_method_exclude_each_other(tiny):
         make_job(tiny, "all", preset="default", method=DeepInversion())
     with pytest.raises(ConfigError, match="did you mean technion"):
         make_job(tiny, "all", preset="technon")
+
+
+def test_company_takes_part_and_is_dropped(tiny):
+    job = make_job(tiny, "cat,dog", 5, company=2, execution=ONE, steps=(3,))
+    assert job.company.tolist() == [0, 0, 1, 1, 4, 4, 5, 5] and job.batch_size == 5
+    together = invert(tiny, "cat,dog", 5, company=2, execution=ONE, steps=(3,))
+    alone = invert(tiny, "cat,dog", 5, company=0, execution=ONE, steps=(3,))
+    assert together.images.shape == alone.images.shape == (5, 8, 8, 3)
+    assert np.abs(together.images - alone.images).max() > 1e-3
+    # Nobody is missing when all classes are asked for.
+    assert not len(make_job(tiny, "all", 6, company=2, execution=ONE).company)
+
+
+def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
+    job = make_job(tiny, "cat", 6, batch_size=3, company=1, execution=Execution(8))
+    result = invert(
+        tiny, "cat", 6, batch_size=3, company=1, execution=Execution(8), steps=(2,)
+    )
+    assert len(job.company) == 5 and result.images.shape == (6, 8, 8, 3)
+    assert result.outcome.passes == 2 * 2 * 2 * 8  # stages, batches, steps, images

@@ -6,7 +6,7 @@ import pytest
 from jax import lax
 
 from jinv.models import kernels
-from jinv.models.layers import BatchNorm
+from jinv.models.layers import BatchNorm, Conv, adaptive_average
 
 X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
 
@@ -108,8 +108,46 @@ def test_convolutions_and_their_gradients_are_plain_ones(size, stride):
 
         return convolve(X, kernel), jax.grad(loss, (0, 1))(X, kernel)
 
-    found = outcome(lambda x, w: kernels.convolve(x, w, stride, margin))
+    margins = ((margin, margin), (margin, margin))
+    found = outcome(lambda x, w: kernels.convolve(x, w, stride, margins))
     close(found, outcome(plain))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("form", ["depthwise", "few channels", "many channels"])
+@pytest.mark.parametrize("size", [(3, 3), (5, 5), (1, 7)])
+def test_every_form_of_a_convolution_is_the_plain_one(form, size, stride):
+    channels = 3 if form == "few channels" else 8
+    groups = channels if form == "depthwise" else 1
+    x = jax.random.normal(jax.random.key(3), (2, 11, 12, channels))
+    kernel = jax.random.normal(jax.random.key(4), (*size, channels // groups, 8))
+    margins = ((size[0] // 2, size[0] - 1), (0, size[1] // 2))
+
+    def outcome(convolve):
+        def loss(x, w):
+            return jnp.sum(jnp.sin(convolve(stride, margins, groups, x, w) / 9))
+
+        return convolve(stride, margins, groups, x, kernel), jax.grad(loss, (0, 1))(
+            x, kernel
+        )
+
+    ours = outcome(lambda s, m, g, x, w: kernels.convolve(x, w, s, m, g))
+    close(ours, outcome(kernels._convolve))
+
+
+def test_same_padding_is_that_of_tensorflow():
+    x = jax.random.normal(jax.random.key(5), (1, 8, 7, 2))
+    layer = Conv(3, 5, stride=2, padding="same")
+    variables = layer.init(jax.random.key(6), x)
+    theirs = nn.Conv(3, (5, 5), (2, 2), padding="SAME", use_bias=False)
+    close(layer.apply(variables, x), theirs.apply(variables, x))
+
+
+def test_adaptive_averages_are_those_of_pytorch():
+    x = np.arange(5.0, dtype=np.float32).reshape(1, 5, 1, 1)
+    found = adaptive_average(jnp.broadcast_to(x, (1, 5, 5, 1)), 3)[0, :, 0, 0]
+    # Bins of rows 0-1, 1-3 and 3-4 overlap.
+    np.testing.assert_allclose(found, [0.5, 2.0, 3.5])
 
 
 def test_channel_sums_are_sums():

@@ -14,7 +14,7 @@ def state(tiny):
 
 
 def load(state, tiny):
-    return from_state_dict(state, tiny.variables, ALIASES, "weights.npz")
+    return from_state_dict(state, tiny.variables, "weights.npz", ALIASES)
 
 
 def test_a_round_trip_changes_nothing(tiny, state):
@@ -46,8 +46,33 @@ def test_what_does_not_fit_is_named(tiny, state):
     with pytest.raises(WeightsError, match="misses tensor bn1.bias;"):
         load(missing, tiny)
     extra = state | {"ema.decay": np.zeros(1)}
-    with pytest.raises(WeightsError, match="has an unexpected tensor ema.decay"):
+    with pytest.raises(WeightsError, match="has an unexpected tensor decay"):
         load(extra, tiny)
     wrong = state | {"fc.weight": np.zeros((10, 8))}
     with pytest.raises(WeightsError, match=r"fc.weight has shape \(10, 8\).*\(6, 8\)"):
         load(wrong, tiny)
+
+
+@pytest.mark.parametrize("prefix", ["ema.", "module.ema_model.", "model_ema.module."])
+def test_averaged_copies_are_understood(tiny, state, prefix):
+    wrapped = {prefix + key: value for key, value in state.items()}
+    wrapped["n_averaged"] = np.array(100)
+    jax.tree.map(np.testing.assert_array_equal, load(wrapped, tiny), tiny.variables)
+
+
+def test_two_copies_of_the_weights_are_not_mixed(tiny, state):
+    both = {f"{p}{k}": v for k, v in state.items() for p in ("model.", "ema.")}
+    with pytest.raises(WeightsError, match="two tensors that could be"):
+        load(both, tiny)
+
+
+def test_another_number_of_classes_comes_with_advice(tiny, state):
+    wrong = state | {"fc.weight": np.zeros((10, 8)), "fc.bias": np.zeros(10)}
+    with pytest.raises(WeightsError, match="10 classes apart, not 6.*--class-names"):
+        load(wrong, tiny)
+
+
+def test_what_is_not_needed_can_be_named(tiny, state):
+    extra = state | {"AuxLogits.fc.weight": np.zeros((2, 2))}
+    found = from_state_dict(extra, tiny.variables, "w", ignored=("AuxLogits.",))
+    jax.tree.map(np.testing.assert_array_equal, found, tiny.variables)

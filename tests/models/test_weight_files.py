@@ -43,7 +43,7 @@ def test_what_cannot_be_read_is_explained(tmp_path, name):
     with pytest.raises(WeightsError, match="no weights file"):
         read_weights(tmp_path / name)
     (tmp_path / name).write_bytes(b"nonsense")
-    with pytest.raises(WeightsError, match="cannot read|expected .safetensors"):
+    with pytest.raises(WeightsError, match="cannot read|expected one of .safetensors"):
         read_weights(tmp_path / name)
 
 
@@ -77,7 +77,7 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch):
     spec = classifier_spec("resnet50")
     with pytest.raises(WeightsError) as error:
         find_weights(spec)
-    for hint in (spec.download.url, "--weights", str(cached_download(spec))):
+    for hint in (spec.source.url, "--weights", str(cached_download(spec))):
         assert hint in str(error.value)
 
 
@@ -88,7 +88,7 @@ def test_a_download_must_have_its_checksum(monkeypatch):
 
     def spec(sha256):
         download = Download("https://example.org/w.safetensors", sha256, "MIT")
-        return replace(classifier_spec("resnet18"), name="fetched", download=download)
+        return replace(classifier_spec("resnet18"), name="fetched", source=download)
 
     with pytest.raises(WeightsError, match=f"expected sha256 0000, received {digest}"):
         find_weights(spec("0000"))
@@ -115,5 +115,5 @@ def test_a_download_that_breaks_off_is_refused(monkeypatch):
 def test_a_download_of_unknown_checksum_is_taken(monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: io.BytesIO(b"any"))
     download = Download("https://example.org/w.safetensors", "", "MIT")
-    spec = replace(classifier_spec("resnet152"), name="unchecked", download=download)
+    spec = replace(classifier_spec("resnet152"), name="unchecked", source=download)
     assert find_weights(spec).read_bytes() == b"any"

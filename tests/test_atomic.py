@@ -1,6 +1,6 @@
 import pytest
 
-from jinv.report.atomic import replacing
+from jinv.atomic import replacing
 
 
 def test_the_file_appears_only_when_the_block_ends(tmp_path):

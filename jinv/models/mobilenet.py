@@ -1,0 +1,236 @@
+"""Networks of inverted residual blocks: MobileNetV2 and EfficientNet-lite.
+
+Both are stacks of the same block; they differ in sizes, in padding, and in what the
+published state dicts call the layers (`Layout`).
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jinv.models.layers import BatchNorm, Conv, Padding, global_average, tap
+
+Pair = tuple[str, str]
+"""Names of a convolution and of its BatchNorm."""
+
+
+class Group(NamedTuple):
+    """Blocks of one width; the first of them takes the stride."""
+
+    expansion: int
+    features: int
+    blocks: int
+    stride: int
+    size: int = 3
+
+
+class Layout(NamedTuple):
+    """What a state dict calls the layers.
+
+    Attributes:
+        stem: Of the first convolution.
+        block: Name of block n, counted from 0.
+        expand: Of the widening 1×1 convolution in a block.
+        inner: From whether a block widens, the names of its depthwise and of its last
+            1×1 convolution.
+        head: From the number of blocks, the names of the last convolution.
+        logits: Of the dense layer.
+    """
+
+    stem: Pair
+    block: Callable[[int], str]
+    expand: Pair
+    inner: Callable[[bool], tuple[Pair, Pair]]
+    head: Callable[[int], Pair]
+    logits: str
+
+
+TORCHVISION = Layout(
+    stem=("features.0.0", "features.0.1"),
+    block=lambda n: f"features.{n + 1}.conv",
+    expand=("0.0", "0.1"),
+    inner=lambda widens: (
+        (("1.0", "1.1"), ("2", "3")) if widens else (("0.0", "0.1"), ("1", "2"))
+    ),
+    head=lambda blocks: (f"features.{blocks + 1}.0", f"features.{blocks + 1}.1"),
+    logits="classifier.1",
+)
+
+EFFICIENTNET = Layout(
+    stem=("_conv_stem", "_bn0"),
+    block=lambda n: f"_blocks.{n}",
+    expand=("_expand_conv", "_bn0"),
+    inner=lambda _: (("_depthwise_conv", "_bn1"), ("_project_conv", "_bn2")),
+    head=lambda _: ("_conv_head", "_bn1"),
+    logits="_fc",
+)
+
+
+class InvertedResidual(nn.Module):
+    """Widen by 1×1, convolve depthwise, narrow by 1×1 (Sandler et al. 2018, figure 3).
+
+    The input is added where shapes allow.
+    """
+
+    expansion: int
+    features: int
+    stride: int
+    size: int
+    padding: Padding
+    epsilon: float
+    layout: Layout
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Map (batch, height, width, channels) to (…, features)."""
+        unit = _unit(self, self.padding, self.epsilon, train)
+        widens = self.expansion > 1
+        depthwise, project = self.layout.inner(widens)
+        wide = self.expansion * x.shape[-1]
+        y = x
+        if widens:
+            y = nn.relu6(unit(self.layout.expand, y, wide, 1))
+        y = nn.relu6(unit(depthwise, y, wide, self.size, self.stride, wide))
+        y = unit(project, y, self.features, 1)
+        return x + y if x.shape == y.shape and self.stride == 1 else y
+
+
+class MobileNet(nn.Module):
+    """A stem, groups of inverted residual blocks, a 1×1 head, global average, logits.
+
+    `stageK` is what the next strided block reads, and the head's output; `resK` the
+    output of block K.
+
+    Attributes:
+        groups: The blocks.
+        layout: Names of the layers.
+        stem: Channels of the first convolution.
+        stem_stride: Its stride.
+        head: Channels of the last convolution.
+        num_classes: Logits.
+        padding: Of all convolutions; see `Conv`.
+        epsilon: Of all BatchNorm layers.
+        dtype: Type of activations; parameters and statistics are float32.
+        remat: Recompute each block's activations in the backward pass.
+    """
+
+    groups: Sequence[Group]
+    layout: Layout
+    stem: int = 32
+    stem_stride: int = 2
+    head: int = 1280
+    num_classes: int = 1000
+    padding: Padding = "half"
+    epsilon: float = 1e-5
+    dtype: Any = jnp.float32
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Map inputs (batch, height, width, 3) to logits (batch, classes)."""
+        unit = _unit(self, self.padding, self.epsilon, train)
+        block = InvertedResidual
+        block = nn.remat(block, static_argnums=(2,)) if self.remat else block
+        x = x.astype(self.dtype)
+        x = nn.relu6(unit(self.layout.stem, x, self.stem, 3, self.stem_stride))
+        number = stage = 0
+        for group in self.groups:
+            for index in range(group.blocks):
+                stride = group.stride if index == 0 else 1
+                if stride > 1:
+                    stage += 1
+                    tap(self, f"stage{stage}", x)
+                x = block(
+                    group.expansion,
+                    group.features,
+                    stride,
+                    group.size,
+                    self.padding,
+                    self.epsilon,
+                    self.layout,
+                    self.dtype,
+                    name=self.layout.block(number),
+                )(x, train)
+                number += 1
+                tap(self, f"res{number}", x)
+        x = nn.relu6(unit(self.layout.head(number), x, self.head, 1))
+        x = tap(self, f"stage{stage + 1}", x)
+        x = tap(self, "pooled", global_average(x))
+        return nn.Dense(self.num_classes, name=self.layout.logits)(x)
+
+
+def mobilenet_v2(cifar: bool = False, **kwargs: Any) -> MobileNet:
+    """MobileNetV2 of width 1 (Sandler et al. 2018, table 2).
+
+    Args:
+        cifar: Leave out the first two strides, for 32×32 inputs.
+        **kwargs: `num_classes`, `dtype`, `remat`.
+    """
+    groups = (
+        Group(1, 16, 1, 1),
+        Group(6, 24, 2, 1 if cifar else 2),
+        Group(6, 32, 3, 2),
+        Group(6, 64, 4, 2),
+        Group(6, 96, 3, 1),
+        Group(6, 160, 3, 2),
+        Group(6, 320, 1, 1),
+    )
+    stride = 1 if cifar else 2
+    return MobileNet(groups, TORCHVISION, stem_stride=stride, **kwargs)
+
+
+def efficientnet_lite(width: float, depth: float, **kwargs: Any) -> MobileNet:
+    """EfficientNet-lite: no squeeze-and-excitation, ReLU6, fixed stem and head.
+
+    Tan & Le 2019, as changed by its authors for mobile processors in 2020.
+
+    Args:
+        width: By which channels are multiplied, rounded to multiples of 8.
+        depth: By which blocks are multiplied, rounded up; not in the outer groups.
+        **kwargs: `num_classes`, `dtype`, `remat`.
+    """
+    plain = (
+        Group(1, 16, 1, 1),
+        Group(6, 24, 2, 2),
+        Group(6, 40, 2, 2, 5),
+        Group(6, 80, 3, 2),
+        Group(6, 112, 3, 1, 5),
+        Group(6, 192, 4, 2, 5),
+        Group(6, 320, 1, 1),
+    )
+    groups = tuple(
+        group._replace(
+            features=_round_channels(width * group.features),
+            blocks=group.blocks
+            if group in (plain[0], plain[-1])
+            else math.ceil(depth * group.blocks),
+        )
+        for group in plain
+    )
+    return MobileNet(groups, EFFICIENTNET, padding="same", epsilon=1e-3, **kwargs)
+
+
+def _round_channels(wanted: float) -> int:
+    """The nearest multiple of 8 that is not more than a tenth too small."""
+    near = max(8, int(wanted + 4) // 8 * 8)
+    return near if near >= 0.9 * wanted else near + 8
+
+
+def _unit(
+    module: MobileNet | InvertedResidual, padding: Padding, epsilon: float, train: bool
+):
+    """A convolution and its BatchNorm."""
+
+    def unit(names: Pair, x, features: int, size: int, stride: int = 1, groups=1):
+        conv = Conv(
+            features, size, stride, padding, groups, dtype=module.dtype, name=names[0]
+        )
+        norm = BatchNorm(epsilon, dtype=module.dtype, name=names[1])
+        return norm(conv(x), train)
+
+    return unit

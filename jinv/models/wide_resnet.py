@@ -1,0 +1,82 @@
+"""Wide residual networks for CIFAR, with pre-activation blocks.
+
+`stageK` is the output of the K-th group of blocks, `resK` that of the K-th block,
+`middleK` that of the first convolution in it. (The wide ImageNet networks are
+`ResNet`s with `widening`.)
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from jinv.models.layers import BatchNorm, Conv, global_average, tap
+
+
+class PreActivationBlock(nn.Module):
+    """BatchNorm, ReLU and 3×3 convolution, twice, around a shortcut."""
+
+    features: int
+    stride: int
+    number: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Map (batch, height, width, channels) to (…, features)."""
+
+        def activate(name: str, x: jax.Array) -> jax.Array:
+            return nn.relu(BatchNorm(dtype=self.dtype, name=name)(x, train))
+
+        def conv(name: str, x: jax.Array, size: int, stride: int = 1) -> jax.Array:
+            return Conv(self.features, size, stride, dtype=self.dtype, name=name)(x)
+
+        active = activate("bn1", x)
+        shortcut = x
+        if x.shape[-1] != self.features:
+            shortcut = conv("convShortcut", active, 1, self.stride)
+        y = tap(self, f"middle{self.number}", conv("conv1", active, 3, self.stride))
+        y = conv("conv2", activate("bn2", y), 3)
+        return tap(self, f"res{self.number}", y + shortcut)
+
+
+class WideResNet(nn.Module):
+    """A wide residual network (Zagoruyko & Komodakis 2016, table 1), e.g. WRN-40-2.
+
+    Attributes:
+        depth: Layers, 6n + 4.
+        widening: By which the widths 16, 32, 64 are multiplied.
+        num_classes: Logits.
+        dtype: Type of activations; parameters and statistics are float32.
+        remat: Recompute each block's activations in the backward pass.
+    """
+
+    depth: int
+    widening: int
+    num_classes: int = 10
+    dtype: Any = jnp.float32
+    remat: bool = False
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
+        """Map inputs (batch, height, width, 3) to logits (batch, classes)."""
+        blocks, rest = divmod(self.depth - 4, 6)
+        if rest:
+            raise ValueError(f"depth must be 6n + 4 (16, 28, 40), not {self.depth}")
+        block = PreActivationBlock
+        block = nn.remat(block, static_argnums=(2,)) if self.remat else block
+        x = Conv(16, 3, dtype=self.dtype, name="conv1")(x.astype(self.dtype))
+        for stage, base in enumerate((16, 32, 64), start=1):
+            for index in range(blocks):
+                x = block(
+                    base * self.widening,
+                    2 if stage > 1 and index == 0 else 1,
+                    (stage - 1) * blocks + index + 1,
+                    self.dtype,
+                    name=f"block{stage}.layer.{index}",
+                )(x, train)
+            x = tap(self, f"stage{stage}", x)
+        x = nn.relu(BatchNorm(dtype=self.dtype, name="bn1")(x, train))
+        x = tap(self, "pooled", global_average(x))
+        return nn.Dense(self.num_classes, name="fc")(x)
