@@ -60,25 +60,17 @@ def jinv_step(classifier: Classifier, batch: int) -> Contender:
     return take
 
 
-def torch_step(depth: int, batch: int, device: str, compiled: bool) -> Contender:
-    """The same step in PyTorch, written as its users write it."""
-    import torch
+def torch_cifar_resnet(depth: int):
+    """A CIFAR ResNet in PyTorch, written as its users write it."""
     import torch.nn.functional as F
     from torch import nn
-
-    taps: list[tuple] = []
-
-    class Norm(nn.BatchNorm2d):
-        def forward(self, x):
-            taps.append((x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False), self))
-            return super().forward(x)
 
     class Block(nn.Module):
         def __init__(self, before, after, stride):
             super().__init__()
             self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
             self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
-            self.bn1, self.bn2 = Norm(after), Norm(after)
+            self.bn1, self.bn2 = nn.BatchNorm2d(after), nn.BatchNorm2d(after)
             self.stride, self.missing = stride, after - before
 
         def forward(self, x):
@@ -89,17 +81,46 @@ def torch_step(depth: int, batch: int, device: str, compiled: bool) -> Contender
                 x = F.pad(x, (0, 0, 0, 0, half, self.missing - half))
             return F.relu(x + y)
 
-    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), Norm(16), nn.ReLU()]
+    layers = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
     width = 16
     for after in (16, 32, 64):
         for index in range((depth - 2) // 6):
             layers.append(Block(width, after, 2 if after > 16 and index == 0 else 1))
             width = after
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)]
+    return nn.Sequential(*layers)
+
+
+def torch_network(model: str):
+    """A zoo model in PyTorch."""
+    if model.startswith("cifar10_resnet"):
+        return torch_cifar_resnet(int(model.removeprefix("cifar10_resnet")))
+    if model.startswith("efficientnet_lite"):
+        from efficientnet_lite_pytorch import EfficientNet
+
+        return EfficientNet.from_name(model.replace("_", "-"))
+    raise SystemExit(f"no PyTorch counterpart of {model} is at hand")
+
+
+def torch_step(model: str, size: int, batch: int, device: str, compiled: bool):
+    """The same step in PyTorch."""
+    import torch
+    import torch.nn.functional as F
+    from torch import nn
+
+    taps: list[tuple] = []
+
+    def tap(norm, inputs):
+        (x,) = inputs
+        taps.append((x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False), norm))
+
     layout = torch.channels_last
-    network = nn.Sequential(*layers).eval().to(device, memory_format=layout)
+    network = torch_network(model).eval().to(device, memory_format=layout)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.register_forward_pre_hook(tap)
     network.requires_grad_(False)
-    images = torch.randn(batch, 3, 32, 32, device=device).to(memory_format=layout)
+    images = torch.randn(batch, 3, size, size, device=device).to(memory_format=layout)
     images.requires_grad_(True)
     labels = torch.arange(batch, device=device) % 10
     optimizer = torch.optim.Adam([images], lr=0.1, betas=(0.5, 0.9))
@@ -135,7 +156,10 @@ def torch_step(depth: int, batch: int, device: str, compiled: bool) -> Contender
 
 
 def forms() -> dict[str, tuple[Contender, Contender]]:
-    """Each CPU form beside the plain one, on a stage of a CIFAR ResNet's training."""
+    """Each CPU form beside the plain one.
+
+    On a stage of a CIFAR ResNet's training, and on layers of EfficientNet-lite0.
+    """
     x = jax.random.normal(jax.random.key(0), (128, 32, 32, 16))
     kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 16))
 
@@ -167,6 +191,30 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
             x, w, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
 
+    def inversion(convolve, channels, kernel, stride):
+        """Gradient with respect to the input of one convolution."""
+        margins, groups = ((1, 1), (1, 1)), channels // kernel.shape[2]
+        side = 112 if groups > 1 else 224
+        images = jax.random.normal(jax.random.key(2), (8, side, side, channels))
+
+        def gradient(x, w):
+            y, pull = jax.vjp(lambda a: convolve(a, w, stride, margins, groups), x)
+            return pull(y)
+
+        return repeat(gradient, images, kernel)
+
+    def plain(x, w, stride, margins, groups):
+        return kernels._convolve(stride, margins, groups, x, w)
+
+    def both(channels, kernel, stride):
+        return tuple(
+            inversion(form, channels, kernel, stride)
+            for form in (plain, kernels.convolve)
+        )
+
+    margins = ((1, 1), (1, 1))
+    depthwise = jax.random.normal(jax.random.key(3), (3, 3, 1, 32))
+    stem = jax.random.normal(jax.random.key(4), (3, 3, 3, 32))
     return {
         "moments of a batch": (repeat(plain_moments, x), repeat(kernels.moments, x)),
         "BatchNorm in training, gradient": (
@@ -176,9 +224,14 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
         "3x3 convolution, weight gradient": (
             repeat(weight_gradient(plain_convolve), kernel, x),
             repeat(
-                weight_gradient(lambda x, w: kernels.convolve(x, w, 1, 1)), kernel, x
+                weight_gradient(lambda x, w: kernels.convolve(x, w, 1, margins)),
+                kernel,
+                x,
             ),
         ),
+        "depthwise 3x3, input gradient": both(32, depthwise, 1),
+        "depthwise 3x3 stride 2, input gradient": both(32, depthwise, 2),
+        "RGB stem 3x3 stride 2, input gradient": both(3, stem, 2),
     }
 
 
@@ -207,7 +260,7 @@ def table(title: str, medians: dict[str, float], baseline: str) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--depth", type=int, default=20, help="CIFAR ResNet of 6n + 2")
+    parser.add_argument("--model", default="cifar10_resnet20", help="of the zoo")
     parser.add_argument("--batch-size", type=int, default=64, help="images in a step")
     parser.add_argument(
         "--repeats", type=int, default=9, help="turns of each contender"
@@ -221,7 +274,7 @@ def main() -> None:
             pair = {"plain": plain, "as in jinv": form}
             table(name, measure(pair, options.repeats, options.steps), "plain")
         return
-    spec = classifier_spec(f"cifar10_resnet{options.depth}")
+    spec = classifier_spec(options.model)
     classifier = make_classifier(spec)
     contenders = {"jinv": jinv_step(classifier, options.batch_size)}
     try:
@@ -236,7 +289,9 @@ def main() -> None:
             end="",
         )
         for name, compiled in (("PyTorch eager", False), ("torch.compile", True)):
-            step = torch_step(options.depth, options.batch_size, device, compiled)
+            step = torch_step(
+                spec.name, spec.input_size, options.batch_size, device, compiled
+            )
             try:
                 step(1)
             except Exception as error:  # whatever a missing compiler raises

@@ -175,7 +175,11 @@ def make_job(
     devices = execution.devices or device_count()
     if batch_size is None:
         most = (100 if small else 16) if not on_accelerator() else 64 * devices
-        batch_size = _even_batch(count, most, devices, len(others))
+        batch_size = _even_batch(count, most, devices)
+    if len(others):
+        # As many more as the devices need to share the whole evenly.
+        whole = -(-(batch_size + len(others)) // devices) * devices
+        others = np.resize(others, whole - batch_size)
     make_placement(
         execution.parallel, devices, batch_size + len(others), execution.bn_scope
     )
@@ -224,11 +228,11 @@ def invert(
     return Result(shown, job.labels, log, outcome, job)
 
 
-def _even_batch(images: int, most: int, devices: int, company: int) -> int:
+def _even_batch(images: int, most: int, devices: int) -> int:
     """A batch size that shares images out evenly and that devices can share."""
     batches = -(-images // most)
-    size = -(-images // batches) + company
-    return -(-size // devices) * devices - company
+    size = -(-images // batches)
+    return -(-size // devices) * devices
 
 
 def _batches(labels: np.ndarray, size: int, company: np.ndarray) -> list[np.ndarray]:

@@ -111,6 +111,21 @@ PRESETS = {
         expected="Texture of the class without its shape; needs no BatchNorm",
         input_size=224,
     ),
+    "default-imagenet": Preset(
+        DeepInversion(
+            steps=(1000, 300),
+            resolutions=(112, 224),
+            lr=0.2,
+            warmup=50,
+            w_feature=1.0,
+            feature_norm="layer",
+            w_tv2=1e-3,
+            jitter=28,
+        ),
+        source="this project's own, tuned on EfficientNet-lite0",
+        expected="20 images by efficientnet_lite0: see the README",
+        input_size=224,
+    ),
     "default": Preset(
         DeepInversion(steps=(2000, 500), resolutions=(16, 32), w_class=5.0),
         source="this project's own, tuned on CIFAR-10 ResNets",
@@ -136,4 +151,6 @@ def find_preset(name: str) -> Preset:
 
 def default_preset(spec: ClassifierSpec) -> str:
     """The preset for a classifier when none is asked for."""
-    return "default" if spec.input_size <= 64 else "deepinversion-imagenet"
+    if not spec.batch_norm:
+        return "deepdream"
+    return "default" if spec.input_size <= 64 else "default-imagenet"

@@ -236,6 +236,9 @@ def wrap_classifier(
         _three("std", std),
     )
     wrapped = Classifier(spec, module, dict(variables), "", dict(inference or {}))
+    wrapped = replace(
+        wrapped, spec=replace(spec, batch_norm=bool(wrapped.batchnorm_names))
+    )
     shape = wrapped.feature_shapes["logits"]
     if shape != (len(spec.classes),):
         raise ConfigError(

@@ -78,28 +78,33 @@ def from_state_dict(
     _complain(source, "misses", [key for key in wanted if key not in renamed])
     extra = [key for key in renamed if key not in wanted]
     _complain(source, "has an unexpected", extra)
-    variables = {}
+    variables: dict[tuple, np.ndarray] = {}
+    misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     for key, path in wanted.items():
         value = _from_torch(np.asarray(renamed[key]))
         expected = tuple(flat_shapes[path].shape)
         if value.shape != expected:
-            theirs = tuple(np.shape(renamed[key]))
             ours = _to_torch(np.empty(expected, np.bool_)).shape
-            raise WeightsError(
-                f"{source}: tensor {key} has shape {theirs}, but the architecture "
-                f"needs {ours}; {_advice(theirs, ours)}"
-            )
+            misshapen[key] = (tuple(np.shape(renamed[key])), ours)
         variables[path] = value.astype(np.float32)
+    if misshapen:
+        raise WeightsError(f"{source}: {_describe(misshapen)}")
     return unflatten_dict(variables)
 
 
-def _advice(theirs: tuple[int, ...], ours: tuple[int, ...]) -> str:
-    if len(ours) == 2 and len(theirs) == 2 and theirs[1] == ours[1]:
-        return (
+def _describe(misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
+    # The classes' bias may come before their kernel, which tells more.
+    key = max(misshapen, key=lambda key: len(misshapen[key][0]))
+    theirs, ours = misshapen[key]
+    advice = "choose the model that these weights belong to"
+    if len(misshapen) <= 2 and len(theirs) == len(ours) == 2 and theirs[1] == ours[1]:
+        advice = (
             f"these weights tell {theirs[0]} classes apart, not {ours[0]}: give their "
             "names with --class-names (in Python, load_classifier(…, classes=…))"
         )
-    return "choose the model that these weights belong to"
+    return (
+        f"tensor {key} has shape {theirs}, but the architecture needs {ours}; {advice}"
+    )
 
 
 def _key(path: tuple[str, ...]) -> str:

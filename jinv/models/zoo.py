@@ -71,6 +71,7 @@ class ClassifierSpec:
         source: Where its weights can be had, if anywhere.
         aliases: Prefixes of keys in checkpoints → prefixes of ours.
         ignored: Prefixes of keys in checkpoints that are not needed.
+        batch_norm: Whether it has BatchNorm layers, whose statistics can be compared.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ClassifierSpec:
     source: Download | Packaged | None = None
     aliases: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
+    batch_norm: bool = True
 
     def make_module(self, **options: Any) -> nn.Module:
         """Make the Flax module; options are `dtype` and `remat`."""
@@ -185,6 +187,7 @@ def _torchvision() -> Iterator[ClassifierSpec]:
             aliases={f"{layer}.{n}.": f"{layer}{n}." for layer, n in _OLD_DENSENET}
             if name == "densenet121"
             else {},
+            batch_norm=name not in ("vgg16", "alexnet"),
         )
     yield ClassifierSpec(
         name="inception_v3",
@@ -264,6 +267,7 @@ def _convolutions_only() -> Iterator[ClassifierSpec]:
                 for index, position in enumerate(positions[file])
             },
             ignored=("NetLinLayer_",),
+            batch_norm=False,
         )
 
 

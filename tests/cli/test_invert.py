@@ -36,14 +36,18 @@ def small_zoo(monkeypatch):
         monkeypatch.setitem(zoo._zoo(), spec.name, spec)
 
 
-@pytest.fixture
-def base(weights, tmp_path):
+def options(weights, folder):
     """A quick run's options."""
     return [
         "invert", "--model", "tiny", "--weights", weights[0], "--classes", "cat,dog",
-        "--images", "6", "--batch-size", "6", "--steps", "6", "--devices", "1",
-        "--log-every", "2", "--out", str(tmp_path / "run"),
+        "--images", "6", "--batch-size", "6", "--company", "0", "--steps", "6",
+        "--devices", "1", "--log-every", "2", "--out", str(folder),
     ]  # fmt: skip
+
+
+@pytest.fixture
+def base(weights, tmp_path):
+    return options(weights, tmp_path / "run")
 
 
 def contents(folder):
@@ -163,14 +167,24 @@ def wait_for(path, lines, process):
         time.sleep(0.05)
 
 
+LONG = ["--steps", "400", "--checkpoint-every", "30"]
+
+
+@pytest.fixture(scope="module")
+def whole(weights, tmp_path_factory):
+    """The images of a run that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert start(options(weights, folder), *LONG).wait(120) == 0
+    return contents(folder)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
 )
-def test_a_killed_run_goes_on_to_the_same_images(base, tmp_path, number, code):
+def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, code):
     run = tmp_path / "run"
-    words = ["--steps", "400", "--checkpoint-every", "30"]
-    process = start(base, *words)
+    process = start(base, *LONG)
     wait_for(run / "metrics.jsonl", 60, process)
     process.send_signal(number)
     assert process.wait(60) == code
@@ -178,13 +192,9 @@ def test_a_killed_run_goes_on_to_the_same_images(base, tmp_path, number, code):
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "interrupted"
         assert len(contents(run)) == 6
-    process = start(base, *words, "--resume")
+    process = start(base, *LONG, "--resume")
     assert process.wait(120) == 0, process.stderr.read().decode()
-
-    whole = tmp_path / "whole"
-    process = start([*base[:-1], str(whole)], *words)
-    assert process.wait(120) == 0
-    assert contents(run) == contents(whole)
+    assert contents(run) == whole
     places = [
         (row["stage"], row["step"])
         for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
