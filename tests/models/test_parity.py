@@ -22,15 +22,16 @@ def compute(name, inputs, labels):
     state = {k: parity_array(k, v.shape) for k, v in to_state_dict(zeros).items()}
     variables = from_state_dict(state, shapes, "parity", spec.aliases)
     classifier = Classifier(spec, module, variables)
-    running = classifier.running_moments(variables)
-    weights = dict.fromkeys(running, 1.0)
 
-    def loss(x):
+    # Weights are an argument: XLA would take its time to fold constants.
+    def loss(x, variables):
         logits, taps = classifier.observe(variables, x)
-        feature = feature_loss(taps, running, weights)
+        running = classifier.running_moments(variables)
+        feature = feature_loss(taps, running, dict.fromkeys(running, 1.0))
         return cross_entropy(logits, labels).mean() + 0.01 * feature, (logits, feature)
 
-    gradient, (logits, feature) = jax.jit(jax.grad(loss, has_aux=True))(inputs)
+    differentiate = jax.jit(jax.grad(loss, has_aux=True))
+    gradient, (logits, feature) = differentiate(inputs, variables)
     found = {"logits": logits, "feature": feature, "gradient": gradient}
     return jax.tree.map(np.asarray, found), state
 

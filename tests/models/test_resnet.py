@@ -40,7 +40,7 @@ def test_rematerialisation_changes_nothing_but_memory(tiny):
             logits, seen = module.apply(tiny.variables, x, mutable=[TAPS])
             return jnp.sum(logits**2) + sum(map(jnp.sum, jax.tree.leaves(seen)))
 
-        return jax.value_and_grad(loss)(x)
+        return jax.jit(jax.value_and_grad(loss))(x)
 
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
