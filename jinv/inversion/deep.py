@@ -173,7 +173,7 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
         if not value > 0:
             raise ConfigError(f"{setting} must be positive, not {value}")
     weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
-    for setting in (*weights, "jitter", "k_first"):
+    for setting in (*weights, "jitter", "k_first", "warmup"):
         if getattr(config, setting) < 0:
             raise ConfigError(
                 f"{setting} must not be negative, is {getattr(config, setting)}"

@@ -18,6 +18,7 @@ CELL = 96
 
 _LONGEST = 4000  # of the whole picture, in pixels: viewers choke on more
 _LINE_WIDTH, _MOST_COLUMNS = 2300, 16  # ten images of 224 pixels, 16 small ones
+_MOST_UPRIGHT = 1.3  # height of a picture for its width, where classes can move
 _MARGIN, _GAP, _CLASS_GAP = 12, 4, 10
 _LABEL_CHARACTERS = 14
 _INK, _PALE_INK = (32, 33, 36), (120, 124, 130)
@@ -82,8 +83,8 @@ def grid(
 ) -> Image.Image:
     """Images side by side, class by class, with the class's name on the left.
 
-    Small images are enlarged by a whole factor. Long rows are wrapped, many classes are
-    set in columns, and what does not fit in 4000 x 4000 pixels is left out, which the
+    Small images are enlarged by a whole factor. Long rows are wrapped, many classes with
+    few images are set side by side, and what does not fit in 4000 x 4000 pixels is left out, which the
     class's label says.
 
     Args:
@@ -156,16 +157,24 @@ def _arrange(counts: list[int], size: tuple[int, int], label_width: int) -> _Lay
     pitch_y, pitch_x = (side + _GAP for side in size)
     fitting = max(1, (room - 2 * _MARGIN) // (pitch_y + _CLASS_GAP))
     most_across = max(1, room // (label_width + pitch_x + _CLASS_GAP))
-    across = min(-(-len(counts) // fitting), most_across)
-    down = min(-(-len(counts) // across), fitting)
-    line_width = min(_LINE_WIDTH, room // across - label_width - _CLASS_GAP)
-    columns = min(_MOST_COLUMNS, max(1, line_width // pitch_x))
-    # Wrapped lines of even length look better than full ones and a remainder.
-    columns = -(-max(counts) // -(-max(counts) // columns))
-    lines = fitting // down
 
-    corners, bottoms, top = [], [], _MARGIN
+    def columns_of(across: int) -> int:
+        line_width = min(_LINE_WIDTH, room // across - label_width - _CLASS_GAP)
+        columns = min(_MOST_COLUMNS, max(1, line_width // pitch_x))
+        # Wrapped lines of even length look better than full ones and a remainder.
+        return -(-max(counts) // -(-max(counts) // columns))
+
+    def suits(across: int) -> bool:
+        down, columns = -(-len(counts) // across), columns_of(across)
+        height = down * (-(-max(counts) // columns) * pitch_y + _CLASS_GAP)
+        width = across * (label_width + columns * pitch_x + _MARGIN)
+        return down <= fitting and height <= _MOST_UPRIGHT * width
+
+    across = next(filter(suits, range(1, most_across + 1)), most_across)
+    down = min(-(-len(counts) // across), fitting)
+    columns, lines = columns_of(across), fitting // down
     block_width = label_width + columns * pitch_x - _GAP
+    corners, bottoms, top = [], [], _MARGIN
     for number, count in enumerate(counts[: across * down]):
         column, row = divmod(number, down)
         top = _MARGIN if row == 0 else top

@@ -55,6 +55,7 @@ def test_the_feature_term_brings_statistics_closer(tiny):
         ({"lr": 0.0}, "lr must be positive"),
         ({"steps": (0,)}, "steps must be positive"),
         ({"w_tv2": -1.0}, "w_tv2 must not be negative"),
+        ({"warmup": -1}, "warmup must not be negative"),
         ({"flip": 1.5}, "flip is a probability"),
         ({"temperature": -2.0}, "temperature must be positive"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),

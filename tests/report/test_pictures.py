@@ -115,6 +115,13 @@ def test_grid_keeps_large_images_as_they_are():
     assert (len(rows), len(columns)) == (224, 10 * 224)
 
 
+def test_grid_sets_single_images_side_by_side():
+    colours = [(250, 0, number) for number in range(20)]
+    names = [f"class {number}" for number in range(20)]
+    picture = grid(plain(colours, 224), range(20), names)
+    assert picture.width < 2 * picture.height < 4 * picture.width
+
+
 def test_grid_wraps_long_rows():
     picture = grid(plain([(200, 0, 0)] * 30), [0] * 30, ["cat"])
     rows, columns = colour_blocks(picture, (200, 0, 0))
