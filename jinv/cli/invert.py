@@ -110,6 +110,12 @@ def run(options: Invert) -> int:
         f"({PRESETS[options.preset or 'default'].source})",
         highlight=False,
     )
+    if not job.classifier.batchnorm_names:
+        console.print(
+            f"{job.classifier.spec.name} has no BatchNorm statistics: the images come "
+            "from the class and the image prior alone",
+            highlight=False,
+        )
     stop = _Stop()
     outcome, status, code = None, "finished", 0
     with Progress(job, console) as progress:

@@ -107,6 +107,7 @@ def _stage(
     cropped = config.jitter_mode == "crop"
     pixels = Pixels(size, shift if cropped else 0, config.init_scale)
     move = crop(size, config.per) if cropped else jitter(shift, config.per)
+    views = (move,) * (shift > 0) + (flip(config.flip, config.per),) * (config.flip > 0)
     rate = make_schedule(config.schedule, config.lr, steps, config.warmup)
     # The Technion report's plateau waits for 5 % of the steps.
     patience = max(1, steps // 20) if config.schedule == "plateau" else None
@@ -117,7 +118,7 @@ def _stage(
         carry=pixels.enlarge,
         render=lambda params: params,
         finish=pixels.inner,
-        view=chain(move, flip(config.flip, config.per)),
+        view=chain(*views),
         terms=terms,
         project=partial(clip, low=low, high=high) if config.clip else lambda x: x,
         optimizer=make_optimizer(config.optimizer, rate, config.betas, patience),
@@ -190,6 +191,6 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
         raise ConfigError("every loss weight is 0: there is nothing to optimise")
     if config.w_feature and not classifier.batchnorm_names:
         raise ConfigError(
-            f"{name} has no BatchNorm statistics to compare with: use --w-feature 0 "
-            "(images from the class and the prior alone)"
+            f"{name} has no BatchNorm statistics to compare with: use --preset deepdream "
+            "or --w-feature 0 (images from the class and the prior alone)"
         )

@@ -167,6 +167,7 @@ def _sliced_backward(stride, margins, groups, saved, gradient):
 _sliced.defvjp(_sliced_forward, _sliced_backward)
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
 def _shifted(stride, margins, groups, x, kernel):
     """A depthwise convolution as a sum over the kernel's positions."""
     del groups
@@ -174,6 +175,77 @@ def _shifted(stride, margins, groups, x, kernel):
     for row, column, window in _windows(stride, margins, x, kernel.shape[:2]):
         total = total + window * kernel[row, column, 0]
     return total
+
+
+def _shifted_forward(stride, margins, groups, x, kernel):
+    return _shifted(stride, margins, groups, x, kernel), (x, kernel)
+
+
+def _shifted_backward(stride, margins, groups, saved, gradient):
+    """Gradients that read `gradient` once it is computed.
+
+    The transpose of a sum of slices is a sum of paddings, into each of which XLA would
+    fuse, and compute anew, whatever `gradient` comes from.
+    """
+    del groups
+    x, kernel = saved
+    (above, below, rows), (left, right, columns) = (
+        _phases(stride, margin, size, length, outputs)
+        for margin, size, length, outputs in zip(
+            margins, kernel.shape[:2], x.shape[1:3], gradient.shape[1:3], strict=True
+        )
+    )
+    padded = _pad(gradient, ((above, below), (left, right)))
+    size = [-(-length // stride) for length in x.shape[1:3]]
+
+    def phase(ups, lefts):
+        total = jnp.zeros((x.shape[0], *size, x.shape[3]), x.dtype)
+        for (row, up), (column, over) in itertools.product(ups, lefts):
+            window = _window(padded, (up, over), size, 1)
+            total = total + window * kernel[row, column, 0]
+        return total
+
+    lines = [_interleave([phase(r, c) for c in columns], 2) for r in rows]
+    whole = _interleave(lines, 1)[:, : x.shape[1], : x.shape[2]]
+    sums = [
+        jnp.sum(window * gradient, (0, 1, 2))
+        for *_, window in _windows(stride, margins, x, kernel.shape[:2])
+    ]
+    return whole, jnp.stack(sums).reshape(kernel.shape)
+
+
+_shifted.defvjp(_shifted_forward, _shifted_backward)
+
+
+def _phases(stride, margin, size, length, outputs):
+    """Where the gradient of each input along one axis comes from.
+
+    Input `stride * q + phase` meets position p of the kernel in output q + shift, for
+    the positions that leave no remainder.
+
+    Returns:
+        Zeros to add before and after the outputs, and for each phase its positions with
+        the first output, counted from the added zeros, that each of them meets.
+    """
+    shifts = [
+        [
+            (position, (phase + margin[0] - position) // stride)
+            for position in range(size)
+            if (phase + margin[0] - position) % stride == 0
+        ]
+        for phase in range(stride)
+    ]
+    every = [0, *(shift for phase in shifts for _, shift in phase)]
+    before = -min(every)
+    after = max(0, -(-length // stride) + max(every) - outputs)
+    return before, after, [[(p, s + before) for p, s in phase] for phase in shifts]
+
+
+def _interleave(parts, axis):
+    """Arrays of one shape, taking turns along an axis."""
+    shape = list(parts[0].shape)
+    shape[axis] *= len(parts)
+    return jnp.stack(parts, axis + 1).reshape(shape)
 
 
 def _patches(stride, margins, groups, x, kernel):
@@ -186,28 +258,25 @@ def _patches(stride, margins, groups, x, kernel):
 
 def _windows(stride, margins, x, size):
     """For each position in a kernel, the pixels that it meets, in output order."""
-    x = lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *_interior(margins), (0, 0, 0)))
-    height, width = (
+    x = _pad(x, margins)
+    outputs = [
         (length - span) // stride + 1
         for length, span in zip(x.shape[1:3], size, strict=True)
-    )
+    ]
     for row, column in itertools.product(range(size[0]), range(size[1])):
-        yield (
-            row,
-            column,
-            lax.slice(
-                x,
-                (0, row, column, 0),
-                (
-                    x.shape[0],
-                    row + (height - 1) * stride + 1,
-                    column + (width - 1) * stride + 1,
-                    x.shape[3],
-                ),
-                (1, stride, stride, 1),
-            ),
-        )
+        yield row, column, _window(x, (row, column), outputs, stride)
 
 
-def _interior(margins):
-    return tuple((before, after, 0) for before, after in margins)
+def _window(x, corner, size, stride):
+    """So many pixels of an image, from a corner on, so far apart."""
+    (top, left), (height, width) = corner, size
+    return x[
+        :,
+        top : top + (height - 1) * stride + 1 : stride,
+        left : left + (width - 1) * stride + 1 : stride,
+    ]
+
+
+def _pad(x, margins):
+    wide = ((0, 0, 0), *((*margin, 0) for margin in margins), (0, 0, 0))
+    return lax.pad(x, jnp.zeros((), x.dtype), wide)
