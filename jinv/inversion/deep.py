@@ -191,6 +191,6 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
         raise ConfigError("every loss weight is 0: there is nothing to optimise")
     if config.w_feature and not classifier.batchnorm_names:
         raise ConfigError(
-            f"{name} has no BatchNorm statistics to compare with: use --preset deepdream "
-            "or --w-feature 0 (images from the class and the prior alone)"
+            f"{name} has no BatchNorm statistics to compare with: use --preset "
+            "deepdream or --w-feature 0 (images from the class and the prior alone)"
         )

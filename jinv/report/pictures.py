@@ -83,9 +83,9 @@ def grid(
 ) -> Image.Image:
     """Images side by side, class by class, with the class's name on the left.
 
-    Small images are enlarged by a whole factor. Long rows are wrapped, many classes with
-    few images are set side by side, and what does not fit in 4000 x 4000 pixels is left out, which the
-    class's label says.
+    Small images are enlarged by a whole factor. Long rows are wrapped, many classes
+    with few images are set side by side, and what does not fit in 4000 x 4000 pixels is
+    left out, which the class's label says.
 
     Args:
         images: (images, height, width, 3): uint8, or floats in [0, 1].
