@@ -49,9 +49,9 @@ class Invert:
     batch_size: int | None = None
     """Images optimised together; by default chosen for the device."""
     company: int | None = None
-    """Images of each class not asked for that are optimised along with every batch and
+    """Images of classes not asked for that are optimised along with every batch and
     then dropped, because BatchNorm's statistics are those of all classes; by default 3
-    where there are few classes and not all are asked for."""
+    of each, or for more than 20 classes as many as make a batch of 20."""
     preset: str | None = None
     """Named settings, overridden by any option that is given too."""
     verifier: str | None = None

@@ -9,9 +9,16 @@ from functools import partial
 from typing import Any, Literal
 
 import jax
+import optax
 
 from jinv import losses
-from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_schedule
+from jinv.engine.optimizers import (
+    Optimizer,
+    Schedule,
+    make_optimizer,
+    make_schedule,
+    scale_by_frequency,
+)
 from jinv.engine.stage import Evaluation, Stage, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
@@ -51,6 +58,8 @@ class DeepInversion:
             what leaves on one side re-enter on the other, as published.
         flip: Probability of mirroring.
         per: Whether each "image" or the whole "batch" is shifted and mirrored alike.
+        decay_power: By which power of its spatial frequency each part of an update is
+            divided: 0 as published, 1 as amplitudes fall in photographs.
         clip: Keep pixels within what an image can show.
         init_scale: Standard deviation of the initial noise.
     """
@@ -76,6 +85,7 @@ class DeepInversion:
     jitter_mode: Literal["crop", "roll"] = "crop"
     flip: float = 0.5
     per: Per = "image"
+    decay_power: float = 0.0
     clip: bool = True
     init_scale: float = 1.0
 
@@ -121,7 +131,10 @@ def _stage(
         view=chain(*views),
         terms=terms,
         project=partial(clip, low=low, high=high) if config.clip else lambda x: x,
-        optimizer=make_optimizer(config.optimizer, rate, config.betas, patience),
+        optimizer=optax.chain(
+            make_optimizer(config.optimizer, rate, config.betas, patience),
+            scale_by_frequency(config.decay_power),
+        ),
         learning_rate=rate,
     )
 
@@ -174,7 +187,7 @@ def _check(classifier: Classifier, config: DeepInversion) -> None:
         if not value > 0:
             raise ConfigError(f"{setting} must be positive, not {value}")
     weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
-    for setting in (*weights, "jitter", "k_first", "warmup"):
+    for setting in (*weights, "jitter", "k_first", "warmup", "decay_power"):
         if getattr(config, setting) < 0:
             raise ConfigError(
                 f"{setting} must not be negative, is {getattr(config, setting)}"

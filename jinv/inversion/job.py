@@ -132,10 +132,10 @@ def make_job(
         images: How many; by default 6 of each class (4 where inputs are large).
         batch_size: Images optimised together; by default as many as is sensible, the
             images being shared out evenly over batches.
-        company: Images of each class not asked for that are optimised along with every
+        company: Images of classes not asked for that are optimised along with every
             batch and dropped: BatchNorm's statistics are those of all classes, and
-            images of few cannot have them alone. By default 3 for up to 20 classes, 0
-            where there are more.
+            images of few cannot have them alone. By default 3 of each for up to 20
+            classes; where there are more, of random ones as many as make a batch of 20.
         method: A method's configuration; by default the preset's.
         preset: A name from `PRESETS`; by default one that suits the classifier.
         seed: Of all randomness.
@@ -168,18 +168,15 @@ def make_job(
     if company is not None and company < 0:
         raise ConfigError(f"company must not be negative, is {company}")
     labels = assign_labels(targets, count, len(names), seed)
-    if company is None:
-        company = 3 if len(names) <= 20 else 0
-    others = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
-    others = np.repeat(others, company)
     devices = execution.devices or device_count()
     if batch_size is None:
-        most = (100 if small else 16) if not on_accelerator() else 64 * devices
+        most = (100 if small else 20) if not on_accelerator() else 64 * devices
         batch_size = _even_batch(count, most, devices)
-    if len(others):
-        # As many more as the devices need to share the whole evenly.
-        whole = -(-(batch_size + len(others)) // devices) * devices
-        others = np.resize(others, whole - batch_size)
+    absent = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
+    if company is None:
+        few = len(names) <= 20
+        company = 3 * len(absent) if few else max(0, 20 - batch_size)
+    others = _choose(absent, company, batch_size, devices, seed)
     make_placement(
         execution.parallel, devices, batch_size + len(others), execution.bn_scope
     )
@@ -233,6 +230,20 @@ def _even_batch(images: int, most: int, devices: int) -> int:
     batches = -(-images // most)
     size = -(-images // batches)
     return -(-size // devices) * devices
+
+
+def _choose(
+    absent: np.ndarray, wanted: int, batch_size: int, devices: int, seed: int
+) -> np.ndarray:
+    """Labels of company: of each absent class as many, or of some of them one.
+
+    As many more than wanted as the devices need to share the whole evenly.
+    """
+    if wanted == 0 or len(absent) == 0:
+        return absent[:0]
+    whole = -(-(batch_size + wanted) // devices) * devices
+    mixed = np.random.default_rng(seed).permutation(absent)
+    return np.sort(np.resize(mixed, whole - batch_size))
 
 
 def _batches(labels: np.ndarray, size: int, company: np.ndarray) -> list[np.ndarray]:

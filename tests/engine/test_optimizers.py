@@ -1,9 +1,10 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from jinv.engine.optimizers import make_optimizer, make_schedule
+from jinv.engine.optimizers import make_optimizer, make_schedule, scale_by_frequency
 from jinv.errors import ConfigError
 
 
@@ -63,3 +64,28 @@ def test_unknown_names_and_endless_warm_ups_are_refused():
         make_schedule("cosine", 0.1, 10, warmup=10)
     with pytest.raises(ConfigError, match="adam, sgd"):
         make_optimizer("adamm", lambda step: 0.1)  # pyright: ignore
+
+
+def scaled(power, update):
+    transformation = scale_by_frequency(power)
+    return transformation.update(update, transformation.init(update))[0]
+
+
+def test_a_wave_is_divided_by_a_power_of_its_frequency():
+    columns = np.arange(16) / 16
+    waves = [np.cos(2 * np.pi * count * columns) for count in (1, 2, 4)]
+    update = jnp.asarray(np.tile(np.stack(waves)[:, None, :, None], (1, 12, 1, 3)))
+    for power in (0.5, 1.0):
+        factors = scaled(power, update) / update
+        np.testing.assert_allclose(factors[0], factors[1] * 2**power, rtol=1e-4)
+        np.testing.assert_allclose(factors[1], factors[2] * 2**power, rtol=1e-4)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (9, 15)])
+def test_noise_keeps_its_size_and_becomes_smoother(size):
+    noise = jax.random.normal(jax.random.key(0), (200, *size, 3))
+    smooth = scaled(1.0, noise)
+    assert smooth.shape == noise.shape
+    np.testing.assert_allclose(jnp.std(smooth), 1, rtol=0.1)
+    assert jnp.std(jnp.diff(smooth, axis=1)) < 0.7 * jnp.std(jnp.diff(noise, axis=1))
+    np.testing.assert_array_equal(scaled(0.0, noise), noise)

