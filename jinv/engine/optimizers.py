@@ -104,7 +104,6 @@ def scale_by_frequency(power: float) -> optax.GradientTransformation:
     Returns:
         A transformation for trees of arrays (batch, height, width, channels).
     """
-
     if power == 0:
         return optax.identity()
 
