@@ -37,6 +37,17 @@ def to_uint8(images: ArrayLike) -> np.ndarray:
     return np.clip(scaled, 0, 255).astype(np.uint8)
 
 
+def enlarge(images: np.ndarray, size: int) -> np.ndarray:
+    """Square images of another size, by nearest neighbour.
+
+    Args:
+        images: (images, height, width, channels).
+        size: Height and width of the result, in pixels.
+    """
+    rows, columns = (np.arange(size) * side // size for side in images.shape[1:3])
+    return images[:, rows][:, :, columns]
+
+
 def slug(name: str) -> str:
     """A class's name as part of a file name: only a-z, 0-9, _ and -.
 

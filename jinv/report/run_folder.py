@@ -21,7 +21,7 @@ from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
 from jinv.report.page import write_page
-from jinv.report.pictures import grid, save_images, to_uint8
+from jinv.report.pictures import enlarge, grid, save_images, to_uint8
 
 _OURS = (
     "config.json",
@@ -78,7 +78,10 @@ class RunFolder:
                     file.write(json.dumps(row) + "\n")
             case Frame(place=place, inputs=inputs):
                 labels = self.job.labels[: len(inputs)][:_FRAME_IMAGES]
-                picture = self._grid(self._images(inputs)[: len(labels)], labels)
+                # Pictures of all stages are laid out alike.
+                size = self.job.classifier.spec.input_size
+                images = enlarge(self._images(inputs)[: len(labels)], size)
+                picture = self._grid(images, labels)
                 name = f"{place.stage:02d}_{place.step:07d}.png"
                 picture.save(self.path / "frames" / name)
             case BatchDone(place=place, inputs=inputs):

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jinv.report.pictures import enlargement, grid, save_images, slug, to_uint8
+from jinv.report.pictures import (
+    enlarge,
+    enlargement,
+    grid,
+    save_images,
+    slug,
+    to_uint8,
+)
 
 
 def plain(colours, size=32):
@@ -78,6 +85,13 @@ def test_saving_leaves_no_temporary_files(tmp_path):
 def test_saving_needs_a_name_for_each_image(tmp_path):
     with pytest.raises(ValueError, match="zip"):
         save_images(tmp_path, np.zeros((2, 4, 4, 3)), ["a"])
+
+
+def test_enlarging_repeats_pixels():
+    images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
+    np.testing.assert_array_equal(enlarge(images, 8), images.repeat(2, 1).repeat(2, 2))
+    assert enlarge(images, 5).shape == (2, 5, 5, 3)
+    np.testing.assert_array_equal(enlarge(images, 4), images)
 
 
 def test_grid_cells_are_exact_enlargements():
