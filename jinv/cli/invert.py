@@ -40,7 +40,7 @@ class Invert:
     """Classifier to invert, by its name in the zoo (`jinv models`)."""
     weights: Path | None = None
     """Its weights: .safetensors, .npz or a PyTorch file; by default the project's own,
-    or a download."""
+    an installed package's, or a download."""
     class_names: str | None = None
     """Names of the classes where they are not the zoo's: comma-separated, or a text
     file with one on each line."""

@@ -159,8 +159,7 @@ def make_job(
     names = spec.classes
     text = classes if isinstance(classes, str) else ",".join(map(str, classes))
     targets = parse_classes(text, names)
-    small = spec.input_size <= 64
-    count = len(targets) * (6 if small else 4) if images is None else images
+    count = len(targets) * (6 if spec.small else 4) if images is None else images
     if count <= 0:
         raise ConfigError(f"the number of images must be positive, not {count}")
     if batch_size is not None and batch_size <= 0:
@@ -170,7 +169,7 @@ def make_job(
     labels = assign_labels(targets, count, len(names), seed)
     devices = execution.devices or device_count()
     if batch_size is None:
-        most = (100 if small else 20) if not on_accelerator() else 64 * devices
+        most = (100 if spec.small else 20) if not on_accelerator() else 64 * devices
         batch_size = _even_batch(count, most, devices)
     absent = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
     if company is None:

@@ -156,4 +156,4 @@ def default_preset(spec: ClassifierSpec) -> str:
     """The preset for a classifier when none is asked for."""
     if not spec.batch_norm:
         return "deepdream"
-    return "default" if spec.input_size <= 64 else "default-imagenet"
+    return "default" if spec.small else "default-imagenet"

@@ -86,6 +86,11 @@ class ClassifierSpec:
     ignored: tuple[str, ...] = ()
     batch_norm: bool = True
 
+    @property
+    def small(self) -> bool:
+        """Whether inputs are small (CIFAR's) rather than large (ImageNet's)."""
+        return self.input_size <= 64
+
     def make_module(self, **options: Any) -> nn.Module:
         """Make the Flax module; options are `dtype` and `remat`."""
         return self.build(num_classes=len(self.classes), **options)

@@ -56,6 +56,7 @@ def test_every_architecture_has_its_published_size(name):
     classifier = described(name)
     leaves = jax.tree.leaves(classifier.variables["params"])
     assert sum(leaf.size for leaf in leaves) == PARAMETERS[name]
+    assert ("batch_stats" in classifier.variables) == classifier.spec.batch_norm
     shapes = classifier.feature_shapes
     assert shapes["logits"] == (len(classifier.spec.classes),)
     heights = [shapes[stage][0] for stage in classifier.stages]
