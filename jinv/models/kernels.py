@@ -208,7 +208,7 @@ def _shifted_backward(stride, margins, groups, saved, gradient):
     lines = [_interleave([phase(r, c) for c in columns], 2) for r in rows]
     whole = _interleave(lines, 1)[:, : x.shape[1], : x.shape[2]]
     sums = [
-        jnp.sum(window * gradient, (0, 1, 2))
+        channel_sum(window * gradient)
         for *_, window in _windows(stride, margins, x, kernel.shape[:2])
     ]
     return whole, jnp.stack(sums).reshape(kernel.shape)
