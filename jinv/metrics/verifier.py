@@ -59,15 +59,7 @@ def judge(
         ConfigError: The verifier does not know one of the classes.
     """
     labels = translate_labels(verifier, labels, classes)
-    if images.dtype == np.uint8:
-        images = images.astype(np.float32) / 255
-    predict = jax.jit(partial(_predict, verifier))
-    logits = np.concatenate(
-        [
-            np.asarray(predict(verifier.variables, images[start : start + batch_size]))
-            for start in range(0, len(images), batch_size)
-        ]
-    )
+    logits = classify(verifier, images, batch_size)
     order = np.argsort(-logits, axis=-1, kind="stable")
     hits = order == labels[:, None]
     many = logits.shape[-1] > 5
@@ -79,6 +71,30 @@ def judge(
     }
 
 
+def classify(
+    verifier: Classifier, images: np.ndarray, batch_size: int = 100
+) -> np.ndarray:
+    """A network's logits for images (images, classes), float32.
+
+    Args:
+        verifier: The network; images are resized (bilinear) to its input size.
+        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        batch_size: Images classified together.
+    """
+    if images.dtype == np.uint8:
+        images = images.astype(np.float32) / 255
+    size = min(batch_size, len(images))
+    logits = []
+    for start in range(0, len(images), size):
+        part = images[start : start + size]
+        # One shape, one program: the last part is filled up.
+        filled = np.resize(part, (size, *part.shape[1:]))
+        answer = _predict(verifier, verifier.variables, filled)
+        logits.append(np.asarray(answer)[: len(part)])
+    return np.concatenate(logits)
+
+
+@partial(jax.jit, static_argnums=0)
 def _predict(verifier: Classifier, variables: Any, images: jax.Array) -> jax.Array:
     size = verifier.spec.input_size
     if images.shape[1:3] != (size, size):

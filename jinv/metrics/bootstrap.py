@@ -1,0 +1,86 @@
+"""How far might a score lie from the one that was measured?"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from jinv.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value, and its interval if there is one."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], float],
+    count: int,
+    resamples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Estimate:
+    """A statistic of samples, with its percentile interval.
+
+    The statistic is taken of `resamples` sets of `count` samples drawn with
+    replacement; the interval holds the middle `level` of them (Efron 1979). It covers
+    the choice of samples, not that of the network or the seed that made them. Scores
+    that count neighbours should not be resampled so, as repeated samples are their own
+    neighbours: bootstrap the mean of their per-sample values.
+
+    Args:
+        statistic: A function of indices of samples (count,).
+        count: Number of samples; one alone has no interval.
+        resamples: Sets drawn; 0 for no interval.
+        seed: Of the draws.
+        level: Share of the resampled values that the interval holds, in 0..1.
+
+    Raises:
+        DataError: There are no samples.
+        ConfigError: The level is not between 0 and 1.
+    """
+    if count < 1:
+        raise DataError("a statistic needs at least 1 sample, got none")
+    if not 0 < level < 1:
+        raise ConfigError(f"the level of an interval must lie in 0..1, not {level}")
+    value = float(statistic(np.arange(count)))
+    if count == 1 or resamples == 0:
+        return Estimate(value)
+    rng = np.random.default_rng(seed)
+    drawn = [statistic(rng.integers(count, size=count)) for _ in range(resamples)]
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def bootstrap_mean(
+    values: ArrayLike, resamples: int = 1000, seed: int = 0, level: float = 0.95
+) -> Estimate:
+    """The mean of per-sample values, with its percentile interval.
+
+    Args:
+        values: (samples,), numbers or truth values.
+        resamples: As for `bootstrap`, like the rest.
+        seed: Of the draws.
+        level: Share of the resampled means that the interval holds.
+
+    Raises:
+        DataError: There are no values, or some are not finite.
+        ConfigError: The level is not between 0 and 1.
+
+    Example:
+        >>> bootstrap_mean([2.0, 2.0, 2.0])
+        Estimate(value=2.0, low=2.0, high=2.0)
+    """
+    values = np.asarray(values, np.float64)
+    if values.ndim != 1 or not np.isfinite(values).all():
+        raise DataError(
+            f"values must be finite and of shape (samples,), found {values.shape}"
+        )
+    return bootstrap(
+        lambda chosen: values[chosen].mean(), len(values), resamples, seed, level
+    )
