@@ -14,6 +14,7 @@ from jinv.suggest import near
 COMMANDS = {
     "invert": "Invert",
     "models": "Models",
+    "synthesize": "Synthesize",
     "train": "Train",
 }
 """Sub-commands: the module of that name → its dataclass of options."""

@@ -1,13 +1,15 @@
 """Showing how far an inversion is."""
 
 import time
+from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from jinv.engine.events import BatchDone, Compiled, Event, Logged
+from jinv.engine.events import BatchDone, Compiled, Event, Logged, Place
 from jinv.inversion.job import Job
 
 _QUIET_SECONDS = 10.0
@@ -17,14 +19,19 @@ _QUIET_SECONDS = 10.0
 class Progress:
     """A bar on a terminal; elsewhere, a line now and then."""
 
-    def __init__(self, job: Job, console: Console):
-        """Follow one job."""
+    def __init__(
+        self, job: Job, console: Console, numbers: Sequence[int] | None = None
+    ):
+        """Follow one job, or those of its batches that will be done."""
         stages = job.method.stages(job.classifier)
         self._starts = [sum(s.steps for s in stages[:i]) for i in range(len(stages))]
         self._steps = sum(stage.steps for stage in stages)
-        self._total = self._steps * -(-len(job.labels) // job.batch_size)
+        numbers = range(job.batches) if numbers is None else numbers
+        self._position = {batch: position for position, batch in enumerate(numbers)}
+        self._total = self._steps * len(numbers)
         self._console = console
         self._spoken = 0.0
+        self._first: tuple[float, int] | None = None
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -58,21 +65,33 @@ class Progress:
             case Compiled(seconds=seconds):
                 self.note(f"compiled in {seconds:.0f} s")
             case Logged(place=place, row=row):
-                done = (
-                    place.batch * self._steps + self._starts[place.stage] + place.step
-                )
+                done = self._before(place) + self._starts[place.stage] + place.step
                 text = (
                     f"loss {row['loss']:.3g}, teacher {100 * row['teacher_top1']:.0f} %"
                 )
                 self._bar.update(self._task, completed=done, description=text)
                 self._say(done, text)
             case BatchDone(place=place):
-                done = (place.batch + 1) * self._steps
+                done = self._before(place) + self._steps
                 self._bar.update(self._task, completed=done)
 
+    def _before(self, place: Place) -> int:
+        """Steps of the batches before this one."""
+        return self._steps * self._position[place.batch]
+
     def _say(self, done: int, text: str) -> None:
+        if self._console.is_terminal:
+            return
         now = time.monotonic()
-        if not self._console.is_terminal:
-            if now - self._spoken >= _QUIET_SECONDS or done == self._total:
-                self._spoken = now
-                self.note(f"step {done}/{self._total}: {text}")
+        self._first = self._first or (now, done)
+        if now - self._spoken >= _QUIET_SECONDS or done == self._total:
+            self._spoken = now
+            self.note(f"step {done}/{self._total}: {text}{self._left(now, done)}")
+
+    def _left(self, now: float, done: int) -> str:
+        """Time remaining, at the pace since the first report."""
+        then, before = self._first or (now, done)
+        if done == before or done == self._total:
+            return ""
+        seconds = (now - then) / (done - before) * (self._total - done)
+        return f", about {timedelta(seconds=round(seconds))} left"

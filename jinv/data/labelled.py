@@ -1,9 +1,9 @@
 """Labelled image sets: an .npz file, a folder of images, or a tfds name."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -11,10 +11,17 @@ from PIL import Image
 from jinv.errors import DataError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
+_TFDS_MARK = "dataset_info.json"
 
 
 class LabelledImages(Protocol):
-    """A split of a data set, read by index."""
+    """A split of a data set, read by index.
+
+    Attributes:
+        labels: (images,), int32.
+    """
+
+    labels: np.ndarray
 
     def __len__(self) -> int:
         """Number of images."""
@@ -53,9 +60,18 @@ class ArrayImages:
 class DecodedImages:
     """Images decoded when they are read, each scaled and cut to one size."""
 
-    def __init__(self, load, labels: Sequence[int], size: int):
-        """Read image i by `load(i)`, a PIL image, and cut it to `size`²."""
-        self._load, self._size = load, size
+    def __init__(
+        self,
+        load: Callable[[int], Image.Image],
+        labels: Sequence[int] | np.ndarray,
+        size: int | None,
+        name: Callable[[int], str] = "image {}".format,
+    ):
+        """Read image i, which errors call `name(i)`, by `load(i)`, and cut it.
+
+        Where `size` is None, images are left as they are, and must all be alike.
+        """
+        self._load, self._size, self._name = load, size, name
         self.labels = np.asarray(labels, np.int32)
         self._pool = ThreadPoolExecutor()
 
@@ -64,11 +80,25 @@ class DecodedImages:
 
     def read(self, indices):
         """See `LabelledImages.read`."""
-        images = self._pool.map(self._one, [int(i) for i in indices])
-        return np.stack(list(images)), self.labels[indices]
+        images = list(self._pool.map(self._one, [int(i) for i in indices]))
+        for index, image in zip(indices, images, strict=True):
+            if image.shape != images[0].shape:
+                raise DataError(
+                    f"{self._name(index)} has {_size(image)} pixels, others have "
+                    f"{_size(images[0])}: expected images of one size; --size N cuts "
+                    "them to it"
+                )
+        return np.stack(images), self.labels[indices]
 
     def _one(self, index: int) -> np.ndarray:
-        image = self._load(index).convert("RGB")
+        try:
+            image = self._load(index).convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises
+            raise DataError(
+                f"{self._name(index)} cannot be read as an image: {error}"
+            ) from error
+        if self._size is None:
+            return np.asarray(image)
         if image.size != (self._size, self._size):
             # The usual evaluation crop: 224 pixels from a short side of 256.
             short = self._size if self._size < 64 else round(self._size * 8 / 7)
@@ -86,16 +116,16 @@ def centre_crop(image: Image.Image, short_side: int, size: int) -> Image.Image:
 
 
 def load_labelled(
-    source: str, split: str, classes: Sequence[str], size: int
+    source: str, split: str, classes: Sequence[str], size: int | None
 ) -> LabelledImages:
     """Open one split of a labelled set.
 
     Args:
         source: An .npz file with `x_SPLIT` (uint8, NHWC) and `y_SPLIT`; a folder
-            `SPLIT/class/image.png`; or `tfds:NAME`.
-        split: "train" or "test".
+            `SPLIT/class/image.png`; a folder that tfds wrote; or `tfds:NAME`.
+        split: "train" or "test"; "." for a folder with no level of splits.
         classes: Names of the classes in the order of the labels.
-        size: Height and width of the images, in pixels.
+        size: Height and width of the images, in pixels; None leaves them as they are.
 
     Raises:
         DataError: The source is missing or not of one of these forms.
@@ -103,6 +133,8 @@ def load_labelled(
     if source.startswith("tfds:"):
         return _from_tfds(source.removeprefix("tfds:"), split, size)
     path = Path(source)
+    if (path / _TFDS_MARK).is_file():
+        return _from_tfds(source, split, size)
     if path.is_dir():
         return _from_folder(path, split, classes, size)
     if path.suffix == ".npz" and path.is_file():
@@ -111,6 +143,27 @@ def load_labelled(
         f"no labelled images at {source!r}: expected an .npz file, a folder with "
         f"{split}/CLASS/*.png, or tfds:NAME"
     )
+
+
+def classes_of(source: str, split: str) -> tuple[str, ...] | None:
+    """The names that a set itself gives to its classes, in the order of its labels.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+
+    Returns:
+        The names; None where the set, an .npz file, does not tell them.
+    """
+    path = Path(source)
+    if source.startswith("tfds:") or (path / _TFDS_MARK).is_file():
+        return tuple(_tfds_builder(source).info.features["label"].names)
+    if (path / split).is_dir():
+        return tuple(_folders(path / split))
+    if path.suffix == ".npz" and path.is_file():
+        with np.load(path) as arrays:
+            return tuple(arrays["classes"].tolist()) if "classes" in arrays else None
+    return None
 
 
 def batches(
@@ -122,7 +175,7 @@ def batches(
         yield data.read(order[start : start + batch_size])
 
 
-def _from_npz(path: Path, split: str, classes: int, size: int) -> ArrayImages:
+def _from_npz(path: Path, split: str, classes: int, size: int | None) -> ArrayImages:
     with np.load(path) as arrays:
         wanted = (f"x_{split}", f"y_{split}")
         missing = [name for name in wanted if name not in arrays]
@@ -132,7 +185,7 @@ def _from_npz(path: Path, split: str, classes: int, size: int) -> ArrayImages:
                 f"{', '.join(arrays.files)}"
             )
         data = ArrayImages(*(arrays[name] for name in wanted))
-    if data.images.shape[1:3] != (size, size):
+    if size is not None and data.images.shape[1:3] != (size, size):
         raise DataError(
             f"{path}: expected images of {size}x{size} pixels, found "
             f"{data.images.shape[1]}x{data.images.shape[2]}"
@@ -143,20 +196,24 @@ def _from_npz(path: Path, split: str, classes: int, size: int) -> ArrayImages:
 
 
 def _from_folder(
-    path: Path, split: str, classes: Sequence[str], size: int
+    path: Path, split: str, classes: Sequence[str], size: int | None
 ) -> DecodedImages:
     root = path / split
     if not root.is_dir():
-        raise DataError(f"{path} has no folder {split!r}")
-    folders = sorted(entry.name for entry in root.iterdir() if entry.is_dir())
-    unknown = [name for name in folders if name not in classes]
+        raise DataError(
+            f"{path} has no folder {split!r}; where the folders of classes lie in it "
+            "directly, the split is '.'"
+        )
+    labels = {folder_name(name): label for label, name in enumerate(classes)}
+    folders = _folders(root)
+    unknown = [name for name in folders if name not in labels]
     if unknown:
         raise DataError(
             f"{root / unknown[0]} is named after no class of the model "
             f"({', '.join(classes[:5])}, …)"
         )
     pairs = [
-        (file, classes.index(name))
+        (file, labels[name])
         for name in folders
         for file in sorted((root / name).iterdir())
         if file.suffix.lower() in IMAGE_SUFFIXES
@@ -164,17 +221,51 @@ def _from_folder(
     if not pairs:
         raise DataError(f"{root} holds no images")
     return DecodedImages(
-        lambda i: Image.open(pairs[i][0]), [label for _, label in pairs], size
+        lambda i: Image.open(pairs[i][0]),
+        [label for _, label in pairs],
+        size,
+        lambda i: str(pairs[i][0]),
     )
 
 
-def _from_tfds(name: str, split: str, size: int) -> DecodedImages:
+def folder_name(name: str) -> str:
+    """A class's name as that of a folder."""
+    return name.replace("/", "-")
+
+
+def _folders(root: Path) -> list[str]:
+    return sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+
+
+def _from_tfds(source: str, split: str, size: int | None) -> DecodedImages:
+    builder = _tfds_builder(source)
+    if split not in builder.info.splits:
+        raise DataError(
+            f"{source} has no split {split!r}, but {', '.join(builder.info.splits)}"
+        )
+    import tensorflow_datasets as tfds  # pyright: ignore[reportMissingImports]
+
+    images = builder.as_data_source(split)
+    undecoded = {"image": tfds.decode.SkipDecoding()}
+    labels = [
+        int(row["label"]) for row in builder.as_data_source(split, decoders=undecoded)
+    ]
+    return DecodedImages(lambda i: Image.fromarray(images[i]["image"]), labels, size)
+
+
+def _tfds_builder(source: str) -> Any:
     try:
         import tensorflow_datasets as tfds  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise DataError(
-            f"reading tfds:{name} needs tensorflow-datasets: pip install 'jinv[tfds]'"
+            f"reading {source} needs tensorflow-datasets: pip install 'jinv[tfds]'"
         ) from error
-    source = tfds.data_source(name, split=split)
-    labels = [int(source[i]["label"]) for i in range(len(source))]
-    return DecodedImages(lambda i: Image.fromarray(source[i]["image"]), labels, size)
+    if source.startswith("tfds:"):
+        builder = tfds.builder(source.removeprefix("tfds:"), file_format="array_record")
+        builder.download_and_prepare()
+        return builder
+    return tfds.builder_from_directory(source)
+
+
+def _size(image: np.ndarray) -> str:
+    return f"{image.shape[1]}x{image.shape[0]}"

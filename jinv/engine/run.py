@@ -22,6 +22,7 @@ from jinv.engine.parallel import (
     BatchNormScope,
     Parallel,
     Placement,
+    agreed,
     make_placement,
     on_accelerator,
 )
@@ -108,6 +109,7 @@ def run(
     seed: int,
     execution: Execution,
     *,
+    numbers: Sequence[int] | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoints: Checkpoints | None = None,
@@ -115,8 +117,9 @@ def run(
 ) -> Outcome:
     """Optimise batch after batch through all stages.
 
-    The images arrive by `BatchDone` events. A checkpoint holds whole arrays, so a run
-    may be resumed on another number of devices.
+    The images arrive by `BatchDone` events. A batch's images depend on its number, and
+    not on which batches were done before. A checkpoint holds whole arrays, so a run may
+    be resumed on another number of devices.
 
     Args:
         classifier: The network to invert.
@@ -124,10 +127,13 @@ def run(
         batches: The labels of each batch; all of one length.
         seed: Of all randomness.
         execution: How to carry it out.
+        numbers: Which of the batches to do, in this order; by default all that come
+            after those that the checkpoint tells of.
         on_event: Called with each `Event`, in order.
         should_stop: Asked after every chunk.
         checkpoints: Where to keep state, if anywhere.
-        resume: Whether to go on from the newest checkpoint, if there is one.
+        resume: Whether to go on from the newest checkpoint, if there is one; it serves
+            the batch in which it was taken.
 
     Raises:
         ConfigError: The batch cannot be shared by the devices.
@@ -136,7 +142,7 @@ def run(
     """
     return _Run(
         classifier, stages, batches, seed, execution, on_event, should_stop, checkpoints
-    ).all(resume)
+    ).all(numbers, resume)
 
 
 class _Run:
@@ -163,13 +169,16 @@ class _Run:
         self.programs: dict[tuple[int, int], Callable] = {}
         self.now = _Progress()
 
-    def all(self, resume: bool) -> Outcome:
+    def all(self, numbers: Sequence[int] | None, resume: bool) -> Outcome:
         notes = self.checkpoints.notes() if self.checkpoints and resume else None
         if notes is not None:
             self.now = _Progress(**notes)
-        resumed = notes is not None and self.now.step > 0
-        for batch in range(self.now.batch, len(self.batches)):
-            self.now.batch = batch
+        if numbers is None:
+            numbers = range(self.now.batch, len(self.batches))
+        for batch in numbers:
+            resumed = self.now.batch == batch and self.now.step > 0
+            if not resumed:
+                self.now.batch, self.now.stage, self.now.step = batch, 0, 0
             params = None
             for number in range(self.now.stage, len(self.stages)):
                 self.now.stage = number
@@ -223,7 +232,7 @@ class _Run:
             before, now.step = now.step, now.step + length
             now.passes += length * self.size
             last = now.step == stage.steps
-            stopped = self.should_stop()
+            stopped = agreed(self.should_stop())
             ended = False
             due = _crossed(before, now.step, execution.log_every) or last
             if due or stopped:

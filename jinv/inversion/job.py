@@ -65,18 +65,30 @@ class Job:
             "patience": self.execution.patience,
         }
 
+    @property
+    def batches(self) -> int:
+        """How many batches make all the images."""
+        return -(-len(self.labels) // self.batch_size)
+
+    def numbers_of(self, batch: int) -> range:
+        """The numbers of the images that a batch yields."""
+        first = batch * self.batch_size
+        return range(first, min(first + self.batch_size, len(self.labels)))
+
     def run(
         self,
         on_event: Callable[[Event], None] = lambda _: None,
         should_stop: Callable[[], bool] = lambda: False,
         checkpoints: Checkpoints | None = None,
         resume: bool = False,
+        numbers: Sequence[int] | None = None,
     ) -> Outcome:
         """Carry the job out; see `jinv.engine.run.run`."""
 
         def keep(event: Event) -> None:
             if isinstance(event, BatchDone | Frame):
-                event = replace(event, inputs=event.inputs[: self.batch_size])
+                kept = len(self.numbers_of(event.place.batch))
+                event = replace(event, inputs=event.inputs[:kept])
             on_event(event)
 
         return run(
@@ -85,6 +97,7 @@ class Job:
             _batches(self.labels, self.batch_size, self.company),
             self.seed,
             self.execution,
+            numbers=numbers,
             on_event=keep,
             should_stop=should_stop,
             checkpoints=checkpoints,
@@ -116,6 +129,7 @@ def make_job(
     classes: str | Sequence[int],
     images: int | None = None,
     *,
+    per_class: int | None = None,
     batch_size: int | None = None,
     company: int | None = None,
     method: Method | None = None,
@@ -129,7 +143,9 @@ def make_job(
     Args:
         classifier: The network to invert.
         classes: As `parse_classes` reads them, or indices.
-        images: How many; by default 6 of each class (4 where inputs are large).
+        images: How many in all.
+        per_class: Instead, how many of each class; by default 6 (4 where inputs are
+            large).
         batch_size: Images optimised together; by default as many as is sensible, the
             images being shared out evenly over batches.
         company: Images of classes not asked for that are optimised along with every
@@ -159,7 +175,10 @@ def make_job(
     names = spec.classes
     text = classes if isinstance(classes, str) else ",".join(map(str, classes))
     targets = parse_classes(text, names)
-    count = len(targets) * (6 if spec.small else 4) if images is None else images
+    if images is not None and per_class is not None:
+        raise ConfigError("give the number of images or of images per class, not both")
+    each = (6 if spec.small else 4) if per_class is None else per_class
+    count = len(targets) * each if images is None else images
     if count <= 0:
         raise ConfigError(f"the number of images must be positive, not {count}")
     if batch_size is not None and batch_size <= 0:
@@ -219,7 +238,7 @@ def invert(
             log.append(event.row)
 
     outcome = job.run(collect)
-    inputs = np.concatenate(done)[: len(job.labels)]
+    inputs = np.concatenate(done)
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
     return Result(shown, job.labels, log, outcome, job)
 

@@ -36,7 +36,8 @@ Taps = dict[str, Moments]
 """Moments by the name of their layer, e.g. "layer1.0.bn1"."""
 
 
-@dataclass(frozen=True)
+# Compared by identity, so that it can be a static argument of compiled functions.
+@dataclass(frozen=True, eq=False)
 class Classifier:
     """A Flax classifier with its weights.
 

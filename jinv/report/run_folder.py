@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jinv.atomic import replacing
+from jinv.atomic import write_json
+from jinv.configuration import first_difference
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
 from jinv.engine.run import Outcome
@@ -66,7 +67,7 @@ class RunFolder:
             "execution": vars(job.execution),
             "versions": {"jinv": version("jinv"), **versions},
         }
-        _write_json(path / "config.json", config)
+        write_json(path / "config.json", config)
         self.checkpoints = Checkpoints(path / "checkpoint")
         self._forget_after(self.checkpoints.notes() if resume else None)
 
@@ -77,18 +78,17 @@ class RunFolder:
                 with (self.path / "metrics.jsonl").open("a") as file:
                     file.write(json.dumps(row) + "\n")
             case Frame(place=place, inputs=inputs):
-                labels = self.job.labels[: len(inputs)][:_FRAME_IMAGES]
                 # Pictures of all stages are laid out alike.
                 size = self.job.classifier.spec.input_size
-                images = enlarge(self._images(inputs)[: len(labels)], size)
-                picture = self._grid(images, labels)
+                images = enlarge(self._images(inputs[:_FRAME_IMAGES]), size)
+                picture = self._grid(images, self.job.labels[: len(images)])
                 name = f"{place.stage:02d}_{place.step:07d}.png"
                 picture.save(self.path / "frames" / name)
             case BatchDone(place=place, inputs=inputs):
-                first = place.batch * self.job.batch_size
-                names = self._names[first : first + len(inputs)]
-                images = self._images(inputs)[: len(names)]
-                save_images(self.path / "images", images, names, first)
+                numbers = self.job.numbers_of(place.batch)
+                names = [self._names[number] for number in numbers]
+                images = self._images(inputs)
+                save_images(self.path / "images", images, names, numbers.start)
 
     def finish(
         self,
@@ -135,7 +135,7 @@ class RunFolder:
                 "running": outcome.running,
             }
             summary["classifier_passes"] = outcome.passes
-        _write_json(self.path / "summary.json", summary)
+        write_json(self.path / "summary.json", summary)
         self._grid(images, labels).save(self.path / "grid.png")
         plot_curves(self.path / "curves.png", rows)
         self._save_evolution()
@@ -250,21 +250,11 @@ def _admit(path: Path, inversion: dict, resume: bool, overwrite: bool) -> None:
             "to replace it, or another --out"
         )
     found = json.loads(config.read_text())["inversion"]
-    for name, value in json.loads(json.dumps(inversion)).items():
-        if found.get(name) != value:
-            detail = f"{_short(found.get(name))} there, {_short(value)} now"
-            if isinstance(value, dict) and isinstance(found.get(name), dict):
-                key = next(k for k in value if found[name].get(k) != value[k])
-                name, detail = key, f"{found[name].get(key)} there, {value[key]} now"
-            raise RunFolderError(
-                f"{path} holds a run of another configuration ({name}: {detail}): "
-                "give the same options, --overwrite, or another --out"
-            )
-
-
-def _short(value: Any) -> str:
-    text = str(value)
-    return text if len(text) <= 40 else text[:37] + "…"
+    if difference := first_difference(found, inversion):
+        raise RunFolderError(
+            f"{path} holds a run of another configuration ({difference}): give the "
+            "same options, --overwrite, or another --out"
+        )
 
 
 def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -282,8 +272,3 @@ def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
     for term in terms.values():
         term["weight"] = term["weighted"] / term["raw"] if term["raw"] else 0.0
     return {"loss": float(np.mean([row["loss"] for row in last])), "terms": terms}
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")

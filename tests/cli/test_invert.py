@@ -1,39 +1,15 @@
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_main import OTHER, STRANGER, TINY
+from tiny_main import start
 
 from jinv.cli.main import main
-from jinv.models import zoo
-from jinv.models.classifier import make_classifier
-from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import write_weights
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """Two files of weights for the architecture of `tiny`."""
-    folder = tmp_path_factory.mktemp("weights")
-    for seed in (0, 1):
-        variables = make_classifier(TINY, seed).variables
-        state = to_state_dict(jax.device_get(variables))
-        write_weights(folder / f"{seed}.safetensors", state, {})
-    return [str(folder / f"{seed}.safetensors") for seed in (0, 1)]
-
-
-@pytest.fixture(autouse=True)
-def small_zoo(monkeypatch):
-    for spec in (TINY, OTHER, STRANGER):
-        monkeypatch.setitem(zoo._zoo(), spec.name, spec)
+pytestmark = pytest.mark.usefixtures("small_zoo")
 
 
 def options(weights, folder):
@@ -150,15 +126,6 @@ def test_divergence_keeps_the_last_finite_images_and_exits_1(base, tmp_path, cap
     assert summary["status"] == "diverged"
 
 
-def start(base, *words):
-    program = Path(__file__).with_name("tiny_main.py")
-    return subprocess.Popen(
-        [sys.executable, str(program), *base, *words],
-        stderr=subprocess.PIPE,
-        env={**os.environ, "XLA_FLAGS": ""},
-    )
-
-
 def wait_for(path, lines, process):
     deadline = time.monotonic() + 120
     while not path.exists() or len(path.read_text().splitlines()) < lines:
@@ -174,7 +141,7 @@ LONG = ["--steps", "400", "--checkpoint-every", "30"]
 def whole(weights, tmp_path_factory):
     """The images of a run that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert start(options(weights, folder), *LONG).wait(120) == 0
+    assert start(*options(weights, folder), *LONG).wait(120) == 0
     return contents(folder)
 
 
@@ -184,7 +151,7 @@ def whole(weights, tmp_path_factory):
 )
 def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, code):
     run = tmp_path / "run"
-    process = start(base, *LONG)
+    process = start(*base, *LONG)
     wait_for(run / "metrics.jsonl", 60, process)
     process.send_signal(number)
     assert process.wait(60) == code
@@ -192,7 +159,7 @@ def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, 
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "interrupted"
         assert len(contents(run)) == 6
-    process = start(base, *LONG, "--resume")
+    process = start(*base, *LONG, "--resume")
     assert process.wait(120) == 0, process.stderr.read().decode()
     assert contents(run) == whole
     places = [

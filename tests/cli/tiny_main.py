@@ -1,5 +1,7 @@
 """`jinv` with a small classifier in its zoo, for tests that need a process."""
 
+import os
+import subprocess
 import sys
 from functools import partial
 
@@ -19,6 +21,16 @@ STRANGER = zoo.ClassifierSpec(
     **{**vars(TINY), "name": "stranger", "classes": PLAIN_NAMES}
 )
 
+
+def start(*words: str) -> subprocess.Popen:
+    """A process of its own that runs `jinv` with these words."""
+    return subprocess.Popen(
+        [sys.executable, __file__, *words],
+        stderr=subprocess.PIPE,
+        env={**os.environ, "XLA_FLAGS": ""},
+    )
+
+
 if __name__ == "__main__":
-    zoo._zoo()["tiny"] = TINY
+    zoo._zoo().update(tiny=TINY, other=OTHER)
     sys.exit(main())

@@ -1,0 +1,160 @@
+"""`jinv synthesize`: a whole data set, image by image accounted for."""
+
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from jinv.cli.job_options import JobOptions, job_defaults, prepare, verdict_line
+from jinv.cli.progress import Progress
+from jinv.cli.stopping import Stop
+from jinv.data.exporting import Form
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.events import Event
+from jinv.engine.parallel import (
+    device_name,
+    from_first_host,
+    is_first_host,
+    join_hosts,
+)
+from jinv.engine.run import Diverged, Interrupted
+from jinv.errors import ConfigError
+from jinv.synthesis.recipe import Recipe
+from jinv.synthesis.synthetic_set import SyntheticSet
+
+
+@dataclass(frozen=True)
+class Synthesize(JobOptions):
+    """Make a whole data set by inverting a classifier, batch after batch.
+
+    Every batch has a seed of its own, so the set is the same in whatever order, and by
+    however many processes, its batches are made. The same command goes on with a set
+    that was interrupted.
+    """
+
+    per_class: int | None = None
+    """Images to make of each class."""
+    images: int | None = None
+    """Images to make in all, instead of --per-class; the classes take turns."""
+    out: Path = Path("runs/synthesize")
+    """Folder of the set."""
+    form: Form = "folder"
+    """An ImageFolder of PNGs, one .npz file, or array_record for tfds."""
+    split: str = "train"
+    """Name of the split that the images make."""
+    accepted_only: bool = False
+    """Keep only images that the verifier recognises."""
+    best: int | None = None
+    """Keep so many of each class, those of which the verifier (without one, the
+    teacher) is surest."""
+    shard: str = "0/1"
+    """I/N: do every N-th batch from the I-th on, I from 0 to N-1. Processes with the
+    same --out share the work, and the one that finishes last puts the set together.
+    Parts made in separate folders may be copied into the `parts` of one."""
+    hosts: str | None = None
+    """Compute each batch on several machines together: auto (Slurm, Kubernetes, TPU
+    pods) or ADDRESS:PORT,I/N. Process 0 writes; an interrupted batch is begun anew."""
+
+
+def defaults(words: Sequence[str]) -> Synthesize:
+    """See `job_defaults`."""
+    return job_defaults(Synthesize, words)
+
+
+def run(options: Synthesize) -> int:
+    """Carry the command out; returns the exit status."""
+    started = time.monotonic()
+    if options.hosts:
+        join_hosts(options.hosts)
+    console = Console(stderr=True, quiet=not is_first_host(), highlight=False)
+    keep_compiled_programs()
+    shard = _shard(options.shard)
+    if options.images is None and options.per_class is None:
+        raise ConfigError("give --per-class N or --images N: how many to make")
+    job, verifier = prepare(options, options.images, options.per_class)
+    recipe = Recipe(
+        job,
+        options.form,
+        options.split,
+        verifier,
+        options.accepted_only,
+        options.best,
+    )
+    growing = None
+    missing = np.zeros(job.batches, bool)
+    if is_first_host():
+        growing = SyntheticSet(options.out, recipe, overwrite=options.overwrite)
+        missing[growing.missing(shard)] = True
+    numbers = np.flatnonzero(from_first_host(missing)).tolist()
+    console.print(
+        f"Synthesising {len(job.labels)} images from {job.classifier.spec.name} in "
+        f"{job.batches} batches of {job.batch_size} on {device_name()}, preset "
+        f"{options.preset}; {len(numbers)} to do here"
+        + (f" (shard {options.shard})" if shard[1] > 1 else ""),
+        soft_wrap=True,
+    )
+    # Hosts that compute together would have to agree on a checkpoint.
+    checkpoints = growing.checkpoints(shard) if growing and not options.hosts else None
+    with Stop() as stop, Progress(job, console, numbers) as progress:
+
+        def on_event(event: Event) -> None:
+            if growing:
+                growing.on_event(event)
+            progress.on_event(event)
+
+        try:
+            job.run(on_event, stop.requested, checkpoints, True, numbers)
+        except Interrupted as reason:
+            progress.note(f"{reason}; the same command goes on")
+            return stop.exit_status
+        except Diverged as reason:
+            progress.note(f"[red]error:[/red] {reason}; finished batches are kept")
+            return 1
+        finally:
+            if checkpoints:
+                checkpoints.close()
+    if growing:
+        _conclude(growing, shard, console, time.monotonic() - started)
+    return 0
+
+
+def _conclude(
+    growing: SyntheticSet, shard: tuple[int, int], console: Console, seconds: float
+) -> None:
+    summary = growing.finish(shard)
+    if summary is None:
+        left = len(growing.missing())
+        console.print(
+            f"this shard is done ({seconds:.0f} s); {left} batches of other shards are "
+            "missing, and whoever makes the last one puts the set together",
+            soft_wrap=True,
+        )
+        return
+    for role in ("teacher", "verifier"):
+        if role in summary:
+            console.print(verdict_line(role, summary[role]))
+    if growing.recipe.best and (few := _short_of(growing.recipe.best, summary)):
+        console.print(f"[yellow]warning:[/yellow] fewer than asked for: {few}")
+    console.print(
+        f"{summary['images']} images in {growing.path}, README.md is their card "
+        f"({seconds:.0f} s)",
+        soft_wrap=True,
+    )
+
+
+def _short_of(best: int, summary: dict) -> str:
+    counts = summary["classes"].items()
+    return ", ".join(f"{name} {count}" for name, count in counts if count < best)
+
+
+def _shard(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if not found or int(found[1]) >= int(found[2]):
+        raise ConfigError(
+            f"--shard {text!r}: expected I/N with I from 0 to N - 1, e.g. 0/4"
+        )
+    return int(found[1]), int(found[2])

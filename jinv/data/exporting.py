@@ -1,0 +1,223 @@
+"""Writing labelled sets: a folder of PNGs, an .npz file, or array_record for tfds.
+
+Each form is written beside its place and moved there when it is complete. Images are
+taken one by one, so a set may be larger than the memory.
+"""
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.lib import format as npy
+from PIL import Image
+
+from jinv.data.labelled import folder_name
+from jinv.errors import DataError
+
+Form = Literal["folder", "npz", "array_record"]
+
+_FILES = (
+    "metadata.jsonl",
+    "set.npz",
+    "synthetic-*.array_record-*",
+    "dataset_info.json",
+    "features.json",
+    "label.labels.txt",
+)
+
+
+class Example(NamedTuple):
+    """An image, its label, and what else is known about it.
+
+    Attributes:
+        number: Of the image in the whole set.
+        image: (height, width, 3), uint8.
+        label: Index into the set's classes.
+        facts: More columns for `metadata.jsonl`.
+    """
+
+    number: int
+    image: np.ndarray
+    label: int
+    facts: dict[str, Any]
+
+
+class Description(NamedTuple):
+    """What a reader of a set must know beforehand.
+
+    Attributes:
+        split: Name of the split, e.g. "train".
+        classes: Names, in the order of the labels.
+        count: How many images.
+        size: Height and width, in pixels.
+    """
+
+    split: str
+    classes: Sequence[str]
+    count: int
+    size: int
+
+
+def export(
+    form: Form, folder: Path, description: Description, examples: Iterable[Example]
+) -> None:
+    """Write a set, replacing one that is there.
+
+    | form | what `folder` then holds |
+    |---|---|
+    | folder | `SPLIT/class/000012.png` and `SPLIT/metadata.jsonl`, an ImageFolder |
+    | npz | `set.npz`: `x_SPLIT`, `y_SPLIT`, `classes`; and `metadata.jsonl` |
+    | array_record | what `tfds.builder_from_directory` reads; and `metadata.jsonl` |
+
+    Args:
+        form: One of these.
+        folder: Where to; made if missing.
+        description: What the examples have in common.
+        examples: Exactly as many as described.
+
+    Raises:
+        DataError: array_record needs packages that are not installed.
+    """
+    partial = folder / ".export.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    _WRITERS[form](partial, description, examples)
+    remove_exported(folder, description.split)
+    for entry in partial.iterdir():
+        os.replace(entry, folder / entry.name)
+    partial.rmdir()
+
+
+def remove_exported(folder: Path, split: str) -> None:
+    """Remove what `export` has written to a folder, in whatever form."""
+    shutil.rmtree(folder / split, ignore_errors=True)
+    for pattern in _FILES:
+        for path in folder.glob(pattern):
+            path.unlink()
+
+
+def _write_folder(
+    root: Path, description: Description, examples: Iterable[Example]
+) -> None:
+    split = root / description.split
+    split.mkdir()
+    with (split / "metadata.jsonl").open("w") as metadata:
+        for example in examples:
+            name = description.classes[example.label]
+            file = Path(folder_name(name)) / f"{example.number:06d}.png"
+            (split / file).parent.mkdir(exist_ok=True)
+            (split / file).write_bytes(_png(example.image))
+            metadata.write(_row(description, example, file_name=str(file)))
+
+
+def _write_npz(
+    root: Path, description: Description, examples: Iterable[Example]
+) -> None:
+    split, classes, count, size = description
+    labels = np.empty(count, np.int32)
+    with zipfile.ZipFile(root / "set.npz", "w") as archive:
+        with archive.open(f"x_{split}.npy", "w", force_zip64=True) as file:
+            shape = (count, size, size, 3)
+            header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+            npy.write_array_header_1_0(file, header)
+            with (root / "metadata.jsonl").open("w") as metadata:
+                for position, example in enumerate(examples):
+                    file.write(example.image.tobytes())
+                    labels[position] = example.label
+                    metadata.write(_row(description, example, index=position))
+        for name, array in ((f"y_{split}", labels), ("classes", np.asarray(classes))):
+            with archive.open(f"{name}.npy", "w") as file:
+                npy.write_array(file, array, allow_pickle=False)
+
+
+def _write_array_record(
+    root: Path, description: Description, examples: Iterable[Example]
+) -> None:
+    tfds, ArrayRecordWriter = _tfds_tools()
+    split, classes, count, size = description
+    features = tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
+            "label": tfds.features.ClassLabel(names=list(classes)),
+        }
+    )
+    template = tfds.core.ShardedFileTemplate(
+        data_dir=root,
+        dataset_name="synthetic",
+        split=split,
+        filetype_suffix="array_record",
+    )
+    file = template.sharded_filepath(shard_index=0, num_shards=1)
+    records, size_in_bytes = ArrayRecordWriter(str(file), "group_size:1"), 0
+    with (root / "metadata.jsonl").open("w") as metadata:
+        for position, example in enumerate(examples):
+            encoded = features.encode_example(
+                {"image": io.BytesIO(_png(example.image)), "label": example.label}
+            )
+            record = features.serialize_example(encoded)
+            records.write(record)
+            size_in_bytes += len(record)
+            metadata.write(_row(description, example, index=position))
+    records.close()
+    tfds.folder_dataset.write_metadata(
+        data_dir=root,
+        features=features,
+        split_infos=[
+            tfds.core.SplitInfo(
+                name=split,
+                shard_lengths=[count],
+                num_bytes=size_in_bytes,
+                filename_template=template,
+            )
+        ],
+        check_data=False,
+        description="Images made by inverting a classifier; see README.md.",
+    )
+
+
+_WRITERS: dict[str, Callable[[Path, Description, Iterable[Example]], None]] = {
+    "folder": _write_folder,
+    "npz": _write_npz,
+    "array_record": _write_array_record,
+}
+
+
+def check_form(form: Form) -> None:
+    """Find out whether a form can be written here, before anything is computed.
+
+    Raises:
+        DataError: It needs packages that are not installed.
+    """
+    if form == "array_record":
+        _tfds_tools()
+
+
+def _tfds_tools() -> tuple[Any, Any]:
+    try:
+        import tensorflow_datasets as tfds  # pyright: ignore[reportMissingImports]
+        from array_record.python.array_record_module import (  # pyright: ignore[reportMissingImports]
+            ArrayRecordWriter,
+        )
+    except ImportError as error:
+        raise DataError(
+            f"writing array_record needs more packages ({error}): "
+            "pip install 'jinv[tfds]', or choose --form folder or npz"
+        ) from error
+    return tfds, ArrayRecordWriter
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _row(description: Description, example: Example, **where: Any) -> str:
+    named = {"label": example.label, "class": description.classes[example.label]}
+    return json.dumps({**where, **named, **example.facts}) + "\n"

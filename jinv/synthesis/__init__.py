@@ -1,0 +1,1 @@
+"""Whole data sets made by inversion: grown batch by batch, filtered, exported."""

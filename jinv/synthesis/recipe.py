@@ -1,0 +1,140 @@
+"""What a synthetic set is made of, and which of its images are kept."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jinv import losses
+from jinv.data.exporting import Form, check_form
+from jinv.errors import ConfigError
+from jinv.inversion.job import Job
+from jinv.metrics.verifier import classify, translate_labels
+from jinv.models.classifier import Classifier
+
+Facts = dict[str, Any]
+"""What `metadata.jsonl` says of one image."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that a set's bytes depend on.
+
+    Attributes:
+        job: The inversion that makes the candidates.
+        form: How the set is written.
+        split: Name of the split.
+        verifier: A network that took no part, whose verdict is noted for each image.
+        accepted_only: Keep only images that the verifier recognises.
+        best: Keep this many of each class, those of which the verifier (without one,
+            the teacher) is surest; None for all.
+    """
+
+    job: Job
+    form: Form = "folder"
+    split: str = "train"
+    verifier: Classifier | None = None
+    accepted_only: bool = False
+    best: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check it before any work is done.
+
+        Raises:
+            ConfigError: Something cannot work.
+            DataError: The form needs packages that are not installed.
+        """
+        if self.accepted_only and self.verifier is None:
+            raise ConfigError("keeping only accepted images needs a verifier")
+        if self.best is not None and self.best <= 0:
+            raise ConfigError(f"the best {self.best} of each class: expected 1 or more")
+        if not self.split.isidentifier():
+            raise ConfigError(
+                f"split {self.split!r}: expected a plain name such as train"
+            )
+        if self.verifier:
+            translate_labels(self.verifier, self.job.labels, self.classes)
+        check_form(self.form)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, in the order of the labels."""
+        return tuple(self.job.classifier.spec.classes)
+
+    def describe(self) -> dict[str, Any]:
+        """All that the set depends on, as JSON."""
+        judge = self.verifier
+        return {
+            **self.job.describe(),
+            "form": self.form,
+            "split": self.split,
+            "verifier": judge and {"name": judge.spec.name, "sha256": judge.sha256},
+            "accepted_only": self.accepted_only,
+            "best": self.best,
+        }
+
+    def inspect(self, images: np.ndarray, labels: np.ndarray) -> list[Facts]:
+        """What the networks say of images as they will lie on disk.
+
+        Args:
+            images: (images, height, width, 3), uint8.
+            labels: Classes asked for (images,).
+        """
+        classifier = self.job.classifier
+        inputs = classifier.normalise(images.astype(np.float32) / 255)
+        variation = losses.total_variation_l2(inputs)
+        facts: list[Facts] = [
+            {"total_variation": _plain(value)} for value in np.asarray(variation)
+        ]
+        for role, network in (("teacher", classifier), ("verifier", self.verifier)):
+            if network:
+                for fact, opinion in zip(
+                    facts, _opinions(network, images, labels, self.classes), strict=True
+                ):
+                    fact.update({f"{role}_{key}": x for key, x in opinion.items()})
+        return facts
+
+    def select(self, facts: Sequence[Facts]) -> list[int]:
+        """Positions of the images to keep, in order.
+
+        Args:
+            facts: Of all candidates; beside what `inspect` notes, their `label`.
+        """
+        judge = "verifier" if self.verifier else "teacher"
+        kept = range(len(facts))
+        if self.accepted_only:
+            kept = [i for i in kept if facts[i]["verifier_accepts"]]
+        if self.best is None:
+            return list(kept)
+        order = sorted(kept, key=lambda i: (facts[i][f"{judge}_cross_entropy"], i))
+        taken, chosen = dict.fromkeys(range(len(self.classes)), 0), []
+        for i in order:
+            if taken[facts[i]["label"]] < self.best:
+                taken[facts[i]["label"]] += 1
+                chosen.append(i)
+        return sorted(chosen)
+
+
+def _opinions(
+    network: Classifier, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> list[Facts]:
+    """What one network sees in each image, and how sure it is of the class wanted."""
+    wanted = translate_labels(network, labels, classes)
+    logits = classify(network, images)
+    surprise = -np.asarray(jax.nn.log_softmax(logits))[np.arange(len(wanted)), wanted]
+    seen = logits.argmax(-1)
+    return [
+        {
+            "class": network.spec.classes[seen[i]],
+            "accepts": bool(seen[i] == wanted[i]),
+            "cross_entropy": _plain(surprise[i]),
+        }
+        for i in range(len(images))
+    ]
+
+
+def _plain(value: Any) -> float:
+    """A number with as many digits as mean anything."""
+    return float(f"{float(value):.6g}")

@@ -1,0 +1,185 @@
+import json
+import random
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_main import start
+
+from jinv.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("small_zoo")
+
+
+def options(weights, folder):
+    """A quick synthesis of four batches."""
+    return [
+        "synthesize", "--model", "tiny", "--weights", weights[0], "--per-class", "4",
+        "--batch-size", "6", "--steps", "6", "--devices", "1", "--log-every", "2",
+        "--verifier", "other", "--verifier-weights", weights[1], "--out", str(folder),
+    ]  # fmt: skip
+
+
+@pytest.fixture
+def base(weights, tmp_path):
+    return options(weights, tmp_path / "set")
+
+
+def contents(folder):
+    """All that a set is, less what says how long it took."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "summary.json"
+    }
+
+
+def rows_of(folder):
+    lines = (folder / "train" / "metadata.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_set_has_images_a_card_and_an_account_of_each(base, tmp_path):
+    assert main(base) == 0
+    folder = tmp_path / "set"
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "README.md", "config.json", "grid.png", "summary.json", "train",
+    ]  # fmt: skip
+    rows = rows_of(folder)
+    assert [row["image"] for row in rows] == list(range(24))
+    assert [row["batch"] for row in rows] == [n // 6 for n in range(24)]
+    for row in rows:
+        with Image.open(folder / "train" / row["file_name"]) as image:
+            assert image.size == (8, 8)
+        assert row["file_name"].split("/")[0] == row["class"]
+        assert {"teacher_cross_entropy", "verifier_class", "batch_feature"} <= set(row)
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["classes"] == dict.fromkeys(
+        ("apple", "boat", "cat", "dog", "egg", "fish"), 4
+    )
+    assert summary["classifier_passes"] == 24 * 12
+    share = np.mean([row["verifier_accepts"] for row in rows])
+    assert summary["verifier"]["top1"] == pytest.approx(share)
+    card = (folder / "README.md").read_text()
+    assert summary["teacher"]["sha256"] in card and "24 of 24 made" in card
+
+
+def test_the_batches_of_a_set_differ(base, tmp_path):
+    assert main(base) == 0
+    files = sorted((tmp_path / "set" / "train" / "cat").iterdir())
+    assert len({file.read_bytes() for file in files}) == 4
+
+
+def test_a_finished_set_is_left_as_it_is(base, tmp_path, capsys):
+    assert main(base) == 0
+    before = contents(tmp_path / "set")
+    assert main(base) == 0
+    assert "0 to do here" in capsys.readouterr().err
+    assert contents(tmp_path / "set") == before
+
+
+def test_another_configuration_is_refused(base, tmp_path, capsys):
+    assert main(base) == 0
+    before = contents(tmp_path / "set")
+    assert main([*base, "--seed", "1"]) == 2
+    assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
+    assert main([*base, "--form", "npz"]) == 2
+    assert "form: folder there, npz now" in capsys.readouterr().err
+    assert contents(tmp_path / "set") == before
+    (tmp_path / "set" / "notes.txt").write_text("precious")
+    assert main([*base, "--seed", "1", "--overwrite"]) == 0
+    after = contents(tmp_path / "set")
+    assert after.pop("notes.txt") and after.keys() == before.keys() and after != before
+
+
+def test_a_folder_with_other_files_is_left_alone(base, tmp_path, capsys):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "thesis.tex").write_text("precious")
+    assert main([*base, "--overwrite"]) == 2
+    assert "holds files, but no synthetic set" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "set").iterdir()] == ["thesis.tex"]
+
+
+def test_only_what_the_verifier_recognises_is_kept(base, tmp_path):
+    assert main([*base, "--accepted-only"]) == 0
+    rows = rows_of(tmp_path / "set")
+    assert 0 < len(rows) < 24
+    assert all(row["verifier_class"] == row["class"] for row in rows)
+    images = list((tmp_path / "set" / "train").rglob("*.png"))
+    assert len(images) == len(rows)
+
+
+def test_the_best_of_each_class_are_those_the_verifier_is_surest_of(base, tmp_path):
+    assert main([*base, "--out", str(tmp_path / "all")]) == 0
+    assert main([*base, "--best", "2"]) == 0
+    everything, best = rows_of(tmp_path / "all"), rows_of(tmp_path / "set")
+    for name in ("apple", "fish"):
+        ranked = sorted(
+            (row for row in everything if row["class"] == name),
+            key=lambda row: row["verifier_cross_entropy"],
+        )
+        chosen = {row["image"] for row in best if row["class"] == name}
+        assert chosen == {row["image"] for row in ranked[:2]}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--images", "6"], "not both"),
+        (["--shard", "4/4"], "I from 0 to N - 1"),
+        (["--best", "0"], "expected 1 or more"),
+        (["--split", "../train"], "a plain name"),
+        (["--hosts", "nonsense"], "expected auto, or ADDRESS:PORT,I/N"),
+        (["--classes", "cst"], "did you mean cat?"),
+    ],
+)
+def test_bad_input_is_one_line_and_touches_nothing(
+    base, tmp_path, capsys, words, message
+):
+    assert main([*base, *words]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not (tmp_path / "set").exists()
+
+
+def test_how_many_must_be_said(base, capsys):
+    words = [word for word in base if word not in ("--per-class", "4")]
+    assert main(words) == 2
+    assert "give --per-class N or --images N" in capsys.readouterr().err
+
+
+LONG = ["--steps", "200", "--checkpoint-every", "30"]
+
+
+@pytest.fixture(scope="module")
+def whole(weights, tmp_path_factory):
+    """A set that nothing interrupts, made by a process."""
+    folder = tmp_path_factory.mktemp("whole") / "set"
+    process = start(*options(weights, folder), *LONG)
+    assert process.wait(300) == 0, process.stderr.read().decode()
+    return contents(folder)
+
+
+def test_a_set_killed_twice_is_the_same_byte_for_byte(base, whole, tmp_path):
+    draw = random.Random(time.time_ns())
+    for _ in range(2):
+        process = start(*base, *LONG)
+        # At a random moment after the first batch has begun.
+        deadline = time.monotonic() + 120
+        while not list((tmp_path / "set").glob("checkpoint-*/*")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        time.sleep(draw.uniform(0, 3))
+        process.kill()
+        process.wait(60)
+    process = start(*base, *LONG)
+    assert process.wait(300) == 0, process.stderr.read().decode()
+    assert contents(tmp_path / "set") == whole
+
+
+def test_four_shards_in_four_processes_make_the_same_set(base, whole, tmp_path):
+    shards = [start(*base, *LONG, "--shard", f"{i}/4") for i in range(4)]
+    for process in shards:
+        assert process.wait(300) == 0, process.stderr.read().decode()
+    assert contents(tmp_path / "set") == whole
