@@ -12,6 +12,7 @@ from jinv.errors import JinvError
 from jinv.suggest import near
 
 COMMANDS = {
+    "evaluate": "Evaluate",
     "invert": "Invert",
     "models": "Models",
     "synthesize": "Synthesize",

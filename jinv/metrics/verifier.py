@@ -81,8 +81,6 @@ def classify(
         images: (images, height, width, 3): uint8, or floats in [0, 1].
         batch_size: Images classified together.
     """
-    if images.dtype == np.uint8:
-        images = images.astype(np.float32) / 255
     size = min(batch_size, len(images))
     logits = []
     for start in range(0, len(images), size):
@@ -94,10 +92,23 @@ def classify(
     return np.concatenate(logits)
 
 
+def to_inputs(network: Classifier, images: Any) -> jax.Array:
+    """Images of any size as a network's inputs.
+
+    Args:
+        network: Its input size and normalisation are used.
+        images: (batch, height, width, 3): uint8, or floats in [0, 1]; resized
+            (bilinear, antialiased where they shrink) if need be.
+    """
+    values = jnp.asarray(images)
+    if values.dtype == jnp.uint8:
+        values = values.astype(jnp.float32) / 255
+    size = network.spec.input_size
+    if values.shape[1:3] != (size, size):
+        values = jax.image.resize(values, (len(values), size, size, 3), "bilinear")
+    return network.normalise(values)
+
+
 @partial(jax.jit, static_argnums=0)
 def _predict(verifier: Classifier, variables: Any, images: jax.Array) -> jax.Array:
-    size = verifier.spec.input_size
-    if images.shape[1:3] != (size, size):
-        shape = (images.shape[0], size, size, 3)
-        images = jax.image.resize(jnp.asarray(images), shape, "bilinear")
-    return verifier.logits(variables, verifier.normalise(images))
+    return verifier.logits(variables, to_inputs(verifier, images))

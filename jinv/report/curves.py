@@ -8,21 +8,10 @@ from typing import Any
 import numpy as np
 
 from jinv.atomic import replacing
+from jinv.report.palette import COLOURS, INK
 
 Row = Mapping[str, Any]
 
-_INK = "#3c4043"
-# Okabe and Ito: told apart by colour-blind readers too.
-_COLOURS = (
-    "#0072b2",
-    "#d55e00",
-    "#009e73",
-    "#cc79a7",
-    "#e69f00",
-    "#56b4e9",
-    "#000000",
-    "#b2a300",
-)
 _DECADES = 6
 """Values further under a panel's highest one are cut off: they explain nothing."""
 
@@ -45,7 +34,7 @@ def plot_curves(path: Path, rows: Sequence[Row]) -> None:
 
     starts, end = _stage_starts(rows)
     names = list(dict.fromkeys(name for row in rows for name in row["terms"]))
-    colours = {name: _COLOURS[i % len(_COLOURS)] for i, name in enumerate(names)}
+    colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
     spacing = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(13, 7), layout=spacing)
@@ -57,12 +46,12 @@ def plot_curves(path: Path, rows: Sequence[Row]) -> None:
     _panel(rate, "Learning rate", "learning rate", starts, end)
     _panel(accuracy, "Teacher accuracy", "images recognised (%)", starts, end)
 
-    _lines(loss, rows, starts, lambda row: row["loss"], _INK)
+    _lines(loss, rows, starts, lambda row: row["loss"], INK)
     for name, colour in colours.items():
         for panel, kind in ((weighted, "weighted"), (raw, "raw")):
             _lines(panel, rows, starts, _term(name, kind), colour)
-    _lines(rate, rows, starts, lambda row: row["learning_rate"], _INK)
-    _lines(accuracy, rows, starts, lambda row: 100 * row["teacher_top1"], _INK)
+    _lines(rate, rows, starts, lambda row: row["learning_rate"], INK)
+    _lines(accuracy, rows, starts, lambda row: 100 * row["teacher_top1"], INK)
     for panel in (loss, weighted, raw):
         _scale(panel)
     rate.set_ylim(bottom=0)
@@ -103,15 +92,15 @@ def _panel(
     axes: Any, title: str, unit: str, starts: Mapping[int, int], end: int
 ) -> None:
     """Set up axes that all look alike."""
-    axes.set_title(title, fontsize=11, loc="left", color=_INK, fontweight="bold")
-    axes.set_xlabel("step", color=_INK)
-    axes.set_ylabel(unit, color=_INK)
+    axes.set_title(title, fontsize=11, loc="left", color=INK, fontweight="bold")
+    axes.set_xlabel("step", color=INK)
+    axes.set_ylabel(unit, color=INK)
     axes.set_xlim(0, max(1, end))
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("0.7")
-    axes.tick_params(which="both", colors=_INK, labelsize=9)
+    axes.tick_params(which="both", colors=INK, labelsize=9)
     for start in list(starts.values())[1:]:
         axes.axvline(start, color="0.75", linewidth=1, linestyle="--", zorder=0)
 

@@ -1,17 +1,26 @@
 """The page about a run: one file that needs nothing else."""
 
-import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from html import escape
-from importlib import resources
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from PIL import Image
 
-from jinv.atomic import replacing
+from jinv.report.html import (
+    card,
+    card_row,
+    configuration,
+    count,
+    data_uri,
+    duration,
+    percent,
+    picture,
+    read_json,
+    write_html,
+)
 from jinv.report.pictures import enlargement, slug
 
 _MOST_IMAGES = 200
@@ -31,30 +40,20 @@ def write_page(folder: Path) -> Path:
     Returns:
         The page.
     """
-    summary = _read_json(folder / "summary.json")
+    summary = read_json(folder / "summary.json")
     sections = (
         _headline(summary),
         _cards(summary, _speed(folder / "metrics.jsonl")),
-        _picture(folder / "grid.png", "Images", "Images by class"),
-        _picture(
+        picture(folder / "grid.png", "Images", "Images by class"),
+        picture(
             folder / "evolution.webp", "Evolution", "Images of the first batch, by step"
         ),
-        _picture(folder / "curves.png", "Curves", "Losses and accuracy by step"),
+        picture(folder / "curves.png", "Curves", "Losses and accuracy by step"),
         _terms(summary),
         _images(folder / "images", summary.get("classes", [])),
-        _config(_read_json(folder / "config.json")),
+        configuration(read_json(folder / "config.json")),
     )
-    style = resources.files("jinv.report").joinpath("page.css").read_text("utf-8")
-    text = (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(_title(summary))}</title>\n<style>\n{style}</style>\n"
-        f"</head>\n<body>\n<main>\n{''.join(sections)}</main>\n</body>\n</html>\n"
-    )
-    path = folder / "index.html"
-    with replacing(path) as partial:
-        partial.write_text(text, "utf-8")
-    return path
+    return write_html(folder / "index.html", _title(summary), sections)
 
 
 def _title(summary: Mapping[str, Any]) -> str:
@@ -65,9 +64,9 @@ def _headline(summary: Mapping[str, Any]) -> str:
     facts = []
     classes = summary.get("classes", [])
     if "images" in summary:
-        facts.append(_count(summary["images"], "image"))
+        facts.append(count(summary["images"], "image"))
     if classes:
-        facts.append(_count(len(classes), "class", "classes"))
+        facts.append(count(len(classes), "class", "classes"))
     if "method" in summary:
         facts.append(escape(summary["method"]))
     if status := summary.get("status"):
@@ -90,50 +89,34 @@ def _cards(summary: Mapping[str, Any], speed: float | None) -> str:
         cards.append(_verdict("Verifier recognises", verifier))
     elif summary:
         hint = "for an independent judge: <code>--verifier MODEL</code>"
-        cards.append(_card("Verifier", "none", hint))
+        cards.append(card("Verifier", "none", hint))
     seconds = summary.get("seconds", {})
     others = " · ".join(
-        f"{name} {_duration(seconds[name])}"
+        f"{name} {duration(seconds[name])}"
         for name in ("compiling", "total")
         if name in seconds
     )
     if "running" in seconds:
-        cards.append(_card("Running", _duration(seconds["running"]), others))
+        cards.append(card("Running", duration(seconds["running"]), others))
     elif "total" in seconds:
-        cards.append(_card("Total time", _duration(seconds["total"]), ""))
+        cards.append(card("Total time", duration(seconds["total"])))
     if "classifier_passes" in summary:
         passes = summary["classifier_passes"]
         each = passes / max(1, summary.get("images", 1))
-        cards.append(_card("Classifier passes", f"{passes:,}", f"{each:,.0f} an image"))
+        cards.append(card("Classifier passes", f"{passes:,}", f"{each:,.0f} an image"))
     if speed is not None:
-        cards.append(_card("Speed", f"{speed:,.0f}", "image steps a second (median)"))
+        cards.append(card("Speed", f"{speed:,.0f}", "image steps a second (median)"))
     if "peak_memory_mib" in summary:
         memory = f"{summary['peak_memory_mib']:,.0f} MiB"
-        cards.append(_card("Peak memory", memory, escape(summary.get("device", ""))))
-    return f'<section class="cards">\n{"".join(cards)}</section>\n' if cards else ""
+        cards.append(card("Peak memory", memory, escape(summary.get("device", ""))))
+    return card_row(cards)
 
 
 def _verdict(title: str, verdict: Mapping[str, Any]) -> str:
     note = escape(verdict["name"])
     if verdict.get("top5") is not None:
-        note += f" · top-5 {_percent(verdict['top5'])}"
-    return _card(title, _percent(verdict["top1"]), note)
-
-
-def _card(title: str, value: str, note: str) -> str:
-    return (
-        f'<div class="card">{title}<b>{value}</b><span class="pale">{note}</span></div>'
-        "\n"
-    )
-
-
-def _picture(path: Path, title: str, description: str) -> str:
-    if not path.is_file():
-        return ""
-    return (
-        f'<section>\n<h2>{title}</h2>\n<div class="sheet"><img src="{_data_uri(path)}" '
-        f'alt="{description}"></div>\n</section>\n'
-    )
+        note += f" · top-5 {percent(verdict['top5'])}"
+    return card(title, percent(verdict["top1"]), note)
 
 
 def _terms(summary: Mapping[str, Any]) -> str:
@@ -175,7 +158,7 @@ def _images(folder: Path, classes: list[str]) -> str:
         pixelated = ' class="pixelated"' if factor > 1 else ""
         figures.append(
             f'<figure style="width:{factor * width}px" title="{escape(path.name)}">'
-            f'<img src="{_data_uri(path)}" width="{factor * width}" alt="{name}"'
+            f'<img src="{data_uri(path)}" width="{factor * width}" alt="{name}"'
             f"{pixelated}><figcaption>{name}</figcaption></figure>\n"
         )
     left_out = len(paths) - len(figures)
@@ -184,30 +167,6 @@ def _images(folder: Path, classes: list[str]) -> str:
         f'<section>\n<h2>One by one</h2>\n<div class="images">\n{"".join(figures)}'
         f"</div>\n{more if left_out else ''}</section>\n"
     )
-
-
-def _config(config: Mapping[str, Any]) -> str:
-    if not config:
-        return ""
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th>"
-        f'<td><code class="value">{escape(value)}</code></td></tr>\n'
-        for name, value in _flatten(config)
-    )
-    return (
-        "<details>\n<summary><h2>Configuration</h2></summary>\n"
-        f'<table class="settings">\n{rows}</table>\n</details>\n'
-    )
-
-
-def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """The leaves of nested mappings as dotted names with their values as text."""
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value)
-            yield f"{prefix}{name}", text
 
 
 def _speed(path: Path) -> float | None:
@@ -221,30 +180,5 @@ def _speed(path: Path) -> float | None:
     return median(speeds) if speeds else None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
-
-
-def _data_uri(path: Path) -> str:
-    content = base64.b64encode(path.read_bytes()).decode()
-    return f"data:image/{path.suffix[1:]};base64,{content}"
-
-
-def _count(number: int, one: str, many: str | None = None) -> str:
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"

@@ -1,0 +1,213 @@
+"""`jinv evaluate`: how good a set of images is, beside real ones and controls."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from jinv.data.labelled import ArrayImages, LabelledImages, classes_of, load_labelled
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.parallel import peak_memory_mib
+from jinv.errors import ConfigError, DataError
+from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
+from jinv.metrics.observe import Extractor, make_extractor, observe
+from jinv.models.classifier import Classifier, load_classifier
+from jinv.models.weight_files import local_weights
+from jinv.models.zoo import classifier_spec
+from jinv.report.evaluation_report import LookedAt, write_report
+from jinv.report.evaluation_table import table_rows
+
+_EMBEDDED = "cifar10_resnet20"
+_CONVENTION = "inception_v3_fid"
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure how good a set of images is, beside real images and controls.
+
+    Sets are folders {split}/CLASS/*.png, .npz files (x_SPLIT, y_SPLIT), folders that
+    tfds wrote, or tfds:NAME. Networks are written NAME or NAME=WEIGHTS_FILE.
+    """
+
+    set: tyro.conf.Positional[str]
+    """The set to judge."""
+    real: str | None = None
+    """Real images of the same classes; without them, only what needs none is
+    measured."""
+    verifier: tuple[str, ...] = ()
+    """Networks that say what they recognise: NAME or NAME=FILE, one or more."""
+    extractor: str | None = None
+    """The network whose features are compared; by default Inception-v3 as FID has it
+    where its weights are on this machine, else the first verifier, else the project's
+    own CIFAR-10 network."""
+    feature: str | None = None
+    """Which features; by default those that the last dense layer reads."""
+    also: tuple[str, ...] = ()
+    """More sets for the same table, as TITLE=SET, e.g. prior-only=runs/prior."""
+    noise: bool = True
+    """Measure uniform noise too, as the lowest control."""
+    split: str = "train"
+    """Split of the set; "." where the folders of classes lie in it directly."""
+    real_split: str = "train"
+    """Split of the real images that sets are compared with."""
+    control_split: str = "test"
+    """Split of the real images that are measured like a set, as the highest control."""
+    size: int | None = None
+    """Pixels to which images are cut; by default they are left as they are."""
+    out: Path | None = None
+    """Folder for the page; by default SET/evaluation, or runs/evaluate for a file."""
+    seed: int = 0
+    """Of the images drawn where sets have to be equally large, and of resampling."""
+
+
+def run(options: Evaluate) -> int:
+    """Carry the command out; returns the exit status."""
+    started = time.monotonic()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    keep_compiled_programs()
+    judges = [_network(text) for text in options.verifier]
+    also = [_titled(text) for text in options.also]
+    extractor = _extractor(options, judges)
+    reader = _Reader(console, extractor, judges)
+    judged = reader.look("this set", options.set, options.split, options.size)
+    height, width = judged.images(np.arange(1)).shape[1:3]
+    size = height if height == width else None
+    real = reference = None
+    if options.real:
+        real = reader.look("real images", options.real, options.real_split, size)
+        reference = Reference.of(real.seen.features[extractor.feature])
+
+    def measured(row: LookedAt) -> Measured:
+        # Scores depend on the number of images: all rows have as many, if they can.
+        count = min(len(row.seen), len(judged.seen))
+        rng = np.random.default_rng(options.seed)
+        some = np.sort(rng.choice(len(row.seen), count, replace=False))
+        return measure(
+            row.seen.take(some),
+            extractor.feature,
+            reference,
+            [make_verifier(judge, row.classes) for judge in judges],
+            seed=options.seed,
+        )
+
+    rows, warnings = {"this set": measured(judged)}, []
+    controls = [(title, source, options.split) for title, source in also]
+    if options.real:
+        title = f"real images ({options.control_split})"
+        controls.insert(0, (title, options.real, options.control_split))
+    for title, source, split in controls:
+        try:
+            rows[title] = measured(reader.look(title, source, split, size))
+        except DataError as error:
+            warnings.append(f"{title} is left out: {error}")
+    if options.noise:
+        rows["noise"] = measured(reader.noise(judged, options.seed))
+    out = options.out or _default_out(options.set)
+    evaluation = write_report(
+        out,
+        judged,
+        real,
+        rows,
+        extractor,
+        [make_verifier(judge, judged.classes) for judge in judges],
+        warnings,
+        {
+            "settings": {**asdict(options), "out": str(out)},
+            "seconds": time.monotonic() - started,
+            "peak_memory_mib": peak_memory_mib(),
+        },
+        options.seed,
+    )
+    _print(evaluation, extractor, console)
+    console.print(
+        f"everything in {out}/index.html ({time.monotonic() - started:.0f} s)"
+    )
+    return 0
+
+
+class _Reader:
+    """Opens sets and shows them to the networks."""
+
+    def __init__(
+        self, console: Console, extractor: Extractor, judges: Sequence[Classifier]
+    ):
+        self._console, self._extractor = console, extractor
+        self._judges = judges
+
+    def look(self, title: str, source: str, split: str, size: int | None) -> LookedAt:
+        own = classes_of(source, split)
+        classes = own or self._extractor.classifier.spec.classes
+        data = load_labelled(source, split, classes, size)
+        return self._look(title, source, split, classes, data)
+
+    def noise(self, like: LookedAt, seed: int) -> LookedAt:
+        shape = (len(like.seen), *like.images(np.arange(1)).shape[1:])
+        images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+        data = ArrayImages(images, like.seen.labels)
+        return self._look("noise", "uniform noise", "", like.classes, data)
+
+    def _look(
+        self,
+        title: str,
+        source: str,
+        split: str,
+        classes: Sequence[str],
+        data: LabelledImages,
+    ) -> LookedAt:
+        started = time.monotonic()
+        console = self._console
+        with Bar(console=console, disable=not console.is_terminal) as bar:
+            task = bar.add_task(title, total=len(data))
+            seen = observe(
+                data,
+                self._extractor,
+                self._judges,
+                on_batch=lambda done, _: bar.update(task, completed=done),
+            )
+        console.print(
+            f"{title}: {len(seen)} images seen ({time.monotonic() - started:.0f} s)"
+        )
+        return LookedAt(source, split, tuple(classes), data, seen)
+
+
+def _extractor(options: Evaluate, judges: Sequence[Classifier]) -> Extractor:
+    if options.extractor:
+        return make_extractor(_network(options.extractor), options.feature)
+    if local_weights(classifier_spec(_CONVENTION)):
+        return make_extractor(load_classifier(_CONVENTION), options.feature)
+    network = judges[0] if judges else load_classifier(_EMBEDDED)
+    return make_extractor(network, options.feature)
+
+
+def _network(text: str) -> Classifier:
+    name, _, file = text.partition("=")
+    return load_classifier(name, file or None)
+
+
+def _titled(text: str) -> tuple[str, str]:
+    title, equals, source = text.partition("=")
+    if not (title and equals and source):
+        raise ConfigError(f"--also {text!r}: expected TITLE=SET")
+    return title, source
+
+
+def _default_out(source: str) -> Path:
+    path = Path(source)
+    return path / "evaluation" if path.is_dir() else Path("runs/evaluate")
+
+
+def _print(evaluation: dict[str, Any], extractor: Extractor, console: Console) -> None:
+    header, rows = table_rows(evaluation)
+    table = Table(*header, title=f"features: {extractor.label}")
+    for row in rows:
+        table.add_row(*row)
+    Console(highlight=False, width=None if console.is_terminal else 220).print(table)
+    for warning in evaluation["warnings"]:
+        console.print(f"[yellow]warning:[/yellow] {warning}")

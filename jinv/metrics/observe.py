@@ -1,0 +1,187 @@
+"""What networks see in an image set, read as a stream."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jinv.data.labelled import LabelledImages
+from jinv.errors import ConfigError, DataError
+from jinv.metrics.verifier import to_inputs
+from jinv.models.classifier import Classifier
+
+
+@dataclass(frozen=True, eq=False)
+class Extractor:
+    """The network whose features are compared, and which of them.
+
+    Attributes:
+        classifier: The network.
+        feature: The name of the features that are measured.
+        shown: Names of further features, for pictures.
+    """
+
+    classifier: Classifier
+    feature: str
+    shown: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """What is written beside every number that depends on it."""
+        return f"{self.classifier.spec.name}, {self.feature}"
+
+
+def make_extractor(classifier: Classifier, feature: str | None = None) -> Extractor:
+    """Choose a network's features.
+
+    Args:
+        classifier: The network.
+        feature: A name from `classifier.feature_shapes`; by default what the last dense
+            layer reads.
+
+    Raises:
+        ConfigError: There are no such features.
+    """
+    known = classifier.feature_shapes
+    likely = ("pooled", "fc7", *reversed(classifier.stages), "logits")
+    chosen = feature or next(name for name in likely if name in known)
+    if chosen not in known:
+        raise ConfigError(
+            f"{classifier.spec.name} has no feature {chosen!r}; it has "
+            f"{', '.join(known)}"
+        )
+    return Extractor(classifier, chosen, classifier.stages)
+
+
+@dataclass(frozen=True, eq=False)
+class Observed:
+    """A set as networks see it; n images could be read.
+
+    Attributes:
+        indices: Their numbers in the set (n,).
+        labels: (n,).
+        features: By name, (n, width), float32: averaged over positions.
+        logits: By position in the list of networks, (n, classes) each.
+        unreadable: What was wrong with the images left out.
+    """
+
+    indices: np.ndarray
+    labels: np.ndarray
+    features: dict[str, np.ndarray]
+    logits: list[np.ndarray]
+    unreadable: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, chosen: np.ndarray) -> "Observed":
+        """Some of the images, by position."""
+        return Observed(
+            self.indices[chosen],
+            self.labels[chosen],
+            {name: values[chosen] for name, values in self.features.items()},
+            [values[chosen] for values in self.logits],
+            self.unreadable,
+        )
+
+
+def observe(
+    data: LabelledImages,
+    extractor: Extractor,
+    judges: Sequence[Classifier] = (),
+    *,
+    batch_size: int = 100,
+    on_batch: Callable[[int, int], None] = lambda done, total: None,
+) -> Observed:
+    """Read a set batch by batch and note what networks see.
+
+    Images themselves are not kept. Those that cannot be read are left out. Memory, in
+    bytes: 4 for each image and feature, and for each image and class of each network.
+
+    Args:
+        data: The set.
+        extractor: Gives the features, and the first of the logits.
+        judges: More networks, for their logits only.
+        batch_size: Images read together.
+        on_batch: Told how many images are done, and how many there are.
+
+    Raises:
+        DataError: None of the images could be read.
+    """
+    names = tuple(dict.fromkeys((extractor.feature, *extractor.shown)))
+    indices: list[np.ndarray] = []
+    features: dict[str, list[np.ndarray]] = {name: [] for name in names}
+    logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(judges))]
+    unreadable: list[str] = []
+    for start in range(0, len(data), batch_size):
+        wanted = np.arange(start, min(start + batch_size, len(data)))
+        images, read, wrong = _readable(data, wanted)
+        unreadable += wrong
+        if len(read):
+            indices.append(read)
+            # One shape, one program: the last batch is filled up.
+            filled = np.resize(images, (batch_size, *images.shape[1:]))
+            seen, answer = _features(
+                extractor.classifier, names, extractor.classifier.variables, filled
+            )
+            for name in names:
+                features[name].append(np.asarray(seen[name])[: len(read)])
+            answers = [answer] + [_logits(j, j.variables, filled) for j in judges]
+            for kept, answer in zip(logits, answers, strict=True):
+                kept.append(np.asarray(answer)[: len(read)])
+        on_batch(int(wanted[-1]) + 1, len(data))
+    if not indices:
+        raise DataError(
+            f"none of {len(data)} images could be read"
+            + (f": {unreadable[0]}" if unreadable else "")
+        )
+    found = np.concatenate(indices)
+    return Observed(
+        found,
+        data.labels[found],
+        {name: np.concatenate(values) for name, values in features.items()},
+        [np.concatenate(values) for values in logits],
+        unreadable,
+    )
+
+
+def _readable(
+    data: LabelledImages, wanted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Images that can be read, their numbers, and what is wrong with the others."""
+    try:
+        return data.read(wanted)[0], wanted, []
+    except DataError as error:
+        if len(wanted) == 1:
+            return np.empty(0), wanted[:0], [str(error)]
+    parts = [_readable(data, wanted[i : i + 1]) for i in range(len(wanted))]
+    good = [part for part in parts if len(part[1])]
+    wrong = [text for part in parts for text in part[2]]
+    if not good:
+        return np.empty(0), wanted[:0], wrong
+    if len({images.shape for images, *_ in good}) > 1:
+        raise DataError("images have different sizes: --size N cuts them to one")
+    images, read, _ = zip(*good, strict=True)
+    return np.concatenate(images), np.concatenate(read), wrong
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _features(
+    classifier: Classifier, names: tuple[str, ...], variables: Any, images: jax.Array
+) -> tuple[dict[str, jax.Array], jax.Array]:
+    found = classifier.features(variables, to_inputs(classifier, images))
+    averaged = {name: _flat(found[name]).astype(jnp.float32) for name in names}
+    return averaged, found["logits"].astype(jnp.float32)
+
+
+@partial(jax.jit, static_argnums=0)
+def _logits(classifier: Classifier, variables: Any, images: jax.Array) -> jax.Array:
+    return classifier.logits(variables, to_inputs(classifier, images))
+
+
+def _flat(feature: jax.Array) -> jax.Array:
+    return feature.mean((1, 2)) if feature.ndim == 4 else feature

@@ -1,0 +1,124 @@
+"""What the pages are made of: each is one file that needs nothing else."""
+
+import base64
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinv.atomic import replacing
+
+
+def write_html(path: Path, title: str, sections: Iterable[str]) -> Path:
+    """Write a page with the common style inside.
+
+    Args:
+        path: The .html to write or to replace.
+        title: Plain text.
+        sections: HTML, from top to bottom; an empty one leaves no trace.
+
+    Returns:
+        The path.
+    """
+    style = resources.files("jinv.report").joinpath("page.css").read_text("utf-8")
+    text = (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n"
+        f"</head>\n<body>\n<main>\n{''.join(sections)}</main>\n</body>\n</html>\n"
+    )
+    with replacing(path) as partial:
+        partial.write_text(text, "utf-8")
+    return path
+
+
+def card(title: str, value: str, note: str = "") -> str:
+    """A number in large type, between its title and a note; all three are HTML."""
+    return (
+        f'<div class="card">{title}<b>{value}</b><span class="pale">{note}</span></div>'
+        "\n"
+    )
+
+
+def card_row(cards: Iterable[str]) -> str:
+    """Cards side by side; nothing where there are none."""
+    inside = "".join(cards)
+    return f'<section class="cards">\n{inside}</section>\n' if inside else ""
+
+
+def picture(
+    path: Path, title: str, description: str, note: str = "", kind: str = "sheet"
+) -> str:
+    """A section with a picture embedded; nothing where there is no such file.
+
+    Args:
+        path: The .png or .webp.
+        title: Heading, as HTML.
+        description: For those who cannot see the picture, as HTML.
+        note: How to read the picture, as HTML.
+        kind: Classes of its box in `page.css`.
+    """
+    if not path.is_file():
+        return ""
+    aid = f'<p class="pale">{note}</p>\n' if note else ""
+    return (
+        f'<section>\n<h2>{title}</h2>\n{aid}<div class="{kind}">'
+        f'<img src="{data_uri(path)}" alt="{description}"></div>\n</section>\n'
+    )
+
+
+def configuration(settings: Mapping[str, Any]) -> str:
+    """Nested settings as a table that unfolds; nothing where there are none."""
+    if not settings:
+        return ""
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th>"
+        f'<td><code class="value">{escape(value)}</code></td></tr>\n'
+        for name, value in _flatten(settings)
+    )
+    return (
+        "<details>\n<summary><h2>Configuration</h2></summary>\n"
+        f'<table class="settings">\n{rows}</table>\n</details>\n'
+    )
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """The leaves of nested mappings as dotted names with their values as text."""
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value)
+            yield f"{prefix}{name}", text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The mapping in a file; an empty one where there is no such file."""
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+
+
+def data_uri(path: Path) -> str:
+    """A picture as text that stands for its address."""
+    content = base64.b64encode(path.read_bytes()).decode()
+    return f"data:image/{path.suffix[1:]};base64,{content}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number of things, as in `1 class` and `2,000 classes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def percent(share: float) -> str:
+    """A share in 0..1 as per cent."""
+    return f"{100 * share:.1f} %"
+
+
+def duration(seconds: float) -> str:
+    """A time span in the two units that matter."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
