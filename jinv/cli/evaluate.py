@@ -1,5 +1,6 @@
 """`jinv evaluate`: how good a set of images is, beside real ones and controls."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -97,7 +98,8 @@ def run(options: Evaluate) -> int:
             seed=options.seed,
         )
 
-    rows, warnings = {"this set": measured(judged)}, []
+    rows = {"this set": measured(judged)}
+    warnings = _partial_judges(options.set, extractor, judges)
     controls = [(title, source, options.split) for title, source in also]
     if options.real:
         title = f"real images ({options.control_split})"
@@ -189,6 +191,23 @@ def _extractor(options: Evaluate, judges: Sequence[Classifier]) -> Extractor:
 def _network(text: str) -> Classifier:
     name, _, file = text.partition("=")
     return load_classifier(name, file or None)
+
+
+def _partial_judges(
+    source: str, extractor: Extractor, judges: Sequence[Classifier]
+) -> list[str]:
+    """A warning for each network from which a set of jinv's own was made."""
+    config = Path(source) / "config.json"
+    if not config.is_file():
+        return []
+    inverted = json.loads(config.read_text()).get("set", {}).get("weights_sha256")
+    roles = [("extractor", extractor.classifier), *(("verifier", j) for j in judges)]
+    return [
+        f"the {role} {network.spec.name} is the network that was inverted: images fit "
+        "it by construction; choose one that took no part"
+        for role, network in roles
+        if network.sha256 == inverted
+    ]
 
 
 def _titled(text: str) -> tuple[str, str]:

@@ -155,6 +155,8 @@ def make_placement(
             f"a batch of {fits}, or --devices {_largest_divisor(batch, count)}"
         )
     if parallel == "pmap":
+        if jax.process_count() > 1:
+            raise ConfigError("pmap cannot span several hosts: take --parallel jit")
         return Mapped(count, batch)
     return Sharded(count, batch, scope)
 

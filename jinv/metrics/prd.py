@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.cluster import MiniBatchKMeans
+from threadpoolctl import threadpool_limits
 
 from jinv.metrics.checks import matrices
 
@@ -79,6 +80,8 @@ def _histograms(
         n_init=10,  # pyright: ignore[reportArgumentType]
         random_state=int(rng.integers(2**31)),
     )
-    labels = means.fit_predict(np.concatenate(halves))
+    # Threads would wait for each other longer than they work.
+    with threadpool_limits(1):
+        labels = means.fit_predict(np.concatenate(halves))
     p, q = (np.bincount(x, minlength=clusters) / size for x in np.split(labels, 2))
     return p, q

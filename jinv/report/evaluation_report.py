@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.manifold import TSNE
+from threadpoolctl import threadpool_limits
 
 from jinv.atomic import replacing, write_json
 from jinv.data.labelled import LabelledImages
@@ -186,7 +187,7 @@ def _draw_embedding(
     """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
     chosen = [_some(x.seen, _EMBEDDED, rng) for x in (real, judged)]
     names = dict.fromkeys((*extractor.shown[-3:], extractor.feature))
-    panels = {}
+    panels, shown = {}, {}
     for name in names:
         points = np.concatenate(
             [
@@ -194,9 +195,16 @@ def _draw_embedding(
                 for x, c in zip((real, judged), chosen, strict=True)
             ]
         )
-        if len(points) > 5:
+        # The last stage's average often is what the last layer reads.
+        repeated = any(np.array_equal(points, others) for others in shown.values())
+        if len(points) > 5 and not repeated:
+            shown[name] = points
             near = min(30.0, (len(points) - 1) / 3)
-            panels[name] = TSNE(perplexity=near, random_state=0).fit_transform(points)
+            # Threads would wait for each other longer than they work.
+            with threadpool_limits(1):
+                panels[name] = TSNE(perplexity=near, random_state=0).fit_transform(
+                    points
+                )
     if not panels:
         return
     # Labels of both sets in one list of names.

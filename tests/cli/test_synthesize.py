@@ -1,5 +1,6 @@
 import json
 import random
+import socket
 import time
 
 import numpy as np
@@ -183,3 +184,35 @@ def test_four_shards_in_four_processes_make_the_same_set(base, whole, tmp_path):
     for process in shards:
         assert process.wait(300) == 0, process.stderr.read().decode()
     assert contents(tmp_path / "set") == whole
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_two_hosts_that_share_each_batch_make_the_same_images(base, tmp_path):
+    base = [word if word != "4" else "1" for word in base]
+    assert main(base) == 0
+    words = [*base, "--devices", "2", "--out", str(tmp_path / "together")]
+    place = f"127.0.0.1:{free_port()}"
+    hosts = [start(*words, "--hosts", f"{place},{i}/2") for i in (0, 1)]
+    for process in hosts:
+        assert process.wait(300) == 0, process.stderr.read().decode()
+    alone, together = tmp_path / "set" / "train", tmp_path / "together" / "train"
+    files = sorted(alone.rglob("*.png"))
+    assert len(files) == 6
+    for file in files:
+        one, other = (
+            np.asarray(Image.open(path), int)
+            for path in (file, together / file.relative_to(alone))
+        )
+        # Sums over devices may round another way.
+        assert np.abs(one - other).max() <= 1
+
+
+def test_a_process_per_device_cannot_span_hosts(base, capsys, monkeypatch):
+    monkeypatch.setattr("jax.process_count", lambda: 2)
+    assert main([*base, "--parallel", "pmap"]) == 2
+    assert "--parallel jit" in capsys.readouterr().err
