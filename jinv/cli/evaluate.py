@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
+from jinv.cli.job_options import load_network
 from jinv.data.labelled import ArrayImages, LabelledImages, classes_of, load_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
@@ -73,7 +74,7 @@ def run(options: Evaluate) -> int:
     started = time.monotonic()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keep_compiled_programs()
-    judges = [_network(text) for text in options.verifier]
+    judges = [load_network(text) for text in options.verifier]
     also = [_titled(text) for text in options.also]
     extractor = _extractor(options, judges)
     reader = _Reader(console, extractor, judges)
@@ -181,16 +182,11 @@ class _Reader:
 
 def _extractor(options: Evaluate, judges: Sequence[Classifier]) -> Extractor:
     if options.extractor:
-        return make_extractor(_network(options.extractor), options.feature)
+        return make_extractor(load_network(options.extractor), options.feature)
     if local_weights(classifier_spec(_CONVENTION)):
         return make_extractor(load_classifier(_CONVENTION), options.feature)
     network = judges[0] if judges else load_classifier(_EMBEDDED)
     return make_extractor(network, options.feature)
-
-
-def _network(text: str) -> Classifier:
-    name, _, file = text.partition("=")
-    return load_classifier(name, file or None)
 
 
 def _partial_judges(

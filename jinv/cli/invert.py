@@ -14,7 +14,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.parallel import device_name, peak_memory_mib
 from jinv.engine.run import Diverged, Interrupted
-from jinv.inversion.presets import PRESETS
+from jinv.inversion.presets import find_preset
 from jinv.report.run_folder import RunFolder
 
 
@@ -51,7 +51,7 @@ def run(options: Invert) -> int:
     console.print(
         f"Inverting {job.classifier.spec.name}: {len(job.labels)} images in batches of "
         f"{job.batch_size} on {device_name()}, preset {options.preset} "
-        f"({PRESETS[options.preset or 'default'].source})",
+        f"({find_preset(options.preset or 'default').source})",
         highlight=False,
     )
     if not job.classifier.batchnorm_names:

@@ -43,9 +43,9 @@ class JobOptions:
     preset: str | None = None
     """Named settings, overridden by any option that is given too."""
     verifier: str | None = None
-    """Network that judges the images, by its name in the zoo."""
+    """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
     verifier_weights: Path | None = None
-    """The verifier's weights, as for --weights."""
+    """The verifier's weights, instead of =FILE."""
     seed: int = 0
     """Of all randomness."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -117,7 +117,7 @@ def _verifier(
         if options.verifier_weights is not None:
             raise ConfigError("--verifier-weights needs --verifier MODEL")
         return None
-    verifier = load_classifier(options.verifier, options.verifier_weights)
+    verifier = load_network(options.verifier, options.verifier_weights)
     if verifier.sha256 == classifier.sha256:
         raise ConfigError(
             "the verifier has the weights of the classifier that is inverted: "
@@ -125,6 +125,19 @@ def _verifier(
         )
     translate_labels(verifier, labels, classifier.spec.classes)
     return verifier
+
+
+def load_network(text: str, weights: Path | None = None) -> Classifier:
+    """A classifier written NAME or NAME=WEIGHTS_FILE.
+
+    Raises:
+        ConfigError: The zoo has no such name, or two files were given.
+        WeightsError: The weights are missing or belong to another architecture.
+    """
+    name, _, file = text.partition("=")
+    if file and weights:
+        raise ConfigError(f"two files of weights for {name}: {file} and {weights}")
+    return load_classifier(name, file or weights)
 
 
 def verdict_line(role: str, verdict: dict[str, Any]) -> str:

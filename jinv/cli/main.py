@@ -7,6 +7,7 @@ from typing import Any, get_args, get_origin
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 
 from jinv.errors import JinvError
 from jinv.suggest import near
@@ -15,6 +16,7 @@ COMMANDS = {
     "evaluate": "Evaluate",
     "invert": "Invert",
     "models": "Models",
+    "search": "Search",
     "synthesize": "Synthesize",
     "train": "Train",
 }
@@ -72,5 +74,5 @@ def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | 
 
 
 def _refuse(message: str) -> int:
-    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {message}")
+    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(message)}")
     return 2

@@ -1,9 +1,14 @@
-"""Named settings: published ones, with their source and what they should yield."""
+"""Named settings, published or from a file: their source, what they should yield."""
 
-from dataclasses import dataclass, replace
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
+from jinv.atomic import write_json
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
+from jinv.inversion.settings import setting_from_json
 from jinv.models.zoo import ClassifierSpec
 from jinv.suggest import near
 
@@ -141,15 +146,71 @@ PRESETS = {
 def find_preset(name: str) -> Preset:
     """Look a preset up.
 
+    Args:
+        name: From `PRESETS`, or the path of a .json file; see `read_preset`.
+
     Raises:
-        ConfigError: There is none of this name; near matches are offered.
+        ConfigError: There is none of this name (near matches are offered), or the file
+            is no preset.
     """
-    if name not in PRESETS:
+    if name in PRESETS:
+        return PRESETS[name]
+    if name.endswith(".json"):
+        return read_preset(Path(name))
+    raise ConfigError(
+        f"unknown preset {name!r}{near(name, PRESETS)}; there are "
+        f"{', '.join(PRESETS)}, and files named *.json"
+    )
+
+
+def read_preset(path: Path) -> Preset:
+    """Read what `write_preset` wrote, or somebody by hand.
+
+    The file needs `input_size` and `settings`; settings that it leaves out have their
+    defaults.
+
+    Raises:
+        ConfigError: The file cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read the preset {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"the preset {path} is not JSON: {error}") from error
+    try:
+        return _from_json(content, str(path))
+    except ConfigError as error:
+        raise ConfigError(f"the preset {path}: {error}") from error
+
+
+def write_preset(path: Path, preset: Preset) -> None:
+    """Write a preset as a file that `find_preset` reads."""
+    facts = asdict(preset)
+    settings = facts.pop("method")
+    write_json(path, {"method": DeepInversion.__name__, "settings": settings, **facts})
+
+
+def _from_json(content: Any, source: str) -> Preset:
+    if not isinstance(content, dict) or not {"settings", "input_size"} <= set(content):
+        raise ConfigError("expected an object with settings and input_size")
+    facts = {"method": DeepInversion.__name__, "source": source, "expected": ""}
+    facts |= content
+    method, settings = facts.pop("method"), facts.pop("settings")
+    if method != DeepInversion.__name__:
         raise ConfigError(
-            f"unknown preset {name!r}{near(name, PRESETS)}; there are "
-            f"{', '.join(PRESETS)}"
+            f"unknown method {method!r}; there is {DeepInversion.__name__}"
         )
-    return PRESETS[name]
+    if not isinstance(settings, dict):
+        raise ConfigError(f"settings: expected an object, found {settings!r}")
+    facts = {n: setting_from_json(Preset, n, value) for n, value in facts.items()}
+    if facts["input_size"] <= 0:
+        raise ConfigError(f"input_size must be positive, not {facts['input_size']}")
+    chosen = {
+        name: setting_from_json(DeepInversion, name, value)
+        for name, value in settings.items()
+    }
+    return Preset(DeepInversion(**chosen), **facts)
 
 
 def default_preset(spec: ClassifierSpec) -> str:

@@ -54,6 +54,8 @@ class SyntheticSet:
         self._steps: dict[tuple[int, int], int] = {}
         self._mark = time.monotonic()
         _admit(path, recipe, overwrite)
+        if not self.complete:
+            self._parts.mkdir(exist_ok=True)
 
     @property
     def complete(self) -> bool:
@@ -217,7 +219,7 @@ def _admit(path: Path, recipe: Recipe, overwrite: bool) -> None:
         )
     if overwrite and config.is_file():
         _clear(path)
-    (path / "parts").mkdir(parents=True, exist_ok=True)
+    path.mkdir(parents=True, exist_ok=True)
     wanted = {"set": recipe.describe()}
     draft = path / f".config.{os.getpid()}.json"
     write_json(draft, wanted)
@@ -258,7 +260,7 @@ def _is_ours(path: Path) -> bool:
     config = path / "config.json"
     if not config.is_file():
         # Another process may have made the folder a moment ago.
-        return all(e.name == "parts" or e.name[0] == "." for e in path.iterdir())
+        return all(entry.name[0] == "." for entry in path.iterdir())
     return "set" in json.loads(config.read_text())
 
 

@@ -18,7 +18,7 @@ def options(weights, folder):
     return [
         "synthesize", "--model", "tiny", "--weights", weights[0], "--per-class", "4",
         "--batch-size", "6", "--steps", "6", "--devices", "1", "--log-every", "2",
-        "--verifier", "other", "--verifier-weights", weights[1], "--out", str(folder),
+        "--verifier", f"other={weights[1]}", "--out", str(folder),
     ]  # fmt: skip
 
 
@@ -88,6 +88,7 @@ def test_another_configuration_is_refused(base, tmp_path, capsys):
     assert main([*base, "--form", "npz"]) == 2
     assert "form: folder there, npz now" in capsys.readouterr().err
     assert contents(tmp_path / "set") == before
+    assert not (tmp_path / "set" / "parts").exists()
     (tmp_path / "set" / "notes.txt").write_text("precious")
     assert main([*base, "--seed", "1", "--overwrite"]) == 0
     after = contents(tmp_path / "set")

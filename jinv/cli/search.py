@@ -1,0 +1,249 @@
+"""`jinv search`: settings that make better images."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jinv.cli.job_options import JobOptions, job_defaults, prepare
+from jinv.cli.search_objective import build_objective
+from jinv.cli.stopping import Stop
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.events import Event, Logged
+from jinv.engine.parallel import device_name
+from jinv.engine.run import Interrupted
+from jinv.errors import ConfigError
+from jinv.inversion.job import Job
+from jinv.report.html import count
+from jinv.search.folder import SearchFolder
+from jinv.search.grids import find_grid
+from jinv.search.observer import Observer
+from jinv.search.plan import Plan, Strategy
+from jinv.search.results import Results, Trial, setting_text
+from jinv.search.space import parse_space
+
+_TRIALS = 20
+_SHOWN = 30
+_MOST = {"higher": "highest", "lower": "lowest"}
+_QUIET_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Search(JobOptions):
+    """Search settings that make better images, by Optuna.
+
+    Trials make the same number of images, each by settings of its own, and are compared
+    by one metric. The first has the settings that are given here, so that the result
+    says whether the search has improved on them. The same command goes on with a search
+    that was interrupted, and given several times at once, shares it among as many
+    workers. The best settings are left as a preset: --preset OUT/best.json.
+    """
+
+    over: tuple[str, ...] = ()
+    """What to search: settings, each with its values, as FIELD=LOW..HIGH,
+    FIELD=LOW..HIGH:log, or FIELD=VALUE,VALUE,…; lists with / between their elements,
+    e.g. steps=500/100,900/300."""
+    grid: str | None = None
+    """A published grid with its preset, instead of --over: technion."""
+    objective: str = "top1"
+    """What to improve: top1 (of the verifier), or any metric of `jinv evaluate`: fid,
+    precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity."""
+    trials: int | None = None
+    """Trials in all, by however many workers, with the first; by default 20, or the
+    whole grid."""
+    sampler: Strategy = "tpe"
+    """How settings are chosen: by what earlier ones yielded (tpe), all combinations
+    (grid), or at random."""
+    pruner: bool = True
+    """End trials early that are clearly worse than the median at as many images; it
+    takes more than one batch."""
+    images: int = 100
+    """Images that each trial makes."""
+    real: str | None = None
+    """Real images, for metrics that compare with them; as for `jinv evaluate`."""
+    real_split: str = "train"
+    """Split of the real images."""
+    real_images: int = 5000
+    """Real images that are used, at most."""
+    extractor: str | None = None
+    """Network whose features are compared, as for `jinv evaluate`: NAME or
+    NAME=FILE."""
+    feature: str | None = None
+    """Which features; by default those that the last dense layer reads."""
+    out: Path = Path("runs/search")
+    """Folder of the results."""
+    storage: str | None = None
+    """Database of the search, as SQLAlchemy addresses it; by default an SQLite file in
+    --out. Workers on several machines need a server, e.g. postgresql://HOST/NAME."""
+    study: str | None = None
+    """Name of the search in the database; by default that of the folder --out."""
+
+
+def defaults(words: Sequence[str]) -> Search:
+    """See `job_defaults`; a grid brings a preset along."""
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--grid")
+    parser.add_argument("--preset")
+    given, _ = parser.parse_known_args(words)
+    if given.grid and not given.preset:
+        words = [*words, "--preset", find_grid(given.grid).preset]
+    return job_defaults(Search, words)
+
+
+def run(options: Search) -> int:
+    """Carry the command out; returns the exit status."""
+    try:
+        from jinv.search.storage import open_storage, remove_study
+        from jinv.search.study import Study
+    except ModuleNotFoundError as error:
+        if error.name not in ("optuna", "sqlalchemy"):
+            raise
+        raise ConfigError(
+            "jinv search needs Optuna: pip install 'jinv[search]'"
+        ) from error
+
+    started = time.monotonic()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    keep_compiled_programs()
+    folder = SearchFolder(options.out)
+    plan = _plan(options, console)
+    storage, name = options.storage or folder.database, options.study or _name(options)
+    if options.overwrite:
+        folder.clear()
+        if options.storage:
+            remove_study(open_storage(storage), name)
+    if not options.storage:
+        options.out.mkdir(parents=True, exist_ok=True)
+    study = Study(plan, storage, name)
+    folder.begin(plan)
+    trials = options.trials or plan.size or _TRIALS
+    trials = min(trials, plan.size or trials)
+    now, metric = study.results(), plan.objective.metric
+    console.print(
+        f"Searching {', '.join(plan.space.describe())} of "
+        f"{plan.job.classifier.spec.name}: {trials} trials of {options.images} images "
+        f"in {count(plan.job.batches, 'batch', 'batches')} on {device_name()}, preset "
+        f"{options.preset}, for the {_MOST[metric.better]} "
+        f"{metric.title}; {len(now.trials)} done, {now.running} running"
+    )
+    if options.pruner and plan.job.batches == 1:
+        console.print(
+            "all images are one batch, so no trial can be ended early; with a smaller "
+            "--batch-size, hopeless ones can"
+        )
+    with Stop() as stop:
+        try:
+            study.run(trials, _Worker(plan, folder, trials, console), stop.requested)
+        except Interrupted as reason:
+            console.print(f"{reason}; the same command goes on")
+            return stop.exit_status
+        finally:
+            folder.write(plan, study.results())
+    _print(study.results(), console)
+    console.print(
+        f"the best settings are {options.out}/best.json, to be used by --preset; "
+        f"everything in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
+    )
+    return 0
+
+
+class _Worker(Observer):
+    """Keeps what a worker makes, and says how far the search is."""
+
+    def __init__(self, plan: Plan, folder: SearchFolder, trials: int, console: Console):
+        self._plan, self._folder, self._trials = plan, folder, trials
+        self._console = console
+
+    def begin(self, number: int, job: Job) -> None:
+        self._title = f"trial {number}"
+        self._steps = [stage.steps for stage in job.method.stages(job.classifier)]
+        self._began = self._spoken = time.monotonic()
+        chosen = ((name, getattr(job.method, name)) for name in self._plan.start())
+        words = ", ".join(f"{name} {setting_text(value)}" for name, value in chosen)
+        self._console.print(f"{self._title}: {words}")
+
+    def on_event(self, event: Event) -> None:
+        now = time.monotonic()
+        if not isinstance(event, Logged) or now - self._spoken < _QUIET_SECONDS:
+            return
+        self._spoken, place = now, event.place
+        total = sum(self._steps) * self._plan.job.batches
+        done = sum(self._steps) * place.batch + sum(self._steps[: place.stage])
+        share = (done + place.step) / total
+        left = (now - self._began) * (1 / share - 1)
+        self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")
+
+    def keep(self, number: int, images: np.ndarray) -> None:
+        self._folder.keep(self._plan, number, images)
+
+    def end(self, trial: Trial, results: Results) -> None:
+        self._folder.write(self._plan, results)
+        outcome = escape(trial.note) or results.text(trial)
+        if trial.state != "complete":
+            outcome = f"{trial.state}, {outcome}"
+        best = f"; best {results.text(results.best)}" if results.best else ""
+        self._console.print(
+            f"{self._title}: {outcome} ({trial.seconds:.0f} s){best}; "
+            f"{len(results.trials)} of {self._trials} done{self._left(results)}"
+        )
+
+    def wait(self, running: int) -> None:
+        self._console.print(
+            f"nothing left to begin: waiting for {count(running, 'trial')} of other "
+            "workers"
+        )
+
+    def _left(self, results: Results) -> str:
+        left = self._trials - len(results.trials)
+        if left <= 0:
+            return ""
+        each = float(np.mean([trial.seconds for trial in results.trials]))
+        # This worker's next trial has not begun yet.
+        return f", {_about(each * left / min(left, results.running + 1))} left"
+
+
+def _about(seconds: float) -> str:
+    return f"about {timedelta(seconds=round(seconds))}"
+
+
+def _plan(options: Search, console: Console) -> Plan:
+    strategy, over = options.sampler, options.over
+    if options.trials is not None and options.trials < 1:
+        raise ConfigError(f"--trials must be positive, not {options.trials}")
+    if options.grid:
+        if over:
+            raise ConfigError("give --over or --grid, not both")
+        strategy, over = "grid", find_grid(options.grid).over
+    space = parse_space(over, type(options.method))
+    job, verifier = prepare(options, options.images)
+    objective = build_objective(options, job.classifier, verifier, console)
+    plan = Plan(job, space, objective, strategy, options.pruner)
+    plan.check()
+    if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:
+        console.print(
+            f"[yellow]warning:[/yellow] the weights of the grid {options.grid} are for "
+            f"batches of {meant}, not {job.batch_size}"
+        )
+    return plan
+
+
+def _print(results: Results, console: Console) -> None:
+    header, rows = results.table()
+    table = Table(*header)
+    for row in rows[:_SHOWN]:
+        table.add_row(*row)
+    Console(highlight=False, width=None if console.is_terminal else 160).print(table)
+    if len(rows) > _SHOWN:
+        console.print(f"and {len(rows) - _SHOWN} more, see trials.csv")
+    console.print(results.verdict())
+
+
+def _name(options: Search) -> str:
+    return options.out.resolve().name

@@ -1,0 +1,1 @@
+"""Searching an inversion's settings."""

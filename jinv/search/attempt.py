@@ -1,0 +1,108 @@
+"""One trial: making images by some settings, and judging them."""
+
+from collections.abc import Callable, Mapping
+from statistics import median
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+
+from jinv.engine.events import BatchDone, Event
+from jinv.engine.run import Diverged
+from jinv.errors import ConfigError, DataError
+from jinv.metrics.bootstrap import Estimate
+from jinv.report.pictures import to_uint8
+from jinv.search.observer import Observer
+from jinv.search.plan import Plan
+from jinv.search.results import State
+
+_BEFORE_PRUNING = 3  # other trials
+
+
+def attempt(
+    plan: Plan,
+    settings: Mapping[str, Any],
+    trial: optuna.Trial,
+    prune: bool,
+    observer: Observer,
+    should_stop: Callable[[], bool],
+) -> float:
+    """Try settings.
+
+    After each batch the objective of the images made so far is reported, at the number
+    of images as its step. What it took, and why it failed, are noted in the trial.
+
+    Args:
+        plan: The search.
+        settings: Those that replace the job's.
+        trial: Optuna's handle.
+        prune: Whether the trial may be ended early.
+        observer: Told what happens.
+        should_stop: Asked after every step.
+
+    Returns:
+        The objective.
+
+    Raises:
+        optuna.TrialPruned: The trial is hopeless, or has failed.
+        Interrupted: `should_stop` said so.
+    """
+    job = plan.job_with(settings)
+    observer.begin(trial.number, job)
+    images = np.empty(0)
+
+    def on_event(event: Event) -> None:
+        nonlocal images
+        observer.on_event(event)
+        if not (isinstance(event, BatchDone) and event.complete):
+            return
+        batch = to_uint8(job.classifier.denormalise(event.inputs))
+        images = np.concatenate([images, batch]) if images.size else batch
+        trial.set_user_attr("images", len(images))
+        if len(images) < len(job.labels):
+            _report(plan, images, trial, prune)
+
+    try:
+        job.run(on_event, should_stop)
+        found = plan.objective.estimate(images, job.labels)
+    except (ConfigError, DataError, Diverged) as reason:
+        raise _end(trial, "failed", str(reason)) from reason
+    if found.low is not None:
+        trial.set_user_attr("interval", [found.low, found.high])
+    observer.keep(trial.number, images)
+    return found.value
+
+
+def _report(plan: Plan, images: np.ndarray, trial: optuna.Trial, prune: bool) -> None:
+    """Tell how good the images so far are, which may be the end of the trial."""
+    count = len(images)
+    try:
+        found = plan.objective.estimate(images, plan.job.labels[:count])
+    except DataError:
+        # Some metrics need more images than this.
+        return
+    trial.report(found.value, count)
+    if prune and _hopeless(plan, trial, found, count):
+        note = f"{plan.objective.text(found.value)} after {count} images"
+        raise _end(trial, "pruned", note)
+
+
+def _hopeless(plan: Plan, trial: optuna.Trial, found: Estimate, count: int) -> bool:
+    """Whether even the better end of a value's interval is worse than the median."""
+    ended = trial.study.get_trials(
+        deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+    )
+    values = [other.intermediate_values.get(count) for other in ended]
+    others = [value for value in values if value is not None]
+    if len(others) < _BEFORE_PRUNING:
+        return False
+    end = found.high if plan.objective.metric.better == "higher" else found.low
+    hope = found.value if end is None else end
+    return plan.objective.is_better(median(others), hope)
+
+
+def _end(trial: optuna.Trial, how: State, note: str) -> optuna.TrialPruned:
+    trial.set_user_attr("end", how)
+    trial.set_user_attr("note", note)
+    return optuna.TrialPruned(note)

@@ -1,0 +1,163 @@
+"""Where a search is kept: an Optuna study in an SQL database, shared by its workers."""
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Literal
+
+import optuna
+import sqlalchemy
+from optuna.exceptions import (
+    DuplicatedStudyError,
+    ExperimentalWarning,
+    StorageInternalError,
+)
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
+from sqlalchemy import event
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from jinv.configuration import first_difference
+from jinv.errors import ConfigError, RunFolderError
+
+HEARTBEAT, GRACE = 15, 60
+"""Seconds between two signs of life of a worker, and without any until its trial is
+given to another."""
+
+_ROLE, _CONFIGURATION = "role", "configuration"
+_OPENING, _ATTEMPTS = 30.0, 5
+
+
+def open_storage(url: str) -> RDBStorage:
+    """Connect to a database, and make Optuna's tables if they are missing.
+
+    Args:
+        url: As SQLAlchemy has them, e.g. `sqlite:///study.db`.
+
+    Raises:
+        ConfigError: It cannot be reached.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.filterwarnings("ignore", category=ExperimentalWarning)
+    try:
+        address = sqlalchemy.make_url(url)
+    except ArgumentError:
+        raise ConfigError(f"no database address: {url!r}; see --storage") from None
+    sqlite = address.get_backend_name() == "sqlite"
+    for attempt in range(_ATTEMPTS):
+        try:
+            storage = RDBStorage(
+                url,
+                engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None,
+                heartbeat_interval=HEARTBEAT,
+                grace_period=GRACE,
+                heartbeat_stale_trial_callback=_enqueue_again,
+            )
+            break
+        except (ImportError, ArgumentError) as error:
+            raise ConfigError(f"cannot use --storage {address}: {error}") from error
+        except (SQLAlchemyError, StorageInternalError) as error:
+            # Of workers that make the tables together, all but one fail the first time.
+            if attempt == _ATTEMPTS - 1:
+                reason = str(error.__cause__ or error).splitlines()[0]
+                raise ConfigError(
+                    f"cannot use --storage {address}: {reason}"
+                ) from error
+            time.sleep(0.2 * 2**attempt)
+    if sqlite:
+        _lock_early(storage.engine)
+    return storage
+
+
+def join_study(
+    storage: RDBStorage,
+    name: str,
+    configuration: Mapping[str, Any],
+    direction: Literal["maximize", "minimize"],
+    queue: Sequence[tuple[str, Mapping[str, Any]]],
+) -> optuna.Study:
+    """Begin a study, or join those who work on the same one.
+
+    Args:
+        storage: From `open_storage`.
+        name: Of the study.
+        configuration: All that its values depend on.
+        direction: Which way its values should go.
+        queue: The first trials: the role of each, and its parameters.
+
+    Raises:
+        RunFolderError: The study has another configuration.
+    """
+    try:
+        study = optuna.create_study(
+            storage=storage, study_name=name, direction=direction
+        )
+    except DuplicatedStudyError:
+        study = optuna.load_study(study_name=name, storage=storage)
+        found = _configuration(study)
+        if difference := first_difference(found, configuration):
+            raise RunFolderError(
+                f"the study {name!r} has another configuration ({difference}): give "
+                "the same options, --overwrite, or another --out"
+            ) from None
+        return study
+    for role, params in queue:
+        enqueue(study, role, params)
+    # Last, as it tells others that the queue is complete.
+    study.set_user_attr(_CONFIGURATION, configuration)
+    return study
+
+
+def remove_study(storage: RDBStorage, name: str) -> None:
+    """Forget a study, if there is one of this name."""
+    with suppress(KeyError):
+        optuna.delete_study(study_name=name, storage=storage)
+
+
+def role_of(trial: Any) -> str | None:
+    """What a trial was queued for; None where a sampler chose it."""
+    return trial.user_attrs.get(_ROLE)
+
+
+def enqueue(study: optuna.Study, role: str | None, params: Mapping[str, Any]) -> None:
+    """Let a trial with these parameters come next."""
+    study.enqueue_trial(dict(params), user_attrs={_ROLE: role} if role else None)
+
+
+def _enqueue_again(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Let another trial do what that of a worker that was killed was to do."""
+    params = trial.params or trial.system_attrs.get("fixed_params", {})
+    enqueue(study, role_of(trial), params)
+
+
+def _configuration(study: optuna.Study) -> dict[str, Any]:
+    """What a study is about, once the worker that begins it has said so."""
+    deadline = time.monotonic() + _OPENING
+    while (found := study.user_attrs.get(_CONFIGURATION)) is None:
+        if time.monotonic() > deadline:
+            raise RunFolderError(
+                f"the study {study.study_name!r} was begun, but never described: its "
+                "worker was killed, or it is not jinv's; --overwrite begins it anew"
+            )
+        time.sleep(0.2)
+    return found
+
+
+def _lock_early(engine: sqlalchemy.Engine) -> None:
+    """Let transactions lock an SQLite database from their start.
+
+    Optuna reads, decides and writes in one transaction, and relies on locked rows,
+    which SQLite does not have: two workers could take the same trial.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+
+    @event.listens_for(engine, "begin")
+    def _(connection: sqlalchemy.Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    # Connections made before do not know of this.
+    engine.dispose()
