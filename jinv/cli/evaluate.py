@@ -13,21 +13,22 @@ from rich.console import Console
 from rich.progress import Progress as Bar
 from rich.table import Table
 
-from jinv.cli.job_options import load_network
-from jinv.data.labelled import ArrayImages, LabelledImages, classes_of, load_labelled
+from jinv.cli.networks import load_extractor, load_network
+from jinv.data.labelled import (
+    ArrayImages,
+    LabelledImages,
+    SomeImages,
+    classes_of,
+    load_labelled,
+)
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
-from jinv.metrics.observe import Extractor, make_extractor, observe
-from jinv.models.classifier import Classifier, load_classifier
-from jinv.models.weight_files import local_weights
-from jinv.models.zoo import classifier_spec
+from jinv.metrics.observe import Extractor, observe
+from jinv.models.classifier import Classifier
 from jinv.report.evaluation_report import LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
-
-_EMBEDDED = "cifar10_resnet20"
-_CONVENTION = "inception_v3_fid"
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,8 @@ class Evaluate:
     """Split of the set; "." where the folders of classes lie in it directly."""
     real_split: str = "train"
     """Split of the real images that sets are compared with."""
+    real_images: int | None = None
+    """Real images that sets are compared with, at most; by default all."""
     control_split: str = "test"
     """Split of the real images that are measured like a set, as the highest control."""
     size: int | None = None
@@ -76,14 +79,16 @@ def run(options: Evaluate) -> int:
     keep_compiled_programs()
     judges = [load_network(text) for text in options.verifier]
     also = [_titled(text) for text in options.also]
-    extractor = _extractor(options, judges)
-    reader = _Reader(console, extractor, judges)
+    extractor = load_extractor(options.extractor, options.feature, judges)
+    reader = _Reader(console, extractor, judges, options.seed)
     judged = reader.look("this set", options.set, options.split, options.size)
     height, width = judged.images(np.arange(1)).shape[1:3]
     size = height if height == width else None
     real = reference = None
     if options.real:
-        real = reader.look("real images", options.real, options.real_split, size)
+        real = reader.look(
+            "real images", options.real, options.real_split, size, options.real_images
+        )
         reference = Reference.of(real.seen.features[extractor.feature])
 
     def measured(row: LookedAt) -> Measured:
@@ -111,7 +116,7 @@ def run(options: Evaluate) -> int:
         except DataError as error:
             warnings.append(f"{title} is left out: {error}")
     if options.noise:
-        rows["noise"] = measured(reader.noise(judged, options.seed))
+        rows["noise"] = measured(reader.noise(judged))
     out = options.out or _default_out(options.set)
     evaluation = write_report(
         out,
@@ -139,20 +144,33 @@ class _Reader:
     """Opens sets and shows them to the networks."""
 
     def __init__(
-        self, console: Console, extractor: Extractor, judges: Sequence[Classifier]
+        self,
+        console: Console,
+        extractor: Extractor,
+        judges: Sequence[Classifier],
+        seed: int,
     ):
         self._console, self._extractor = console, extractor
-        self._judges = judges
+        self._judges, self._seed = judges, seed
 
-    def look(self, title: str, source: str, split: str, size: int | None) -> LookedAt:
+    def look(
+        self,
+        title: str,
+        source: str,
+        split: str,
+        size: int | None,
+        most: int | None = None,
+    ) -> LookedAt:
         own = classes_of(source, split)
         classes = own or self._extractor.classifier.spec.classes
         data = load_labelled(source, split, classes, size)
+        if most is not None:
+            data = SomeImages(data, most, self._seed)
         return self._look(title, source, split, classes, data)
 
-    def noise(self, like: LookedAt, seed: int) -> LookedAt:
+    def noise(self, like: LookedAt) -> LookedAt:
         shape = (len(like.seen), *like.images(np.arange(1)).shape[1:])
-        images = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+        images = np.random.default_rng(self._seed).integers(0, 256, shape, np.uint8)
         data = ArrayImages(images, like.seen.labels)
         return self._look("noise", "uniform noise", "", like.classes, data)
 
@@ -178,15 +196,6 @@ class _Reader:
             f"{title}: {len(seen)} images seen ({time.monotonic() - started:.0f} s)"
         )
         return LookedAt(source, split, tuple(classes), data, seen)
-
-
-def _extractor(options: Evaluate, judges: Sequence[Classifier]) -> Extractor:
-    if options.extractor:
-        return make_extractor(load_network(options.extractor), options.feature)
-    if local_weights(classifier_spec(_CONVENTION)):
-        return make_extractor(load_classifier(_CONVENTION), options.feature)
-    network = judges[0] if judges else load_classifier(_EMBEDDED)
-    return make_extractor(network, options.feature)
 
 
 def _partial_judges(

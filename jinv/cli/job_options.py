@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from jinv.cli.networks import load_network
 from jinv.engine.parallel import on_accelerator
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError
@@ -71,9 +72,9 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     Raises:
         ConfigError: Unknown model or preset.
     """
-    model = _word_after(words, "--model") or JobOptions.model
+    model = word_after(words, "--model") or JobOptions.model
     spec = classifier_spec(model)
-    name = _word_after(words, "--preset") or default_preset(spec)
+    name = word_after(words, "--preset") or default_preset(spec)
     preset = find_preset(name)
     return kind(
         preset=name,
@@ -127,19 +128,6 @@ def _verifier(
     return verifier
 
 
-def load_network(text: str, weights: Path | None = None) -> Classifier:
-    """A classifier written NAME or NAME=WEIGHTS_FILE.
-
-    Raises:
-        ConfigError: The zoo has no such name, or two files were given.
-        WeightsError: The weights are missing or belong to another architecture.
-    """
-    name, _, file = text.partition("=")
-    if file and weights:
-        raise ConfigError(f"two files of weights for {name}: {file} and {weights}")
-    return load_classifier(name, file or weights)
-
-
 def verdict_line(role: str, verdict: dict[str, Any]) -> str:
     """What a network recognises, in a line for people."""
     text = f"{role} {verdict['name']}: top-1 {100 * verdict['top1']:.1f} %"
@@ -162,7 +150,8 @@ def _names(given: str | None) -> list[str] | None:
     return names
 
 
-def _word_after(words: Sequence[str], flag: str) -> str | None:
+def word_after(words: Sequence[str], flag: str) -> str | None:
+    """What a command line says after a flag; None where the flag is not there."""
     for position, word in enumerate(words):
         if word.startswith(f"{flag}="):
             return word.partition("=")[2]

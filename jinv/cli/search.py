@@ -1,7 +1,6 @@
 """`jinv search`: settings that make better images."""
 
 import time
-from argparse import ArgumentParser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -12,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jinv.cli.job_options import JobOptions, job_defaults, prepare
+from jinv.cli.job_options import JobOptions, job_defaults, prepare, word_after
 from jinv.cli.search_objective import build_objective
 from jinv.cli.stopping import Stop
 from jinv.engine.compilation import keep_compiled_programs
@@ -88,12 +87,9 @@ class Search(JobOptions):
 
 def defaults(words: Sequence[str]) -> Search:
     """See `job_defaults`; a grid brings a preset along."""
-    parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--grid")
-    parser.add_argument("--preset")
-    given, _ = parser.parse_known_args(words)
-    if given.grid and not given.preset:
-        words = [*words, "--preset", find_grid(given.grid).preset]
+    grid = word_after(words, "--grid")
+    if grid and not word_after(words, "--preset"):
+        words = [*words, "--preset", find_grid(grid).preset]
     return job_defaults(Search, words)
 
 

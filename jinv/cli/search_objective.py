@@ -1,19 +1,15 @@
 """The objective of a search, from the words of its options."""
 
 import time
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 from rich.console import Console
 
-from jinv.cli.job_options import load_network
-from jinv.data.labelled import LabelledImages, classes_of, load_labelled
+from jinv.cli.networks import load_extractor
+from jinv.data.labelled import SomeImages, classes_of, load_labelled
 from jinv.metrics.evaluation import Reference
-from jinv.metrics.observe import Extractor, make_extractor, observe
-from jinv.models.classifier import Classifier, load_classifier
-from jinv.models.weight_files import local_weights
-from jinv.models.zoo import classifier_spec
+from jinv.metrics.observe import observe
+from jinv.models.classifier import Classifier
 from jinv.search.objective import TOP1, Objective, check_objective, recognition, score
 
 if TYPE_CHECKING:
@@ -45,7 +41,9 @@ def build_objective(
     check_objective(name, verifier=verifier is not None, real=real is not None)
     if name == TOP1 and verifier:
         return recognition(verifier, teacher.spec.classes)
-    extractor = _extractor(options, verifier)
+    extractor = load_extractor(
+        options.extractor, options.feature, [verifier] if verifier else []
+    )
     console.print(f"features: {extractor.label}")
     if extractor.classifier.sha256 == teacher.sha256:
         console.print(
@@ -58,7 +56,7 @@ def build_objective(
     classes = classes_of(real, options.real_split) or teacher.spec.classes
     size = teacher.spec.input_size
     images = load_labelled(real, options.real_split, classes, size)
-    seen = observe(_Sample(images, options.real_images, options.seed), extractor)
+    seen = observe(SomeImages(images, options.real_images, options.seed), extractor)
     console.print(
         f"real images: {len(seen)} of {len(images)} seen "
         f"({time.monotonic() - started:.0f} s)"
@@ -66,30 +64,3 @@ def build_objective(
     basis = {"real": real, "split": options.real_split, "images": len(seen)}
     reference = Reference.of(seen.features[extractor.feature])
     return score(name, extractor, reference, basis)
-
-
-class _Sample:
-    """Some images of a set, drawn at random."""
-
-    def __init__(self, data: LabelledImages, most: int, seed: int):
-        rng = np.random.default_rng(seed)
-        self._data = data
-        self._chosen = np.sort(rng.permutation(len(data))[:most])
-        self.labels = data.labels[self._chosen]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
-        return self._data.read(self._chosen[indices])
-
-
-def _extractor(options: "Search", verifier: Classifier | None) -> Extractor:
-    if options.extractor:
-        network = load_network(options.extractor)
-    elif local_weights(classifier_spec(_CONVENTION)):
-        network = load_classifier(_CONVENTION)
-    else:
-        network = verifier or load_classifier(_EMBEDDED)
-    chosen = make_extractor(network, options.feature)
-    return Extractor(network, chosen.feature)

@@ -106,6 +106,24 @@ class DecodedImages:
         return np.asarray(image)
 
 
+class SomeImages:
+    """Some images of a set, drawn at random."""
+
+    def __init__(self, data: LabelledImages, most: int, seed: int):
+        """Draw so many, or take all where there are no more."""
+        rng = np.random.default_rng(seed)
+        self._data = data
+        self._chosen = np.sort(rng.permutation(len(data))[:most])
+        self.labels = data.labels[self._chosen]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices):
+        """See `LabelledImages.read`."""
+        return self._data.read(self._chosen[indices])
+
+
 def centre_crop(image: Image.Image, short_side: int, size: int) -> Image.Image:
     """Scale an image's short side, then cut the central square of `size` pixels."""
     scale = short_side / min(image.size)

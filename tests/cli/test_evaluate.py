@@ -86,8 +86,9 @@ def test_real_images_in_disguise_are_found_out(base, folder, tmp_path, real):
 
 def test_further_sets_join_the_table(base, folder, real, capsys):
     words = ["--also", f"half as bright={folder}", "nothing=nowhere", "--no-noise"]
-    assert main([*base, *words]) == 0
+    assert main([*base, *words, "--real-images", "40"]) == 0
     found = evaluation(folder)
+    assert found["real"]["images"] == 40
     assert list(found["rows"]) == ["this set", "real images (test)", "half as bright"]
     assert any(
         "nothing is left out: no labelled images" in w for w in found["warnings"]

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from jinv.data.augment import crop_and_flip
-from jinv.data.labelled import batches, load_labelled
+from jinv.data.labelled import SomeImages, batches, load_labelled
 from jinv.errors import DataError
 
 CLASSES = ("cat", "dog")
@@ -86,3 +86,14 @@ def test_crops_are_windows_of_the_reflected_image():
     windows += [window[:, ::-1] for window in windows]
     assert all(any(np.array_equal(c, w) for w in windows) for c in cut)
     assert len({c.tobytes() for c in cut}) > 20
+
+
+def test_some_images_of_a_set_keep_their_labels(npz):
+    data = load_labelled(npz, "train", CLASSES, 8)
+    some = SomeImages(data, 3, seed=1)
+    images, labels = some.read(np.arange(3))
+    assert len(some) == 3
+    for image, label in zip(images, labels, strict=True):
+        (place,) = [i for i in range(5) if np.array_equal(IMAGES[i], image)]
+        assert LABELS[place] == label
+    assert len(SomeImages(data, 100, seed=1)) == 5
