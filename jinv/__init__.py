@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from jinv.models.zoo import classifier_names
     from jinv.report.run_folder import save_run
+    from jinv.synthesis.synthetic_set import synthesize
 
 _HOMES = {
     "Classifier": "jinv.models.classifier",
@@ -34,6 +35,7 @@ _HOMES = {
     "load_classifier": "jinv.models.classifier",
     "make_job": "jinv.inversion.job",
     "save_run": "jinv.report.run_folder",
+    "synthesize": "jinv.synthesis.synthetic_set",
     "wrap_classifier": "jinv.models.classifier",
 }
 
@@ -48,6 +50,7 @@ __all__ = [
     "load_classifier",
     "make_job",
     "save_run",
+    "synthesize",
     "wrap_classifier",
 ]
 

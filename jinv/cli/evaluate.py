@@ -52,6 +52,8 @@ class Evaluate:
     own CIFAR-10 network."""
     feature: str | None = None
     """Which features; by default those that the last dense layer reads."""
+    stages: tuple[str, ...] = ()
+    """Features that the t-SNE shows beside these; by default the last three stages."""
     also: tuple[str, ...] = ()
     """More sets for the same table, as TITLE=SET, e.g. prior-only=runs/prior."""
     noise: bool = True
@@ -79,7 +81,9 @@ def run(options: Evaluate) -> int:
     keep_compiled_programs()
     judges = [load_network(text) for text in options.verifier]
     also = [_titled(text) for text in options.also]
-    extractor = load_extractor(options.extractor, options.feature, judges)
+    extractor = load_extractor(
+        options.extractor, options.feature, judges, options.stages
+    )
     reader = _Reader(console, extractor, judges, options.seed)
     judged = reader.look("this set", options.set, options.split, options.size)
     height, width = judged.images(np.arange(1)).shape[1:3]

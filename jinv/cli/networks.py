@@ -27,7 +27,10 @@ def load_network(text: str, weights: Path | None = None) -> Classifier:
 
 
 def load_extractor(
-    text: str | None, feature: str | None, judges: Sequence[Classifier]
+    text: str | None,
+    feature: str | None,
+    judges: Sequence[Classifier],
+    shown: Sequence[str] = (),
 ) -> Extractor:
     """The network whose features are compared.
 
@@ -36,6 +39,7 @@ def load_extractor(
             are on this machine, else the first judge, else the project's own network.
         feature: Which features; by default those that the last dense layer reads.
         judges: Networks that are loaded already.
+        shown: More features, for pictures; see `make_extractor`.
 
     Raises:
         ConfigError: Unknown network or feature.
@@ -47,4 +51,4 @@ def load_extractor(
         network = load_classifier(_CONVENTION)
     else:
         network = judges[0] if judges else load_classifier(_EMBEDDED)
-    return make_extractor(network, feature)
+    return make_extractor(network, feature, shown)

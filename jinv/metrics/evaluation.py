@@ -66,10 +66,13 @@ METRICS = {
         "Real images with one of these in their neighbourhood (the same)",
     ),
     "f_8": Metric(
-        "F₈", "higher", "%", "Best F-score that weighs PRD recall (Sajjadi et al. 2018)"
+        "F 8",
+        "higher",
+        "%",
+        "Best F-score that weighs PRD recall (Sajjadi et al. 2018)",
     ),
     "f_1/8": Metric(
-        "F₁⸝₈", "higher", "%", "Best F-score that weighs PRD precision (the same)"
+        "F 1/8", "higher", "%", "Best F-score that weighs PRD precision (the same)"
     ),
     "inception_score": Metric(
         "Inception Score",

@@ -35,13 +35,18 @@ class Extractor:
         return f"{self.classifier.spec.name}, {self.feature}"
 
 
-def make_extractor(classifier: Classifier, feature: str | None = None) -> Extractor:
+def make_extractor(
+    classifier: Classifier,
+    feature: str | None = None,
+    shown: Sequence[str] = (),
+) -> Extractor:
     """Choose a network's features.
 
     Args:
         classifier: The network.
         feature: A name from `classifier.feature_shapes`; by default what the last dense
             layer reads.
+        shown: More of them, for pictures; by default the last three stages.
 
     Raises:
         ConfigError: There are no such features.
@@ -49,12 +54,14 @@ def make_extractor(classifier: Classifier, feature: str | None = None) -> Extrac
     known = classifier.feature_shapes
     likely = ("pooled", "fc7", *reversed(classifier.stages), "logits")
     chosen = feature or next(name for name in likely if name in known)
-    if chosen not in known:
-        raise ConfigError(
-            f"{classifier.spec.name} has no feature {chosen!r}; it has "
-            f"{', '.join(known)}"
-        )
-    return Extractor(classifier, chosen, classifier.stages)
+    shown = tuple(shown) or classifier.stages[-3:]
+    for name in (chosen, *shown):
+        if name not in known:
+            raise ConfigError(
+                f"{classifier.spec.name} has no feature {name!r}; it has "
+                f"{', '.join(known)}"
+            )
+    return Extractor(classifier, chosen, shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -186,7 +186,7 @@ def _draw_embedding(
 ) -> None:
     """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
     chosen = [_some(x.seen, _EMBEDDED, rng) for x in (real, judged)]
-    names = dict.fromkeys((*extractor.shown[-3:], extractor.feature))
+    names = dict.fromkeys((*extractor.shown, extractor.feature))
     panels, shown = {}, {}
     for name in names:
         points = np.concatenate(

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 
 from jinv import losses
@@ -122,8 +121,12 @@ def _opinions(
 ) -> list[Facts]:
     """What one network sees in each image, and how sure it is of the class wanted."""
     wanted = translate_labels(network, labels, classes)
-    logits = classify(network, images)
-    surprise = -np.asarray(jax.nn.log_softmax(logits))[np.arange(len(wanted)), wanted]
+    logits = classify(network, images).astype(np.float64)
+    here = np.arange(len(wanted))
+    # -log p = log(1 + the others' odds): tells apart even those it is very sure of.
+    odds = np.exp(logits - logits[here, wanted, None])
+    odds[here, wanted] = 0
+    surprise = np.log1p(odds.sum(-1))
     seen = logits.argmax(-1)
     return [
         {

@@ -6,10 +6,10 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from jinv.data.exporting import Description, Example, export, remove_exported
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
 from jinv.errors import ConfigError, RunFolderError
+from jinv.inversion.job import Job
 from jinv.report.pictures import grid, to_uint8
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Facts, Recipe
@@ -207,6 +208,42 @@ class SyntheticSet:
             shutil.rmtree(path, ignore_errors=True)
         for name in ("preview.png", ".lock"):
             (self.path / name).unlink(missing_ok=True)
+
+
+def synthesize(
+    job: Job,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    on_event: Callable[[Event], None] = lambda _: None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Make a set, or go on with it, as the command line would.
+
+    Args:
+        job: From `make_job`.
+        path: The set's folder.
+        overwrite: Remove the set that the folder holds, finished or not.
+        on_event: Told what the engine reports.
+        **options: More fields of `Recipe`: `form`, `verifier`, `best`, …
+
+    Returns:
+        What `summary.json` holds.
+
+    Raises:
+        ConfigError: Something cannot work.
+        RunFolderError: The folder holds something else.
+    """
+    growing = SyntheticSet(Path(path), Recipe(job, **options), overwrite=overwrite)
+    checkpoints = growing.checkpoints((0, 1))
+
+    def note(event: Event) -> None:
+        growing.on_event(event)
+        on_event(event)
+
+    job.run(note, checkpoints=checkpoints, resume=True, numbers=growing.missing())
+    checkpoints.close()
+    return cast(dict[str, Any], growing.finish())
 
 
 def _admit(path: Path, recipe: Recipe, overwrite: bool) -> None:

@@ -39,6 +39,14 @@ def test_features_without_a_pooled_layer_fall_back(unnormalised):
 def test_an_unknown_feature_is_refused(tiny):
     with pytest.raises(ConfigError, match="no feature 'pool5'; it has .*pooled"):
         make_extractor(tiny, "pool5")
+    with pytest.raises(ConfigError, match="no feature 'stage9'"):
+        make_extractor(tiny, shown=("stage1", "stage9"))
+
+
+def test_chosen_stages_are_observed(tiny):
+    extractor = make_extractor(tiny, "logits", ("stage1",))
+    seen = observe(ArrayImages(IMAGES, LABELS), extractor)
+    assert list(seen.features) == ["logits", "stage1"]
 
 
 @pytest.fixture

@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jinv
+from jinv.engine.events import BatchDone
+from jinv.engine.run import Execution
+from jinv.errors import ConfigError
+from jinv.synthesis.recipe import Recipe
+from jinv.synthesis.synthetic_set import SyntheticSet
+
+
+@pytest.fixture
+def job(tiny):
+    execution = Execution(devices=1)
+    return jinv.make_job(
+        tiny, "all", per_class=2, batch_size=4, steps=(3,), execution=execution
+    )
+
+
+def test_a_set_from_python_has_the_images_of_the_job(job, tmp_path):
+    done = []
+    summary = jinv.synthesize(job, tmp_path / "set", on_event=done.append, form="npz")
+    assert summary["images"] == 12
+    with np.load(tmp_path / "set" / "set.npz") as arrays:
+        images, labels = arrays["x_train"], arrays["y_train"]
+    np.testing.assert_array_equal(labels, job.labels)
+    inputs = np.concatenate([e.inputs for e in done if isinstance(e, BatchDone)])
+    shown = job.classifier.denormalise(inputs)
+    np.testing.assert_allclose(images / 255, np.clip(shown, 0, 1), atol=0.51 / 255)
+
+
+def test_batches_may_be_made_in_any_order(job, tmp_path):
+    jinv.synthesize(job, tmp_path / "one")
+    other = SyntheticSet(tmp_path / "other", Recipe(job))
+    for batch in (2, 0, 1):
+        assert other.finish() is None
+        job.run(other.on_event, numbers=[batch])
+    other.finish()
+    for file in (tmp_path / "one" / "train").rglob("*"):
+        if file.is_file():
+            twin = tmp_path / "other" / file.relative_to(tmp_path / "one")
+            assert twin.read_bytes() == file.read_bytes()
+
+
+def test_a_lost_part_is_made_again(job, tmp_path):
+    growing = SyntheticSet(tmp_path, Recipe(job))
+    job.run(growing.on_event)
+    assert growing.missing() == []
+    (tmp_path / "parts" / "000001.npz").unlink()
+    assert growing.missing() == [1]
+    assert growing.missing((1, 2)) == [1] and growing.missing((0, 2)) == []
+    jinv.synthesize(job, tmp_path)
+    assert len(list((tmp_path / "train").rglob("*.png"))) == 12
+
+
+def test_what_is_noted_of_an_image_is_measured_on_the_file(job, tmp_path):
+    jinv.synthesize(job, tmp_path)
+    network = job.classifier
+    for line in (tmp_path / "train" / "metadata.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        image = np.asarray(Image.open(tmp_path / "train" / row["file_name"]))
+        inputs = network.normalise(image[None] / np.float32(255))
+        logits = np.asarray(network.logits(network.variables, inputs))[0]
+        surprise = np.log(np.exp(logits - logits.max()).sum()) + logits.max()
+        surprise -= logits[row["label"]]
+        np.testing.assert_allclose(row["teacher_cross_entropy"], surprise, rtol=1e-4)
+        assert row["teacher_class"] == network.spec.classes[logits.argmax()]
+
+
+def test_a_killed_export_is_done_again(job, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("jinv.synthesis.synthetic_set.write_card", fail)
+        with pytest.raises(OSError):
+            jinv.synthesize(job, tmp_path)
+    assert not (tmp_path / "summary.json").exists()
+    jinv.synthesize(job, tmp_path)
+    assert len(list((tmp_path / "train").rglob("*.png"))) == 12
+    assert not (tmp_path / "parts").exists()
+
+
+def fail(*_):
+    raise OSError("killed")
+
+
+def test_keeping_what_is_accepted_needs_a_verifier(job):
+    with pytest.raises(ConfigError, match="needs a verifier"):
+        Recipe(job, accepted_only=True)
+
+
+def test_a_verifier_that_accepts_nothing_leaves_the_candidates(job, tmp_path):
+    strict = Recipe(job, verifier=job.classifier, accepted_only=True)
+    growing = SyntheticSet(tmp_path, strict)
+    job.run(growing.on_event)
+    for path in (tmp_path / "parts").iterdir():
+        with np.load(path) as part:
+            arrays = dict(part)
+        facts = json.loads(str(arrays["facts"]))
+        refused = [{**fact, "verifier_accepts": False} for fact in facts]
+        arrays["facts"] = np.asarray(json.dumps(refused))
+        np.savez(path, **arrays)
+    with pytest.raises(ConfigError, match="accepts none of the 12 images"):
+        growing.finish()
+    assert len(list((tmp_path / "parts").iterdir())) == 3
