@@ -125,6 +125,12 @@ class SyntheticSet:
         ]
         bill = {"seconds": time.monotonic() - self._mark, "passes": self._passes(batch)}
         self._mark = time.monotonic()
+        with replacing(self.path / "preview.png") as partial:
+            picture = grid(
+                images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes
+            )
+            picture.save(partial, "PNG")
+        # Last: with it, another process may make the set, and remove all else.
         with replacing(self._part(batch)) as partial, partial.open("wb") as file:
             np.savez(
                 file,
@@ -132,11 +138,6 @@ class SyntheticSet:
                 facts=np.asarray(json.dumps(facts)),
                 bill=np.asarray(json.dumps(bill)),
             )
-        with replacing(self.path / "preview.png") as partial:
-            picture = grid(
-                images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes
-            )
-            picture.save(partial, "PNG")
 
     def _passes(self, batch: int) -> int:
         """Images that went through the classifier for a batch."""
@@ -203,9 +204,8 @@ class SyntheticSet:
             yield Example(number, images[position], label, rest)
 
     def _tidy(self) -> None:
+        # Not the checkpoints of other processes, which may be about to end.
         shutil.rmtree(self._parts, ignore_errors=True)
-        for path in self.path.glob("checkpoint-*"):
-            shutil.rmtree(path, ignore_errors=True)
         for name in ("preview.png", ".lock"):
             (self.path / name).unlink(missing_ok=True)
 

@@ -134,7 +134,7 @@ def wait_for(path, lines, process):
         time.sleep(0.05)
 
 
-LONG = ["--steps", "400", "--checkpoint-every", "30"]
+LONG = ["--steps", "200", "--checkpoint-every", "50"]
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, 
         (row["stage"], row["step"])
         for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     ]
-    assert places == [(s, step) for s in (0, 1) for step in range(2, 401, 2)]
+    assert places == [(s, step) for s in (0, 1) for step in range(2, 201, 2)]
 
 
 def test_stages_may_have_steps_of_their_own(base, tmp_path):

@@ -151,7 +151,7 @@ def test_how_many_must_be_said(base, capsys):
     assert "give --per-class N or --images N" in capsys.readouterr().err
 
 
-LONG = ["--steps", "200", "--checkpoint-every", "30"]
+LONG = ["--steps", "80", "--checkpoint-every", "30"]
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ def start(*words: str) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, __file__, *words],
         stderr=subprocess.PIPE,
-        env={**os.environ, "XLA_FLAGS": ""},
+        env={**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"},
     )
 
 

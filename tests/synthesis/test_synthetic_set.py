@@ -56,6 +56,20 @@ def test_a_lost_part_is_made_again(job, tmp_path):
     assert len(list((tmp_path / "train").rglob("*.png"))) == 12
 
 
+def test_processes_that_end_together_leave_each_other_alone(job, tmp_path):
+    """Whoever sees all parts makes the set, while others write their last words."""
+    growing = SyntheticSet(tmp_path, Recipe(job))
+    theirs = tmp_path / "checkpoint-1-of-2"
+    theirs.mkdir()
+    job.run(growing.on_event)
+    written = [tmp_path / "preview.png", tmp_path / "parts" / "000002.npz"]
+    preview, part = (path.stat().st_mtime_ns for path in written)
+    assert preview <= part
+    growing.finish((0, 2))
+    assert theirs.is_dir()
+    assert not written[0].exists()
+
+
 def test_what_is_noted_of_an_image_is_measured_on_the_file(job, tmp_path):
     jinv.synthesize(job, tmp_path)
     network = job.classifier
