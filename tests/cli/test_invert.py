@@ -147,7 +147,7 @@ def whole(weights, tmp_path_factory):
 
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGKILL, -9), (signal.SIGTERM, 143), (signal.SIGINT, 130)],
+    [(signal.SIGKILL, -9), (signal.SIGTERM, 143)],
 )
 def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, code):
     run = tmp_path / "run"
