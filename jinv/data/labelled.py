@@ -148,11 +148,9 @@ def load_labelled(
     Raises:
         DataError: The source is missing or not of one of these forms.
     """
-    if source.startswith("tfds:"):
-        return _from_tfds(source.removeprefix("tfds:"), split, size)
-    path = Path(source)
-    if (path / _TFDS_MARK).is_file():
+    if _is_tfds(source):
         return _from_tfds(source, split, size)
+    path = Path(source)
     if path.is_dir():
         return _from_folder(path, split, classes, size)
     if path.suffix == ".npz" and path.is_file():
@@ -174,7 +172,7 @@ def classes_of(source: str, split: str) -> tuple[str, ...] | None:
         The names; None where the set, an .npz file, does not tell them.
     """
     path = Path(source)
-    if source.startswith("tfds:") or (path / _TFDS_MARK).is_file():
+    if _is_tfds(source):
         return tuple(_tfds_builder(source).info.features["label"].names)
     if (path / split).is_dir():
         return tuple(_folders(path / split))
@@ -253,6 +251,10 @@ def folder_name(name: str) -> str:
 
 def _folders(root: Path) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+
+
+def _is_tfds(source: str) -> bool:
+    return source.startswith("tfds:") or (Path(source) / _TFDS_MARK).is_file()
 
 
 def _from_tfds(source: str, split: str, size: int | None) -> DecodedImages:

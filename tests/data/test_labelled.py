@@ -1,9 +1,12 @@
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from jinv.data.augment import crop_and_flip
-from jinv.data.labelled import SomeImages, batches, load_labelled
+from jinv.data.labelled import SomeImages, batches, classes_of, load_labelled
 from jinv.errors import DataError
 
 CLASSES = ("cat", "dog")
@@ -97,3 +100,30 @@ def test_some_images_of_a_set_keep_their_labels(npz):
         (place,) = [i for i in range(5) if np.array_equal(IMAGES[i], image)]
         assert LABELS[place] == label
     assert len(SomeImages(data, 100, seed=1)) == 5
+
+
+def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
+    """A stand-in for tensorflow-datasets, which is large and wants a connection."""
+    rows = [{"image": IMAGES[i], "label": LABELS[i]} for i in range(5)]
+    label = SimpleNamespace(names=["cat", "dog"])
+    builder = SimpleNamespace(
+        info=SimpleNamespace(splits={"train": 5}, features={"label": label}),
+        download_and_prepare=lambda: None,
+        as_data_source=lambda split, decoders=None: rows,
+    )
+    asked = []
+
+    def make(name, file_format):
+        asked.append((name, file_format))
+        return builder
+
+    decode = SimpleNamespace(SkipDecoding=lambda: None)
+    tfds = SimpleNamespace(builder=make, decode=decode)
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", tfds)
+    assert classes_of("tfds:pets", "train") == CLASSES
+    images, labels = load_labelled("tfds:pets", "train", CLASSES, 8).read([3, 1])
+    np.testing.assert_array_equal(images, IMAGES[[3, 1]])
+    np.testing.assert_array_equal(labels, [0, 1])
+    assert set(asked) == {("pets", "array_record")}
+    with pytest.raises(DataError, match="has no split 'test', but train"):
+        load_labelled("tfds:pets", "test", CLASSES, 8)
