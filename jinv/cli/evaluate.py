@@ -25,7 +25,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
-from jinv.metrics.observe import Extractor, observe
+from jinv.metrics.observe import Extractor, draw, observe
 from jinv.models.classifier import Classifier
 from jinv.report.evaluation_report import LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
@@ -97,9 +97,8 @@ def run(options: Evaluate) -> int:
 
     def measured(row: LookedAt) -> Measured:
         # Scores depend on the number of images: all rows have as many, if they can.
-        count = min(len(row.seen), len(judged.seen))
         rng = np.random.default_rng(options.seed)
-        some = np.sort(rng.choice(len(row.seen), count, replace=False))
+        some = draw(len(row.seen), len(judged.seen), rng)
         return measure(
             row.seen.take(some),
             extractor.feature,

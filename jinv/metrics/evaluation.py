@@ -13,8 +13,9 @@ from jinv.metrics.diversity import within_class_diversity
 from jinv.metrics.frechet import FeatureStatistics, frechet_distance
 from jinv.metrics.inception_score import inception_score
 from jinv.metrics.manifolds import ManifoldScores, manifold_scores
-from jinv.metrics.observe import Observed
+from jinv.metrics.observe import Observed, draw
 from jinv.metrics.prd import Prd, prd_curve
+from jinv.metrics.verifier import shares_recognised
 from jinv.models.classifier import Classifier
 
 MOST_NEIGHBOURS = 10_000
@@ -233,24 +234,17 @@ def per_class(
         fewer); the confusion counts (asked for, seen), over all classes that occur in
         either; and the names of those.
     """
-    target = verifier.translation[labels]
-    known = target >= 0
-    order = np.argsort(-logits[known], -1, kind="stable")
-    hits = order == target[known, None]
-    many = logits.shape[-1] > 5
+    known = verifier.translation[labels] >= 0
+    labels, logits = labels[known], logits[known]
+    target, first = verifier.translation[labels], logits.argmax(-1)
     table = {}
-    for label in np.unique(labels[known]):
-        mine = labels[known] == label
-        table[classes[label]] = {
-            "images": int(mine.sum()),
-            "top1": float(hits[mine, 0].mean()),
-            "top5": float(hits[mine, :5].any(-1).mean()) if many else None,
-        }
-    occurring = np.union1d(target[known], order[:, 0])
+    for label in np.unique(labels):
+        mine = labels == label
+        shares = shares_recognised(logits[mine], target[mine])
+        table[classes[label]] = {"images": int(mine.sum()), **shares}
+    occurring = np.union1d(target, first)
     counts = np.zeros((len(occurring), len(occurring)), np.int64)
-    rows, columns = (
-        np.searchsorted(occurring, x) for x in (target[known], order[:, 0])
-    )
+    rows, columns = (np.searchsorted(occurring, x) for x in (target, first))
     np.add.at(counts, (rows, columns), 1)
     return table, counts, [verifier.network.spec.classes[i] for i in occurring]
 
@@ -289,8 +283,7 @@ def _manifolds(
     count = min(len(features), len(reference.features), MOST_NEIGHBOURS)
     rng = np.random.default_rng(seed)
     real, synthetic = (
-        x[np.sort(rng.choice(len(x), count, replace=False))]
-        for x in (reference.features, features)
+        x[draw(len(x), count, rng)] for x in (reference.features, features)
     )
     scores: ManifoldScores = manifold_scores(real, synthetic)
     names = ("precision", "recall", "density", "coverage")

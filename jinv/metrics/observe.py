@@ -156,6 +156,11 @@ def observe(
     )
 
 
+def draw(total: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    """Positions of so many of the images, or of all, in order."""
+    return np.sort(rng.choice(total, min(most, total), replace=False))
+
+
 def _readable(
     data: LabelledImages, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, list[str]]:

@@ -60,12 +60,27 @@ def judge(
     """
     labels = translate_labels(verifier, labels, classes)
     logits = classify(verifier, images, batch_size)
+    return {
+        "name": verifier.spec.name,
+        "sha256": verifier.sha256,
+        **shares_recognised(logits, labels),
+    }
+
+
+def shares_recognised(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """Shares of images whose class comes first, and among the first five.
+
+    Args:
+        logits: (images, classes).
+        labels: Classes asked for, in the order of the logits (images,).
+
+    Returns:
+        `top1` and `top5`, as `judge` has them.
+    """
     order = np.argsort(-logits, axis=-1, kind="stable")
     hits = order == labels[:, None]
     many = logits.shape[-1] > 5
     return {
-        "name": verifier.spec.name,
-        "sha256": verifier.sha256,
         "top1": float(hits[:, 0].mean()),
         "top5": float(hits[:, :5].any(-1).mean()) if many else None,
     }

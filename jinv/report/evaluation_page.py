@@ -12,9 +12,11 @@ from jinv.report.html import (
     configuration,
     count,
     duration,
+    name_table,
     percent,
     picture,
     read_json,
+    wide_table,
     write_html,
 )
 from jinv.report.pictures import slug
@@ -137,18 +139,8 @@ def _comparison(evaluation: Mapping[str, Any]) -> str:
     if not evaluation.get("rows"):
         return ""
     header, rows = table_rows(evaluation)
-    head = "".join(f"<th>{_cell(text)}</th>" for text in header)
-    body = "".join(
-        f"<tr><th>{_cell(name)}</th>"
-        + "".join(f"<td>{_cell(text)}</td>" for text in cells)
-        + "</tr>\n"
-        for name, *cells in rows
-    )
-    return (
-        f"<section>\n<h2>Compared</h2>\n{_basis(evaluation)}"
-        f'<div class="scroll"><table class="numbers sets">\n<tr>{head}</tr>\n{body}'
-        "</table></div>\n</section>\n"
-    )
+    table = wide_table(map(_cell, header), (map(_cell, row) for row in rows))
+    return f"<section>\n<h2>Compared</h2>\n{_basis(evaluation)}{table}</section>\n"
 
 
 def _basis(evaluation: Mapping[str, Any]) -> str:
@@ -232,16 +224,16 @@ def _figure(path: Path, title: str, note: str) -> str:
 def _meanings(metrics: Mapping[str, Any]) -> str:
     if not metrics:
         return ""
-    rows = "".join(
-        f"<tr><th>{escape(metric['title'])}</th><td>{escape(metric['about'])} "
-        f'<span class="pale">{escape(metric["better"].capitalize())} is better.</span>'
-        "</td></tr>\n"
+    table = name_table(
+        (
+            escape(metric["title"]),
+            f"{escape(metric['about'])} "
+            f'<span class="pale">{escape(metric["better"].capitalize())} is better.'
+            "</span>",
+        )
         for metric in metrics.values()
     )
-    return (
-        "<section>\n<h2>What the numbers mean</h2>\n"
-        f'<table class="settings">\n{rows}</table>\n</section>\n'
-    )
+    return f"<section>\n<h2>What the numbers mean</h2>\n{table}</section>\n"
 
 
 def _settings(evaluation: Mapping[str, Any]) -> dict[str, Any]:

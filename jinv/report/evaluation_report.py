@@ -9,11 +9,11 @@ import numpy as np
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from jinv.atomic import replacing, write_json
+from jinv.atomic import write_json
 from jinv.data.labelled import LabelledImages
 from jinv.metrics.evaluation import METRICS, Measured, Metric, Verifier, per_class
 from jinv.metrics.neighbours import nearest
-from jinv.metrics.observe import Extractor, Observed
+from jinv.metrics.observe import Extractor, Observed, draw
 from jinv.report.evaluation_figures import (
     plot_confusion,
     plot_embedding,
@@ -21,7 +21,7 @@ from jinv.report.evaluation_figures import (
 )
 from jinv.report.evaluation_page import write_evaluation_page
 from jinv.report.neighbour_sheet import neighbour_sheet
-from jinv.report.pictures import grid, slug
+from jinv.report.pictures import grid, save_picture, slug
 
 _GRID_IMAGES = 100
 _EMBEDDED = 500  # of each set
@@ -173,8 +173,7 @@ def _draw_grid(path: Path, judged: LookedAt, rng: np.random.Generator) -> None:
     each = max(1, _GRID_IMAGES // len(classes))
     chosen = np.concatenate([np.flatnonzero(labels == c)[:each] for c in classes])
     picture = grid(judged.images(chosen), labels[chosen].tolist(), judged.classes)
-    with replacing(path) as partial:
-        picture.save(partial, "PNG")
+    save_picture(path, picture)
 
 
 def _draw_embedding(
@@ -185,7 +184,7 @@ def _draw_embedding(
     rng: np.random.Generator,
 ) -> None:
     """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
-    chosen = [_some(x.seen, _EMBEDDED, rng) for x in (real, judged)]
+    chosen = [draw(len(x.seen), _EMBEDDED, rng) for x in (real, judged)]
     names = dict.fromkeys((*extractor.shown, extractor.feature))
     panels, shown = {}, {}
     for name in names:
@@ -227,7 +226,7 @@ def _draw_neighbours(
     rng: np.random.Generator,
 ) -> None:
     """The images closest to a real one, then some at random."""
-    queries = _some(judged.seen, _QUERIES, rng)
+    queries = draw(len(judged.seen), _QUERIES, rng)
     distances, found = nearest(
         judged.seen.features[extractor.feature][queries],
         real.seen.features[extractor.feature],
@@ -242,9 +241,4 @@ def _draw_neighbours(
     sheet = neighbour_sheet(
         judged.images(queries[chosen]), neighbours, distances[chosen], titles
     )
-    with replacing(path) as partial:
-        sheet.save(partial, "PNG")
-
-
-def _some(seen: Observed, count: int, rng: np.random.Generator) -> np.ndarray:
-    return np.sort(rng.choice(len(seen), min(count, len(seen)), replace=False))
+    save_picture(path, sheet)

@@ -69,19 +69,36 @@ def picture(
     )
 
 
+def wide_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A table that scrolls inside its box; cells are HTML, each row's first a name."""
+    head = "".join(f"<th>{cell}</th>" for cell in header)
+    body = "".join(
+        f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
+        for name, *cells in rows
+    )
+    return (
+        f'<div class="scroll"><table class="numbers sets">\n<tr>{head}</tr>\n{body}'
+        "</table></div>\n"
+    )
+
+
+def name_table(rows: Iterable[tuple[str, str]]) -> str:
+    """Names and what belongs to them, both HTML."""
+    body = "".join(
+        f"<tr><th>{name}</th><td>{value}</td></tr>\n" for name, value in rows
+    )
+    return f'<table class="settings">\n{body}</table>\n'
+
+
 def configuration(settings: Mapping[str, Any]) -> str:
     """Nested settings as a table that unfolds; nothing where there are none."""
     if not settings:
         return ""
-    rows = "".join(
-        f"<tr><th>{escape(name)}</th>"
-        f'<td><code class="value">{escape(value)}</code></td></tr>\n'
+    table = name_table(
+        (escape(name), f'<code class="value">{escape(value)}</code>')
         for name, value in _flatten(settings)
     )
-    return (
-        "<details>\n<summary><h2>Configuration</h2></summary>\n"
-        f'<table class="settings">\n{rows}</table>\n</details>\n'
-    )
+    return f"<details>\n<summary><h2>Configuration</h2></summary>\n{table}</details>\n"
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -83,10 +83,15 @@ def save_images(
         zip(to_uint8(images), names, strict=True), first
     ):
         path = folder / f"{number:05d}_{slug(name)}.png"
-        with replacing(path) as partial:
-            Image.fromarray(image).save(partial, format="PNG")
+        save_picture(path, Image.fromarray(image))
         paths.append(path)
     return paths
+
+
+def save_picture(path: Path, picture: Image.Image) -> None:
+    """Write a picture as PNG, whole or not at all."""
+    with replacing(path) as partial:
+        picture.save(partial, "PNG")
 
 
 def grid(

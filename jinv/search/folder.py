@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jinv.atomic import replacing, write_json
+from jinv.atomic import write_json
 from jinv.errors import RunFolderError
 from jinv.inversion.presets import write_preset
-from jinv.report.pictures import grid
+from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page
 from jinv.search.parallel_coordinates import plot_parallel_coordinates
 from jinv.search.plan import Plan
@@ -70,9 +70,8 @@ class SearchFolder:
         path = picture_of(self.path, number)
         path.parent.mkdir(exist_ok=True)
         job = plan.job
-        with replacing(path) as partial:
-            sheet = grid(images, job.labels.tolist(), job.classifier.spec.classes)
-            sheet.save(partial, "PNG")
+        sheet = grid(images, job.labels.tolist(), job.classifier.spec.classes)
+        save_picture(path, sheet)
 
     def write(self, plan: Plan, results: Results) -> None:
         """Write all that is made of the results."""

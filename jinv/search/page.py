@@ -12,6 +12,7 @@ from jinv.report.html import (
     count,
     duration,
     picture,
+    wide_table,
     write_html,
 )
 from jinv.search.plan import Plan
@@ -120,18 +121,10 @@ def _table(results: Results) -> str:
     if not results.trials:
         return ""
     header, rows = results.table()
-    head = "".join(f"<th>{escape(text)}</th>" for text in header)
-    body = "".join(
-        f"<tr><th>{number}</th>"
-        + "".join(f"<td>{escape(text or MISSING)}</td>" for text in cells)
-        + "</tr>\n"
-        for number, *cells in rows
+    table = wide_table(
+        map(escape, header), ([escape(text or MISSING) for text in row] for row in rows)
     )
-    return (
-        '<section>\n<h2>Trials, the best first</h2>\n<div class="scroll">'
-        f'<table class="numbers sets">\n<tr>{head}</tr>\n{body}</table></div>\n'
-        "</section>\n"
-    )
+    return f"<section>\n<h2>Trials, the best first</h2>\n{table}</section>\n"
 
 
 def _images(folder: Path, title: str, trial: Trial) -> str:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +21,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
 from jinv.errors import ConfigError, RunFolderError
 from jinv.inversion.job import Job
-from jinv.report.pictures import grid, to_uint8
+from jinv.report.pictures import grid, save_picture, to_uint8
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Facts, Recipe
 
@@ -125,11 +126,8 @@ class SyntheticSet:
         ]
         bill = {"seconds": time.monotonic() - self._mark, "passes": self._passes(batch)}
         self._mark = time.monotonic()
-        with replacing(self.path / "preview.png") as partial:
-            picture = grid(
-                images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes
-            )
-            picture.save(partial, "PNG")
+        picture = grid(images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes)
+        save_picture(self.path / "preview.png", picture)
         # Last: with it, another process may make the set, and remove all else.
         with replacing(self._part(batch)) as partial, partial.open("wb") as file:
             np.savez(
@@ -167,8 +165,7 @@ class SyntheticSet:
             [example.label for example in sample],
             recipe.classes,
         )
-        with replacing(self.path / "grid.png") as partial:
-            picture.save(partial, "PNG")
+        save_picture(self.path / "grid.png", picture)
         chosen = [facts[number] for number in kept]
         bill = {name: sum(b[name] for b in bills) for name in ("seconds", "passes")}
         summary = {
@@ -235,14 +232,13 @@ def synthesize(
         RunFolderError: The folder holds something else.
     """
     growing = SyntheticSet(Path(path), Recipe(job, **options), overwrite=overwrite)
-    checkpoints = growing.checkpoints((0, 1))
 
     def note(event: Event) -> None:
         growing.on_event(event)
         on_event(event)
 
-    job.run(note, checkpoints=checkpoints, resume=True, numbers=growing.missing())
-    checkpoints.close()
+    with closing(growing.checkpoints((0, 1))) as checkpoints:
+        job.run(note, checkpoints=checkpoints, resume=True, numbers=growing.missing())
     return cast(dict[str, Any], growing.finish())
 
 

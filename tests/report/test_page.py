@@ -1,10 +1,10 @@
 import base64
 import json
 import re
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from html_tags import tags
 from PIL import Image
 
 from jinv.report.page import write_page
@@ -50,29 +50,6 @@ def page(folder):
 
 def change(folder, **changes):
     (folder / "summary.json").write_text(json.dumps(SUMMARY | changes))
-
-
-class _Tags(HTMLParser):
-    """Collects tags and checks that what is opened is closed."""
-
-    def __init__(self):
-        super().__init__()
-        self.open, self.seen = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.seen.append((tag, dict(attrs)))
-        if tag not in ("meta", "img"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
-def tags(text):
-    parser = _Tags()
-    parser.feed(text)
-    assert parser.open == []
-    return parser.seen
 
 
 def test_it_is_written_into_the_folder(run):
