@@ -36,14 +36,13 @@ SETTINGS = DeepInversion(
 
 def jinv_step(classifier: Classifier, batch: int) -> Contender:
     """The engine's own step and chunk, on one device."""
-    (stage,) = SETTINGS.stages(classifier)
+    (stage,) = SETTINGS.procedure(classifier).stages
     placement = make_placement("jit", 1, batch, "global")
     index = jnp.arange(batch)
     params = stage.init(jax.random.key(0), index)
     state = initial_state(stage, params)
-    constants = Constants(
-        classifier.variables, index % 10, index, jax.random.key_data(jax.random.key(1))
-    )
+    key = jax.random.key_data(jax.random.key(1))
+    constants = Constants(classifier.variables, {}, index % 10, index, key, key)
     state, constants = placement.put(state), placement.put(constants)
     length = 50 if on_accelerator() else 1
     chunk = make_chunk(make_step(classifier, stage), length)

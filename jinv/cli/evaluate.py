@@ -18,6 +18,7 @@ from jinv.data.labelled import (
     ArrayImages,
     LabelledImages,
     SomeImages,
+    batches_of,
     classes_of,
     load_labelled,
 )
@@ -167,9 +168,10 @@ class _Reader:
         own = classes_of(source, split)
         classes = own or self._extractor.classifier.spec.classes
         data = load_labelled(source, split, classes, size)
+        batches = batches_of(source, split, len(data))
         if most is not None:
-            data = SomeImages(data, most, self._seed)
-        return self._look(title, source, split, classes, data)
+            data, batches = SomeImages(data, most, self._seed), None
+        return self._look(title, source, split, classes, data, batches)
 
     def noise(self, like: LookedAt) -> LookedAt:
         shape = (len(like.seen), *like.images(np.arange(1)).shape[1:])
@@ -184,6 +186,7 @@ class _Reader:
         split: str,
         classes: Sequence[str],
         data: LabelledImages,
+        batches: np.ndarray | None = None,
     ) -> LookedAt:
         started = time.monotonic()
         console = self._console
@@ -193,6 +196,7 @@ class _Reader:
                 data,
                 self._extractor,
                 self._judges,
+                batches=batches,
                 on_batch=lambda done, _: bar.update(task, completed=done),
             )
         console.print(

@@ -1,9 +1,10 @@
 """The options of all commands that invert a classifier."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import jax.numpy as jnp
 import numpy as np
@@ -15,6 +16,7 @@ from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import Job, make_job
+from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier, load_classifier
@@ -41,8 +43,14 @@ class JobOptions:
     """Images of classes not asked for that are optimised along with every batch and
     then dropped, because BatchNorm's statistics are those of all classes; by default 3
     of each, or for more than 20 classes as many as make a batch of 20."""
+    method: Annotated[str | None, tyro.conf.arg(metavar=f"{{{','.join(METHODS)}}}")] = (
+        None
+    )
+    """How images are found. Each method has settings of its own: see --help with it."""
     preset: str | None = None
-    """Named settings, overridden by any option that is given too."""
+    """Named settings of a method, overridden by any option that is given too."""
+    student: str | None = None
+    """Network with which some methods compare the classifier: NAME or NAME=FILE."""
     verifier: str | None = None
     """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
     verifier_weights: Path | None = None
@@ -55,9 +63,7 @@ class JobOptions:
     """Recompute activations in the backward pass: less memory, more time."""
     overwrite: bool = False
     """Replace what is in --out."""
-    method: tyro.conf.OmitArgPrefixes[DeepInversion] = field(
-        default_factory=DeepInversion
-    )
+    settings: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=DeepInversion)
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
 
 
@@ -67,20 +73,37 @@ Options = TypeVar("Options", bound=JobOptions)
 def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     """Defaults of all options, given the words of the command line.
 
-    The preset decides them, and the model decides the preset.
+    The preset decides them, and the method and the model decide the preset. The type of
+    its settings decides which options there are: that is how tyro reads `Any`.
 
     Raises:
-        ConfigError: Unknown model or preset.
+        ConfigError: Unknown model, method or preset, a preset of another method, or an
+            option of one.
     """
-    model = word_after(words, "--model") or JobOptions.model
-    spec = classifier_spec(model)
-    name = word_after(words, "--preset") or default_preset(spec)
-    preset = find_preset(name)
+    spec = classifier_spec(word_after(words, "--model") or JobOptions.model)
+    asked = word_after(words, "--method")
+    name = word_after(words, "--preset") or default_preset(spec, asked)
+    preset = find_preset(name, asked)
+    method = method_name(preset.method)
+    _refuse_settings_of_others(words, method)
     return kind(
+        method=method,
         preset=name,
-        method=preset.fitted(spec),
+        settings=preset.fitted(spec),
         execution=Execution(patience=preset.patience),
     )
+
+
+def _refuse_settings_of_others(words: Sequence[str], method: str) -> None:
+    settings = {n: {f.name for f in fields(i.kind)} for n, i in METHODS.items()}
+    for flag in (word.partition("=")[0] for word in words if word.startswith("--")):
+        setting = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+        owners = [name for name in settings if setting in settings[name]]
+        if owners and method not in owners:
+            raise ConfigError(
+                f"the method {method} has no {flag}, which --method "
+                f"{' and '.join(owners)} has"
+            )
 
 
 def prepare(
@@ -104,7 +127,8 @@ def prepare(
         per_class=per_class,
         batch_size=options.batch_size,
         company=options.company,
-        method=options.method,
+        method=options.settings,
+        student=load_network(options.student) if options.student else None,
         seed=options.seed,
         execution=options.execution,
     )
@@ -151,10 +175,11 @@ def _names(given: str | None) -> list[str] | None:
 
 
 def word_after(words: Sequence[str], flag: str) -> str | None:
-    """What a command line says after a flag; None where the flag is not there."""
-    for position, word in enumerate(words):
+    """What a command line says after a flag, the last time that it is there, if any."""
+    found = None
+    for word, following in zip_longest(words, words[1:]):
         if word.startswith(f"{flag}="):
-            return word.partition("=")[2]
-        if word == flag and position + 1 < len(words):
-            return words[position + 1]
-    return None
+            found = word.partition("=")[2]
+        elif word == flag and following is not None:
+            found = following
+    return found

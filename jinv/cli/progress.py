@@ -23,10 +23,12 @@ class Progress:
         self, job: Job, console: Console, numbers: Sequence[int] | None = None
     ):
         """Follow one job, or those of its batches that will be done."""
-        stages = job.method.stages(job.classifier)
+        stages = job.procedure.stages
         self._starts = [sum(s.steps for s in stages[:i]) for i in range(len(stages))]
         self._steps = sum(stage.steps for stage in stages)
         numbers = range(job.batches) if numbers is None else numbers
+        if job.procedure.lasting and numbers:
+            numbers = range(-job.procedure.rehearsals, max(numbers) + 1)
         self._position = {batch: position for position, batch in enumerate(numbers)}
         self._total = self._steps * len(numbers)
         self._console = console
@@ -66,9 +68,11 @@ class Progress:
                 self.note(f"compiled in {seconds:.0f} s")
             case Logged(place=place, row=row):
                 done = self._before(place) + self._starts[place.stage] + place.step
-                text = (
-                    f"loss {row['loss']:.3g}, teacher {100 * row['teacher_top1']:.0f} %"
-                )
+                text = f"loss {row['loss']:.3g}"
+                if row["teacher_top1"] is not None:
+                    text += f", teacher {100 * row['teacher_top1']:.0f} %"
+                if place.batch < 0:
+                    text += ", rehearsing"
                 self._bar.update(self._task, completed=done, description=text)
                 self._say(done, text)
             case BatchDone(place=place):

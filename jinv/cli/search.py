@@ -159,7 +159,8 @@ class _Worker(Observer):
 
     def begin(self, number: int, job: Job) -> None:
         self._title = f"trial {number}"
-        self._steps = [stage.steps for stage in job.method.stages(job.classifier)]
+        self._steps = [stage.steps for stage in job.procedure.stages]
+        self._rehearsals = job.procedure.rehearsals
         self._began = self._spoken = time.monotonic()
         chosen = ((name, getattr(job.method, name)) for name in self._plan.start())
         words = ", ".join(f"{name} {setting_text(value)}" for name, value in chosen)
@@ -170,9 +171,10 @@ class _Worker(Observer):
         if not isinstance(event, Logged) or now - self._spoken < _QUIET_SECONDS:
             return
         self._spoken, place = now, event.place
-        total = sum(self._steps) * self._plan.job.batches
-        done = sum(self._steps) * place.batch + sum(self._steps[: place.stage])
-        share = (done + place.step) / total
+        # Rehearsals have negative numbers.
+        before, each = place.batch + self._rehearsals, sum(self._steps)
+        done = each * before + sum(self._steps[: place.stage]) + place.step
+        share = done / (each * (self._plan.job.batches + self._rehearsals))
         left = (now - self._began) * (1 / share - 1)
         self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")
 
@@ -217,7 +219,7 @@ def _plan(options: Search, console: Console) -> Plan:
         if over:
             raise ConfigError("give --over or --grid, not both")
         strategy, over = "grid", find_grid(options.grid).over
-    space = parse_space(over, type(options.method))
+    space = parse_space(over, type(options.settings))
     job, verifier = prepare(options, options.images)
     objective = build_objective(options, job.classifier, verifier, console)
     plan = Plan(job, space, objective, strategy, options.pruner)

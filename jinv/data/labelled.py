@@ -1,5 +1,6 @@
 """Labelled image sets: an .npz file, a folder of images, or a tfds name."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -182,6 +183,38 @@ def classes_of(source: str, split: str) -> tuple[str, ...] | None:
     return None
 
 
+def batches_of(source: str, split: str, count: int) -> np.ndarray | None:
+    """The batch of synthesis that each image comes from, if a set of ours tells it.
+
+    It does so in the `metadata.jsonl` that `export` wrote beside the images.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+        count: How many images `load_labelled` found.
+
+    Returns:
+        (images,), in the order of `load_labelled`; None where the set does not tell it
+        of every image.
+    """
+    path = Path(source)
+    if not path.exists():
+        return None
+    try:
+        if path.is_dir() and not _is_tfds(source):
+            root = path / split
+            known = {row["file_name"]: row["batch"] for row in _metadata(root)}
+            found = [known[str(file.relative_to(root))] for file in _image_files(root)]
+        else:
+            rows = _metadata(path if path.is_dir() else path.parent)
+            found = [row["batch"] for row in sorted(rows, key=lambda row: row["index"])]
+        numbers = np.asarray(found, np.int64)
+    except (OSError, LookupError, TypeError, ValueError):
+        # Any set may lie beside such a file, with other contents.
+        return None
+    return numbers if len(numbers) == count else None
+
+
 def batches(
     data: LabelledImages, order: np.ndarray, batch_size: int, drop_last: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -228,19 +261,14 @@ def _from_folder(
             f"{root / unknown[0]} is named after no class of the model "
             f"({', '.join(classes[:5])}, …)"
         )
-    pairs = [
-        (file, labels[name])
-        for name in folders
-        for file in sorted((root / name).iterdir())
-        if file.suffix.lower() in IMAGE_SUFFIXES
-    ]
-    if not pairs:
+    files = _image_files(root)
+    if not files:
         raise DataError(f"{root} holds no images")
     return DecodedImages(
-        lambda i: Image.open(pairs[i][0]),
-        [label for _, label in pairs],
+        lambda i: Image.open(files[i]),
+        [labels[file.parent.name] for file in files],
         size,
-        lambda i: str(pairs[i][0]),
+        lambda i: str(files[i]),
     )
 
 
@@ -251,6 +279,21 @@ def folder_name(name: str) -> str:
 
 def _folders(root: Path) -> list[str]:
     return sorted(entry.name for entry in root.iterdir() if entry.is_dir())
+
+
+def _image_files(root: Path) -> list[Path]:
+    """The images in the folders of a folder, in the order of their numbers."""
+    return [
+        file
+        for name in _folders(root)
+        for file in sorted((root / name).iterdir())
+        if file.suffix.lower() in IMAGE_SUFFIXES
+    ]
+
+
+def _metadata(root: Path) -> list[dict[str, Any]]:
+    with (root / "metadata.jsonl").open() as lines:
+        return [json.loads(line) for line in lines]
 
 
 def _is_tfds(source: str) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jinv.engine.stage import Constants
+from jinv.engine.stage import Constants, Split
 from jinv.engine.step import ALONE, Team
 from jinv.errors import ConfigError
 
@@ -25,8 +25,8 @@ _AXIS = "devices"
 class Placement(Protocol):
     """How arrays lie on devices, and how a step function is compiled for them.
 
-    Arrays that belong to single images are spread, others are copied to every device;
-    see `_spread`.
+    The images' own arrays in every `Split` are spread, others are copied to every
+    device.
     """
 
     groups: int
@@ -42,16 +42,24 @@ class Placement(Protocol):
         """Read a tree back as whole NumPy arrays."""
         ...
 
-    def compile(self, function: Callable, *arguments: Any) -> Callable:
-        """Compile for arguments of this layout; the first one is given up."""
+    def compile(
+        self, function: Callable, *arguments: Any, donate: bool = True
+    ) -> Callable:
+        """Compile for arguments of this layout.
+
+        Args:
+            function: Of trees, to trees.
+            *arguments: Examples.
+            donate: Whether the first one is given up.
+        """
         ...
 
 
 class Sharded:
     """One program over all devices; XLA inserts the communication."""
 
-    def __init__(self, devices: int, batch: int, scope: BatchNormScope):
-        """Spread batches of `batch` images over the first `devices` devices."""
+    def __init__(self, devices: int, scope: BatchNormScope):
+        """Spread batches over the first `devices` devices."""
         self.groups = devices if scope == "local" else 1
         self.team = ALONE
         mesh = jax.make_mesh(
@@ -61,10 +69,9 @@ class Sharded:
             True: NamedSharding(mesh, PartitionSpec(_AXIS)),
             False: NamedSharding(mesh, PartitionSpec()),
         }
-        self._batch = batch
 
     def _layout(self, tree: Any) -> Any:
-        return jax.tree.map(self._layouts.get, _spread(tree, self._batch))
+        return jax.tree.map(self._layouts.get, _spread(tree))
 
     def put(self, tree: Any) -> Any:
         """See `Placement.put`."""
@@ -76,21 +83,23 @@ class Sharded:
             return multihost_utils.process_allgather(tree, tiled=True)
         return jax.device_get(tree)
 
-    def compile(self, function: Callable, *arguments: Any) -> Callable:
+    def compile(
+        self, function: Callable, *arguments: Any, donate: bool = True
+    ) -> Callable:
         """See `Placement.compile`."""
         layout = self._layout(jax.eval_shape(function, *arguments))
-        jitted = jax.jit(function, donate_argnums=0, out_shardings=layout)
+        given = (0,) if donate else ()
+        jitted = jax.jit(function, donate_argnums=given, out_shardings=layout)
         return jitted.lower(*arguments).compile()
 
 
 class Mapped:
     """A program per device, joined by explicit collectives: `jax.pmap`."""
 
-    def __init__(self, devices: int, batch: int):
-        """Spread batches of `batch` images over the first `devices` devices."""
+    def __init__(self, devices: int):
+        """Spread batches over the first `devices` devices."""
         self.groups = 1
         self.team = Team(partial(jax.lax.pmean, axis_name=_AXIS), devices)
-        self._batch = batch
         self._devices = jax.devices()[:devices]
         mesh = jax.make_mesh(
             (devices,), (_AXIS,), (AxisType.Auto,), devices=self._devices
@@ -107,23 +116,26 @@ class Mapped:
                 return leaf.reshape(count, -1, *leaf.shape[1:])
             return jnp.broadcast_to(leaf, (count, *leaf.shape))
 
-        parts = jax.tree.map(split, tree, _spread(tree, self._batch))
+        parts = jax.tree.map(split, tree, _spread(tree))
         return jax.device_put(parts, self._layout)
 
     def get(self, tree: Any) -> Any:
         """See `Placement.get`."""
-        part = self._batch // self.team.size
 
-        def join(leaf: np.ndarray) -> np.ndarray:
-            if leaf.ndim > 1 and leaf.shape[1] == part:
+        def join(leaf: np.ndarray, spread: bool) -> np.ndarray:
+            # A number of each device's has one axis only.
+            if spread and leaf.ndim > 1:
                 return leaf.reshape(-1, *leaf.shape[2:])
             return leaf[0]
 
-        return jax.tree.map(join, jax.device_get(tree))
+        return jax.tree.map(join, jax.device_get(tree), _spread(tree))
 
-    def compile(self, function: Callable, *arguments: Any) -> Callable:
+    def compile(
+        self, function: Callable, *arguments: Any, donate: bool = True
+    ) -> Callable:
         """See `Placement.compile`."""
-        mapped = jax.pmap(function, _AXIS, devices=self._devices, donate_argnums=0)
+        given = (0,) if donate else ()
+        mapped = jax.pmap(function, _AXIS, devices=self._devices, donate_argnums=given)
         return mapped.lower(*arguments).compile()
 
 
@@ -157,8 +169,8 @@ def make_placement(
     if parallel == "pmap":
         if jax.process_count() > 1:
             raise ConfigError("pmap cannot span several hosts: take --parallel jit")
-        return Mapped(count, batch)
-    return Sharded(count, batch, scope)
+        return Mapped(count)
+    return Sharded(count, scope)
 
 
 def join_hosts(hosts: str) -> None:
@@ -226,16 +238,20 @@ def peak_memory_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def _spread(tree: Any, batch: int) -> Any:
-    """Which arrays of a tree belong to single images: a tree of booleans.
+def _spread(tree: Any) -> Any:
+    """Which arrays of a tree belong to single images: a tree of booleans."""
 
-    In a state, those whose first axis is as long as the batch. Constants say it by
-    name: a layer may happen to have as many channels as the batch has images.
-    """
-    if isinstance(tree, Constants):
-        copied = jax.tree.map(lambda _: False, tree)
-        return copied._replace(labels=True, index=True)
-    return jax.tree.map(lambda x: jnp.shape(x)[:1] == (batch,), tree)
+    def mark(node: Any) -> Any:
+        copied = jax.tree.map(lambda _: False, node)
+        if isinstance(node, Constants):
+            return copied._replace(labels=True, index=True)
+        if isinstance(node, Split):
+            return copied._replace(
+                own=jax.tree.map(lambda x: jnp.ndim(x) > 0, node.own)
+            )
+        return copied
+
+    return jax.tree.map(mark, tree, is_leaf=lambda x: isinstance(x, Constants | Split))
 
 
 def _largest_divisor(batch: int, most: int) -> int:

@@ -26,8 +26,14 @@ from jinv.engine.parallel import (
     make_placement,
     on_accelerator,
 )
-from jinv.engine.stage import Constants, Stage, State, initial_state
-from jinv.engine.step import make_chunk, make_step
+from jinv.engine.stage import (
+    Constants,
+    Procedure,
+    Stage,
+    State,
+    initial_state,
+)
+from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
 from jinv.models.classifier import Classifier
 
 
@@ -104,31 +110,35 @@ class Outcome:
 
 def run(
     classifier: Classifier,
-    stages: Sequence[Stage],
+    procedure: Procedure,
     batches: Sequence[np.ndarray],
     seed: int,
     execution: Execution,
     *,
+    student: Classifier | None = None,
     numbers: Sequence[int] | None = None,
     on_event: Callable[[Event], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoints: Checkpoints | None = None,
     resume: bool = False,
 ) -> Outcome:
-    """Optimise batch after batch through all stages.
+    """Carry a procedure out, batch after batch.
 
-    The images arrive by `BatchDone` events. A batch's images depend on its number, and
-    not on which batches were done before. A checkpoint holds whole arrays, so a run may
-    be resumed on another number of devices.
+    The images arrive by `BatchDone` events. Unless the procedure is lasting, a batch's
+    images depend on its number, and not on which batches were done before. Rehearsals
+    have negative numbers. A checkpoint holds whole arrays, so a run may be resumed on
+    another number of devices.
 
     Args:
         classifier: The network to invert.
-        stages: What is done with each batch, in order.
+        procedure: What is done with each batch.
         batches: The labels of each batch; all of one length.
         seed: Of all randomness.
         execution: How to carry it out.
+        student: A network whose answers the objective compares with the classifier's.
         numbers: Which of the batches to do, in this order; by default all that come
-            after those that the checkpoint tells of.
+            after those that the checkpoint tells of. Where the procedure is lasting,
+            those before them are done as well, if the checkpoint does not tell of them.
         on_event: Called with each `Event`, in order.
         should_stop: Asked after every chunk.
         checkpoints: Where to keep state, if anywhere.
@@ -141,7 +151,15 @@ def run(
         Diverged: The loss became NaN or infinite.
     """
     return _Run(
-        classifier, stages, batches, seed, execution, on_event, should_stop, checkpoints
+        classifier,
+        procedure,
+        batches,
+        seed,
+        execution,
+        student,
+        on_event,
+        should_stop,
+        checkpoints,
     ).all(numbers, resume)
 
 
@@ -149,15 +167,18 @@ class _Run:
     def __init__(
         self,
         classifier: Classifier,
-        stages: Sequence[Stage],
+        procedure: Procedure,
         batches: Sequence[np.ndarray],
         seed: int,
         execution: Execution,
+        student: Classifier | None,
         on_event: Callable[[Event], None],
         should_stop: Callable[[], bool],
         checkpoints: Checkpoints | None,
     ):
-        self.classifier, self.stages, self.batches = classifier, stages, batches
+        self.classifier, self.student = classifier, student
+        self.procedure, self.stages = procedure, procedure.stages
+        self.batches = batches
         self.seed, self.execution = seed, execution
         self.on_event, self.should_stop = on_event, should_stop
         self.checkpoints = checkpoints
@@ -166,94 +187,140 @@ class _Run:
             execution.parallel, execution.devices, self.size, execution.bn_scope
         )
         self.chunk = execution.chunk or (50 if on_accelerator() else 1)
-        self.programs: dict[tuple[int, int], Callable] = {}
-        self.now = _Progress()
+        self.programs: dict[tuple[Any, ...], Callable] = {}
+        self.now = _Progress(batch=-procedure.rehearsals)
+        self.saved = 0
+        """Passes when the newest checkpoint was taken."""
+        self.mark: tuple[float, int] | None = None
+        """When measurements were last read back, and the passes then."""
 
     def all(self, numbers: Sequence[int] | None, resume: bool) -> Outcome:
+        lasting, state = self.procedure.lasting, None
         notes = self.checkpoints.notes() if self.checkpoints and resume else None
         if notes is not None:
             self.now = _Progress(**notes)
+            self.saved = self.now.passes
+            if lasting and self.now.step == 0:
+                state = self.placement.put(self._restored())
         if numbers is None:
-            numbers = range(self.now.batch, len(self.batches))
+            numbers = range(len(self.batches))[max(self.now.batch, 0) :]
+        if lasting and numbers:
+            if min(numbers) < self.now.batch:
+                # What led to that batch is no longer known.
+                self.now, state = _Progress(batch=-self.procedure.rehearsals), None
+            numbers = range(self.now.batch, max(numbers) + 1)
         for batch in numbers:
-            resumed = self.now.batch == batch and self.now.step > 0
-            if not resumed:
-                self.now.batch, self.now.stage, self.now.step = batch, 0, 0
-            params = None
-            for number in range(self.now.stage, len(self.stages)):
-                self.now.stage = number
-                params = self._stage(params, resumed)
-                resumed = False
-            inputs = self._inputs(self.stages[-1], params)
-            self.on_event(BatchDone(self.now.place, inputs, complete=True))
-            self.now.batch, self.now.stage = batch + 1, 0
-            self._save(params)
+            after = self._batch(batch, state)
+            state = after if lasting else None
         return Outcome(self.now.compiling, self.now.running, self.now.passes)
 
-    def _stage(self, params: Any, resumed: bool) -> Any:
-        """Run one stage from its start, or from the checkpoint; returns parameters."""
-        stage, now = self.stages[self.now.stage], self.now
-        index = jnp.arange(self.size) + now.batch * self.size
-        key = jax.random.key(self.seed)
-        for number in (now.batch, now.stage):
-            key = jax.random.fold_in(key, number)
-        constants = self.placement.put(
-            Constants(
-                self.classifier.variables,
-                jnp.asarray(self.batches[now.batch]),
-                index,
-                jax.random.key_data(key),
-            )
-        )
-        fresh = now.stage == 0 or resumed
+    def _batch(self, batch: int, before: State | None) -> State:
+        """Do one batch; `before` is the state after the last one, if that lasts."""
+        now = self.now
+        resumed = now.batch == batch and now.step > 0
+        if not resumed:
+            now.batch, now.stage, now.step = batch, 0, 0
+        state, constants = before, None
+        for number in range(now.stage, len(self.stages)):
+            now.stage = number
+            constants = self.placement.put(self._constants())
+            state = self._begin(state, constants, resumed)
+            resumed = False
+            state = self._steps(self.stages[number], state, constants)
+            now.step = 0
+        assert state is not None and constants is not None
+        if batch >= 0:
+            self.on_event(BatchDone(now.place, self._inputs(state, constants), True))
+        now.batch, now.stage = batch + 1, 0
+        unsaved = now.passes - self.saved
+        if (
+            not self.procedure.lasting
+            or unsaved >= self.execution.checkpoint_every * self.size
+            or now.batch == len(self.batches)
+        ):
+            self._save(state)
+        return state
+
+    def _constants(self) -> Constants:
+        batch, size = self.now.batch, self.size
         start = jax.random.key(self.seed)
-        params = stage.init(start, index) if fresh else stage.carry(params)
-        state = initial_state(stage, params)
-        if resumed and self.checkpoints:
-            state = self.checkpoints.restore(state)
-        else:
-            now.step, now.best, now.best_step = 0, float("inf"), 0
-        state = self.placement.put(state)
-        state = self._steps(stage, state, constants)
-        now.step = 0
-        return self.placement.get(state.params)
+        key = start
+        for number in (batch, self.now.stage):
+            key = jax.random.fold_in(key, np.uint32(number % 2**32))
+        return Constants(
+            self.classifier.variables,
+            self.student.variables if self.student else {},
+            # Rehearsals ask for the classes of the last batches.
+            jnp.asarray(self.batches[batch % len(self.batches)]),
+            jnp.arange(size) + batch * size,
+            jax.random.key_data(key),
+            jax.random.key_data(start),
+        )
+
+    def _begin(
+        self, before: State | None, constants: Constants, resumed: bool
+    ) -> State:
+        """The state in which a stage starts, or in which a checkpoint left it."""
+        now, stage = self.now, self.stages[self.now.stage]
+        if resumed:
+            return self.placement.put(self._restored())
+        now.step, now.best, now.best_step = 0, float("inf"), 0
+        if before is None:
+            return self.placement.put(self._initial())
+        if now.stage == 0:
+            name = ("turn",)
+            if name not in self.programs:
+                turn = make_turn(stage)
+                self.programs[name] = self._compiled(turn, before, constants)
+            return self.programs[name](before, constants)
+        params = stage.carry(self.placement.get(before.params))
+        return self.placement.put(initial_state(stage, params))
+
+    def _initial(self) -> State:
+        stage = self.stages[self.now.stage]
+        index = jnp.arange(self.size) + self.now.batch * self.size
+        return initial_state(stage, stage.init(jax.random.key(self.seed), index))
+
+    def _restored(self) -> State:
+        assert self.checkpoints is not None
+        return self.checkpoints.restore(self._initial())
 
     def _steps(self, stage: Stage, state: State, constants: Constants) -> State:
-        now, execution = self.now, self.execution
+        now, execution, size = self.now, self.execution, self.size
         frames = _frame_steps(stage.steps, execution.frames) if now.batch == 0 else ()
-        started, mark = time.monotonic(), now.step
+        chunk = min(self.chunk, stage.steps)
         while now.step < stage.steps:
-            length = self.chunk if now.step % self.chunk == 0 else 1
+            length = chunk if now.step % chunk == 0 else 1
             length = length if now.step + length <= stage.steps else 1
             program = self._program(stage, length, state, constants)
-            if now.step == mark:
-                started = time.monotonic()
+            if self.mark is None:
+                self.mark = (time.monotonic(), now.passes)
             state, metrics = program(state, constants)
             before, now.step = now.step, now.step + length
-            now.passes += length * self.size
+            so_far = now.passes // size
+            now.passes += length * size
             last = now.step == stage.steps
             stopped = agreed(self.should_stop())
             ended = False
-            due = _crossed(before, now.step, execution.log_every) or last
+            # Batches of a lasting procedure may be shorter than the interval.
+            counted = so_far if self.procedure.lasting else before
+            due = _crossed(counted, counted + length, execution.log_every)
+            due |= last and now.batch >= 0
             if due or stopped:
-                row = self._row(stage, metrics, now.step - mark, started)
-                started, mark = time.monotonic(), now.step
+                row = self._row(stage, metrics)
                 if due:
                     self.on_event(Logged(now.place, row))
                 if not row["finite"]:
-                    self._cut_short(stage, state, save=False)
-                    raise Diverged(
-                        f"the loss is no longer finite at step {now.step}: lower the "
-                        "learning rate or the loss weights"
-                    )
+                    raise self._diverged(state, constants)
                 ended = self._out_of_patience(stage, row["loss"])
             if any(before < step <= now.step for step in frames):
-                self.on_event(Frame(now.place, self._inputs_of(stage, state)))
+                self.on_event(Frame(now.place, self._inputs(state, constants)))
             if stopped:
-                self._cut_short(stage, state, save=True)
+                self._cut_short(state, constants)
+                self._save(state)
                 raise Interrupted(f"stopped at step {now.step}")
             if _crossed(before, now.step, execution.checkpoint_every) and not last:
-                self._save(self.placement.get(state))
+                self._save(state)
             if ended:
                 break
         return state
@@ -263,27 +330,35 @@ class _Run:
     ) -> Callable:
         name = (self.now.stage, length)
         if name not in self.programs:
-            began = time.monotonic()
             step = make_step(
                 self.classifier,
                 stage,
+                self.student,
                 self.placement.groups,
                 self.placement.team,
                 merge=self.execution.bn_scope == "global",
             )
             chunk = make_chunk(step, length)
-            self.programs[name] = self.placement.compile(chunk, state, constants)
-            seconds = time.monotonic() - began
-            self.now.compiling += seconds
-            self.on_event(Compiled(self.now.place, seconds))
+            self.programs[name] = self._compiled(chunk, state, constants)
         return self.programs[name]
 
-    def _row(
-        self, stage: Stage, metrics: Any, steps: int, started: float
-    ) -> dict[str, Any]:
+    def _compiled(self, function: Callable, *arguments: Any, **options: Any) -> Any:
+        began = time.monotonic()
+        program = self.placement.compile(function, *arguments, **options)
+        seconds = time.monotonic() - began
+        self.now.compiling += seconds
+        if self.mark is not None:
+            self.mark = (self.mark[0] + seconds, self.mark[1])
+        self.on_event(Compiled(self.now.place, seconds))
+        return program
+
+    def _row(self, stage: Stage, metrics: Any) -> dict[str, Any]:
         """Read measurements back, which waits for the steps sent off so far."""
         values = jax.tree.map(float, self.placement.get(metrics))
-        seconds = time.monotonic() - started
+        assert self.mark is not None
+        (started, passes), now = self.mark, time.monotonic()
+        seconds, passes = now - started, self.now.passes - passes
+        self.mark = (now, self.now.passes)
         self.now.running += seconds
         terms = {
             term.name: {
@@ -292,13 +367,15 @@ class _Run:
             }
             for term in stage.terms
         }
+        labelled = self.procedure.labelled
         return {
             **asdict(self.now.place),
+            "total_step": self.now.passes // self.size,
             "learning_rate": values["learning_rate"],
             "loss": values["loss"],
             "terms": terms,
-            "teacher_top1": values["teacher_top1"],
-            "image_steps_per_second": steps * self.size / max(seconds, 1e-9),
+            "teacher_top1": values["teacher_top1"] if labelled else None,
+            "image_steps_per_second": passes / max(seconds, 1e-9),
             "finite": bool(values["finite"]),
         }
 
@@ -308,20 +385,31 @@ class _Run:
         patience = self.execution.patience * stage.steps
         return patience > 0 and self.now.step - self.now.best_step >= patience
 
-    def _cut_short(self, stage: Stage, state: State, save: bool) -> None:
-        inputs = self._inputs_of(stage, state)
-        self.on_event(BatchDone(self.now.place, inputs, complete=False))
-        if save:
-            self._save(self.placement.get(state))
+    def _diverged(self, state: State, constants: Constants) -> Diverged:
+        self._cut_short(state, constants)
+        return Diverged(
+            f"the loss is no longer finite at step {self.now.step}: lower the "
+            "learning rate or the loss weights"
+        )
 
-    def _inputs_of(self, stage: Stage, state: State) -> np.ndarray:
-        return self._inputs(stage, self.placement.get(state.params))
+    def _cut_short(self, state: State, constants: Constants) -> None:
+        if self.now.batch >= 0:
+            inputs = self._inputs(state, constants)
+            self.on_event(BatchDone(self.now.place, inputs, complete=False))
 
-    def _inputs(self, stage: Stage, params: Any) -> np.ndarray:
-        return np.asarray(stage.finish(params))
+    def _inputs(self, state: State, constants: Constants) -> np.ndarray:
+        """The images as they are, read back."""
+        name = ("finish", self.now.stage)
+        if name not in self.programs:
+            finish = make_finish(self.stages[self.now.stage], self.placement.team)
+            self.programs[name] = self._compiled(finish, state, constants, donate=False)
+        made = self.programs[name](state, constants)
+        return np.asarray(self.placement.get(made).own)
 
-    def _save(self, arrays: Any) -> None:
+    def _save(self, state: State) -> None:
         if self.checkpoints:
+            self.saved = self.now.passes
+            arrays = self.placement.get(state)
             self.checkpoints.save(self.now.passes, arrays, asdict(self.now))
 
 

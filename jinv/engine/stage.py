@@ -11,8 +11,42 @@ import optax
 from jinv.images.views import View
 from jinv.models.classifier import Taps
 
-Params = Any
-"""What is optimised: a tree of arrays."""
+
+class Split(NamedTuple):
+    """Trees of arrays, apart by whom they belong to.
+
+    Attributes:
+        own: Arrays whose first axis counts the images, such as pixels or latents; and
+            numbers.
+        shared: Arrays that all images of a batch have in common, such as the weights of
+            a generator.
+    """
+
+    own: Any
+    shared: Any = ()
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a rendering may look at beside the parameters.
+
+    Attributes:
+        variables: Of the classifier.
+        labels: The classes asked for (batch,).
+        index: Each image's number in the whole run (batch,).
+        key: Of this step.
+        average: Averages a tree over the devices that share the batch.
+    """
+
+    variables: dict[str, Any]
+    labels: jax.Array
+    index: jax.Array
+    key: jax.Array
+    average: Callable[[Any], Any]
+
+
+Render = Callable[[Split, Context], jax.Array]
+"""Parameters → inputs (batch, height, width, 3)."""
 
 
 @dataclass(frozen=True)
@@ -22,19 +56,28 @@ class Evaluation:
     Attributes:
         inputs: What the parameters render to (batch, height, width, 3), normalised.
         logits: The classifier's answer to a random view of them (batch, classes).
+        student_logits: The student's answer to the same view; the classifier's own if
+            there is no student.
+        features: The classifier's named activations; see `Classifier.features`.
         labels: The classes asked for (batch,).
         taps: Moments of every BatchNorm layer's input; a leading axis, if any, counts
             the groups in which the batch was measured.
         running: The moments that training left.
+        memory: What the stage remembers of earlier steps.
+        last: Whether this is the stage's last step.
         batch_mean: Averages over the first axis, across all devices.
         batch_sum: Sums over the first axis, across all devices.
     """
 
     inputs: jax.Array
     logits: jax.Array
+    student_logits: jax.Array
+    features: dict[str, jax.Array]
     labels: jax.Array
     taps: Taps
     running: Taps
+    memory: Any
+    last: jax.Array
     batch_mean: Callable[[jax.Array], jax.Array]
     batch_sum: Callable[[jax.Array], jax.Array]
 
@@ -48,34 +91,72 @@ class Term:
     value: Callable[[Evaluation], jax.Array]
 
 
+def _stay(params: Any, *_: Any) -> Any:
+    return params
+
+
 @dataclass(frozen=True)
 class Stage:
-    """A stretch of optimisation with one parametrisation and one optimiser.
+    """A stretch of optimisation with one parametrisation and one optimiser for it.
 
     Attributes:
         steps: How many updates.
         init: (key, index) → parameters, for images of the given numbers.
-        carry: Parameters of the stage before → parameters of this one.
         render: Parameters → inputs.
         finish: Parameters → the inputs to keep: what `render` gives, less anything
             that served the optimisation only.
         view: How the classifier sees the inputs.
         terms: The objective.
-        project: Brings parameters back to where they are allowed, after each update.
-        optimizer: Takes the loss as `value`, for schedules that watch it.
+        optimizer: Of both parts; they take the loss as `value`, for schedules that
+            watch it.
         learning_rate: Step → learning rate; for the log.
+        carry: Parameters of the stage before → parameters of this one.
+        project: Brings parameters back to where they are allowed, after each update.
+        memory: What is remembered before the first step: a tree of arrays.
+        remember: (memory, evaluation) → memory, after each step.
+        settle: (shared parameters, their optimiser's state) after a batch → those with
+            which the next one begins, where a procedure is `lasting`.
     """
 
     steps: int
-    init: Callable[[jax.Array, jax.Array], Params]
-    carry: Callable[[Params], Params]
-    render: Callable[[Params], jax.Array]
-    finish: Callable[[Params], jax.Array]
+    init: Callable[[jax.Array, jax.Array], Split]
+    render: Render
+    finish: Render
     view: View
     terms: tuple[Term, ...]
-    project: Callable[[Params], Params]
-    optimizer: optax.GradientTransformationExtraArgs
+    optimizer: Split
     learning_rate: optax.Schedule
+    carry: Callable[[Split], Split] = _stay
+    project: Callable[[Split], Split] = _stay
+    memory: Any = ()
+    remember: Callable[[Any, Evaluation], Any] = _stay
+    settle: Callable[[Any, Any], tuple[Any, Any]] = lambda params, state: (
+        params,
+        state,
+    )
+
+
+@dataclass(frozen=True)
+class Procedure:
+    """What is done with the batches.
+
+    Attributes:
+        stages: What is done with each batch, in order.
+        lasting: Whether what images share, and what is remembered, passes on from batch
+            to batch, in order; there is one stage then. Otherwise a batch depends on
+            its number alone.
+        rehearsals: Batches that are done first and dropped, so that what lasts has
+            learnt something.
+        labelled: Whether images of given classes are asked for; otherwise the
+            classifier is asked afterwards what they show.
+        student: Whether terms look at the answers of a student.
+    """
+
+    stages: tuple[Stage, ...]
+    lasting: bool = False
+    rehearsals: int = 0
+    labelled: bool = True
+    student: bool = False
 
 
 class State(NamedTuple):
@@ -85,25 +166,52 @@ class State(NamedTuple):
     """
 
     step: jax.Array
-    params: Params
-    optimizer: Any
+    params: Split
+    optimizer: Split
+    memory: Any
     finite: jax.Array
     """Whether every loss so far was a number; the parameters stay at the last that
     were."""
 
 
-def initial_state(stage: Stage, params: Params) -> State:
+def initial_state(stage: Stage, params: Split) -> State:
     """The state of a stage before its first step."""
-    optimizer = stage.optimizer.init(params)
-    return State(jnp.zeros((), jnp.int32), params, optimizer, jnp.ones((), bool))
+    optimizer = Split(
+        stage.optimizer.own.init(params.own),
+        stage.optimizer.shared.init(params.shared),
+    )
+    start = jnp.zeros((), jnp.int32)
+    return State(start, params, optimizer, stage.memory, jnp.ones((), bool))
+
+
+def next_state(stage: Stage, state: State, params: Split) -> State:
+    """The state with which a lasting stage begins another batch.
+
+    Args:
+        stage: The stage.
+        state: At the end of the batch before.
+        params: Fresh ones, of which the images' own are taken.
+    """
+    shared, shared_state = stage.settle(state.params.shared, state.optimizer.shared)
+    return State(
+        jnp.zeros((), jnp.int32),
+        Split(params.own, shared),
+        Split(stage.optimizer.own.init(params.own), shared_state),
+        state.memory,
+        state.finite,
+    )
 
 
 class Constants(NamedTuple):
     """What a step reads and never changes."""
 
     variables: dict[str, Any]
+    student: dict[str, Any]
+    """Variables of the student; empty if there is none."""
     labels: jax.Array
     index: jax.Array
     """Each image's number in the whole run."""
     key: jax.Array
     """Raw data of the stage's random key."""
+    start: jax.Array
+    """Raw data of the run's random key, from which parameters are drawn."""

@@ -8,8 +8,16 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState
 
-from jinv.engine.stage import Constants, Evaluation, Stage, State
-from jinv.models.classifier import Classifier, Moments, Taps
+from jinv.engine.stage import (
+    Constants,
+    Context,
+    Evaluation,
+    Split,
+    Stage,
+    State,
+    next_state,
+)
+from jinv.models.classifier import Classifier, Moments, Observation, Taps
 
 Metrics = dict[str, Any]
 Step = Callable[[State, Constants], tuple[State, Metrics]]
@@ -31,9 +39,14 @@ ALONE = Team(lambda tree: tree, 1)
 """One program sees the whole batch, however it is laid out over devices."""
 
 
+_RENDERING = 2**31
+"""Sets the randomness of rendering apart from that of the view."""
+
+
 def make_step(
     classifier: Classifier,
     stage: Stage,
+    student: Classifier | None = None,
     groups: int = 1,
     team: Team = ALONE,
     merge: bool = True,
@@ -43,64 +56,97 @@ def make_step(
     Args:
         classifier: The network to invert.
         stage: What is optimised, and how.
+        student: A network whose answers the objective compares with the classifier's.
         groups: Parts of the batch whose BatchNorm statistics are measured apart.
         team: The devices that share the batch, where each runs its own copy of this
             function.
         merge: Whether statistics are measured over all of the team together.
     """
 
+    def batch_mean(values: jax.Array) -> jax.Array:
+        return team.mean(jnp.mean(values, 0))
+
+    def batch_sum(values: jax.Array) -> jax.Array:
+        return team.mean(jnp.sum(values, 0)) * team.size
+
+    def evaluate(params: Split, state: State, constants: Constants) -> Evaluation:
+        context = _context(state, constants, team)
+        inputs = stage.render(params, context)
+        views = stage.view(_step_key(state, constants), constants.index, inputs)
+        seen = _observe(classifier, constants.variables, views, groups)
+        return Evaluation(
+            inputs=inputs,
+            logits=seen.logits,
+            student_logits=student.logits(constants.student, views)
+            if student
+            else seen.logits,
+            features=seen.features,
+            labels=constants.labels,
+            taps=_merge(seen.taps, team) if merge else seen.taps,
+            running=classifier.running_moments(constants.variables),
+            memory=state.memory,
+            last=state.step == stage.steps - 1,
+            batch_mean=batch_mean,
+            batch_sum=batch_sum,
+        )
+
     def step(state: State, constants: Constants) -> tuple[State, Metrics]:
-        key = jax.random.fold_in(jax.random.wrap_key_data(constants.key), state.step)
-        labels = constants.labels
-
-        def batch_mean(values: jax.Array) -> jax.Array:
-            return team.mean(jnp.mean(values, 0))
-
-        def batch_sum(values: jax.Array) -> jax.Array:
-            return team.mean(jnp.sum(values, 0)) * team.size
-
-        def objective(params: Any) -> tuple[jax.Array, Metrics]:
-            inputs = stage.render(params)
-            views = stage.view(key, constants.index, inputs)
-            logits, taps = _observe(classifier, constants.variables, views, groups)
-            evaluation = Evaluation(
-                inputs=inputs,
-                logits=logits,
-                labels=labels,
-                taps=_merge(taps, team) if merge else taps,
-                running=classifier.running_moments(constants.variables),
-                batch_mean=batch_mean,
-                batch_sum=batch_sum,
-            )
-            raw = {term.name: team.mean(term.value(evaluation)) for term in stage.terms}
+        def objective(params: Split) -> tuple[jax.Array, Any]:
+            seen = evaluate(params, state, constants)
+            raw = {term.name: team.mean(term.value(seen)) for term in stage.terms}
             loss = sum(term.weight * raw[term.name] for term in stage.terms)
-            right = (jnp.argmax(logits, -1) == labels).astype(jnp.float32)
-            return jnp.asarray(loss), {"terms": raw, "teacher_top1": batch_mean(right)}
+            right = (jnp.argmax(seen.logits, -1) == seen.labels).astype(jnp.float32)
+            metrics = {"terms": raw, "teacher_top1": batch_mean(right)}
+            memory = team.mean(stage.remember(state.memory, seen))
+            return jnp.asarray(loss), (metrics, memory)
 
-        (loss, metrics), gradients = jax.value_and_grad(objective, has_aux=True)(
-            state.params
-        )
+        (loss, (metrics, memory)), gradients = jax.value_and_grad(
+            objective, has_aux=True
+        )(state.params)
         # Each member of a team differentiates the sum of all their (equal) losses.
-        gradients = jax.tree.map(lambda g: g / team.size, gradients)
-        updates, optimizer = stage.optimizer.update(
-            gradients, state.optimizer, state.params, value=loss
+        gradients = Split(
+            jax.tree.map(lambda g: g / team.size, gradients.own),
+            team.mean(gradients.shared),
         )
-        params = stage.project(optax.apply_updates(state.params, updates))
+        updates, optimizer = _update(stage.optimizer, gradients, state, loss)
+        moved: Any = optax.apply_updates(state.params, updates)
+        params = stage.project(moved)
         numbers = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(params)])
         finite = state.finite & jnp.isfinite(loss) & (team.mean(numbers.mean()) == 1)
-        params, optimizer = jax.tree.map(
+        params, optimizer, memory = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old),
-            (params, optimizer),
-            (state.params, state.optimizer),
+            (params, optimizer, memory),
+            (state.params, state.optimizer, state.memory),
         )
         metrics |= {
             "loss": loss,
             "finite": finite,
             "learning_rate": stage.learning_rate(state.step) * _plateau(optimizer),
         }
-        return State(state.step + 1, params, optimizer, finite), metrics
+        return State(state.step + 1, params, optimizer, memory, finite), metrics
 
     return step
+
+
+def make_finish(
+    stage: Stage, team: Team = ALONE
+) -> Callable[[State, Constants], Split]:
+    """Build the function that renders the inputs to keep."""
+
+    def finish(state: State, constants: Constants) -> Split:
+        return Split(stage.finish(state.params, _context(state, constants, team)))
+
+    return finish
+
+
+def make_turn(stage: Stage) -> Callable[[State, Constants], State]:
+    """Build the function with which a lasting stage goes on to the next batch."""
+
+    def turn(state: State, constants: Constants) -> State:
+        start = jax.random.wrap_key_data(constants.start)
+        return next_state(stage, state, stage.init(start, constants.index))
+
+    return turn
 
 
 def make_chunk(step: Step, length: int) -> Step:
@@ -123,14 +169,45 @@ def make_chunk(step: Step, length: int) -> Step:
     return chunk
 
 
+def _step_key(state: State, constants: Constants) -> jax.Array:
+    return jax.random.fold_in(jax.random.wrap_key_data(constants.key), state.step)
+
+
+def _context(state: State, constants: Constants, team: Team) -> Context:
+    return Context(
+        constants.variables,
+        constants.labels,
+        constants.index,
+        jax.random.fold_in(_step_key(state, constants), _RENDERING),
+        team.mean,
+    )
+
+
+def _update(
+    optimizer: Split, gradients: Split, state: State, loss: jax.Array
+) -> tuple[Split, Split]:
+    """Updates of both parts of the parameters, and the optimisers' states."""
+    pairs = [
+        optax.with_extra_args_support(one).update(gradient, before, params, value=loss)
+        for one, gradient, before, params in zip(
+            optimizer, gradients, state.optimizer, state.params, strict=True
+        )
+    ]
+    updates, states = zip(*pairs, strict=True)
+    return Split(*updates), Split(*states)
+
+
 def _observe(
     classifier: Classifier, variables: Any, views: jax.Array, groups: int
-) -> tuple[jax.Array, Taps]:
+) -> Observation:
     if groups == 1:
         return classifier.observe(variables, views)
     parts = views.reshape(groups, -1, *views.shape[1:])
-    logits, taps = jax.vmap(classifier.observe, (None, 0))(variables, parts)
-    return logits.reshape(-1, logits.shape[-1]), taps
+    seen = jax.vmap(classifier.observe, (None, 0))(variables, parts)
+    logits, features = jax.tree.map(
+        lambda x: x.reshape(-1, *x.shape[2:]), (seen.logits, seen.features)
+    )
+    return Observation(logits, seen.taps, features)
 
 
 def _merge(taps: Taps, team: Team) -> Taps:

@@ -43,6 +43,23 @@ def jitter(pixels: int, per: Per = "image") -> View:
     return view
 
 
+def pad(pixels: int) -> View:
+    """Lay images on a canvas with a margin that continues their borders.
+
+    Before `crop`, for images that have no margin of their own.
+
+    Args:
+        pixels: Width of the margin.
+    """
+
+    def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
+        del key, index
+        margin = (pixels, pixels)
+        return jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode="edge")
+
+    return view
+
+
 def crop(size: int, per: Per = "image") -> View:
     """Cut a random window of `size` pixels out of a larger canvas.
 

@@ -4,14 +4,11 @@ Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is Dee
 (Mordvintsev et al. 2015) or class-score maximisation (Simonyan et al. 2014).
 """
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import jax
 import optax
 
-from jinv import losses
 from jinv.engine.optimizers import (
     Optimizer,
     Schedule,
@@ -19,10 +16,21 @@ from jinv.engine.optimizers import (
     make_schedule,
     scale_by_frequency,
 )
-from jinv.engine.stage import Evaluation, Stage, Term
+from jinv.engine.stage import Procedure, Split, Stage, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
 from jinv.images.views import Per, chain, crop, flip, jitter
+from jinv.inversion.terms import (
+    ClassLoss,
+    FeatureNorm,
+    Reduction,
+    class_term,
+    feature_term,
+    l2_term,
+    tv1_term,
+    tv2_term,
+    used,
+)
 from jinv.models.classifier import Classifier
 
 
@@ -71,16 +79,16 @@ class DeepInversion:
     betas: tuple[float, float] = (0.5, 0.9)
     schedule: Schedule = "cosine"
     warmup: int = 0
-    class_loss: Literal["cross-entropy", "class-score"] = "cross-entropy"
+    class_loss: ClassLoss = "cross-entropy"
     temperature: float = 1.0
     w_class: float = 1.0
     w_feature: float = 1.0
     k_first: float = 1.0
-    feature_norm: Literal["raw", "layer"] = "raw"
+    feature_norm: FeatureNorm = "raw"
     w_tv2: float = 0.3
     w_tv1: float = 0.0
     w_l2: float = 0.0
-    reduction: Literal["image", "nvlabs"] = "image"
+    reduction: Reduction = "image"
     jitter: int = 2
     jitter_mode: Literal["crop", "roll"] = "crop"
     flip: float = 0.5
@@ -89,7 +97,15 @@ class DeepInversion:
     clip: bool = True
     init_scale: float = 1.0
 
-    def stages(self, classifier: Classifier) -> tuple[Stage, ...]:
+    def scaled(self, factor: float) -> "DeepInversion":
+        """Itself for inputs that are larger by a factor."""
+        return replace(
+            self,
+            resolutions=tuple(round(factor * size) for size in self.resolutions),
+            jitter=round(factor * self.jitter),
+        )
+
+    def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch.
 
         Raises:
@@ -99,9 +115,11 @@ class DeepInversion:
         sizes = self.resolutions or (classifier.spec.input_size,)
         steps = self.steps * len(sizes) if len(self.steps) == 1 else self.steps
         terms = _terms(classifier, self)
-        return tuple(
-            _stage(classifier, self, size, count, terms)
-            for size, count in zip(sizes, steps, strict=True)
+        return Procedure(
+            tuple(
+                _stage(classifier, self, size, count, terms)
+                for size, count in zip(sizes, steps, strict=True)
+            )
         )
 
 
@@ -122,57 +140,35 @@ def _stage(
     # The Technion report's plateau waits for 5 % of the steps.
     patience = max(1, steps // 20) if config.schedule == "plateau" else None
     low, high = classifier.input_range
+    optimizer = optax.chain(
+        make_optimizer(config.optimizer, rate, config.betas, patience),
+        scale_by_frequency(config.decay_power),
+    )
+    bounds = {"low": low, "high": high}
     return Stage(
         steps=steps,
-        init=pixels.init,
-        carry=pixels.enlarge,
-        render=lambda params: params,
-        finish=pixels.inner,
+        init=lambda key, index: Split(pixels.init(key, index)),
+        render=lambda params, _: params.own,
+        finish=lambda params, _: pixels.inner(params.own),
         view=chain(*views),
         terms=terms,
-        project=partial(clip, low=low, high=high) if config.clip else lambda x: x,
-        optimizer=optax.chain(
-            make_optimizer(config.optimizer, rate, config.betas, patience),
-            scale_by_frequency(config.decay_power),
-        ),
+        optimizer=Split(optimizer, optax.identity()),
         learning_rate=rate,
+        carry=lambda params: Split(pixels.enlarge(params.own)),
+        project=lambda params: (
+            Split(clip(params.own, **bounds)) if config.clip else params
+        ),
     )
 
 
 def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
-    names = classifier.batchnorm_names
-    layer_weights = {n: config.k_first if n == names[0] else 1.0 for n in names}
-    compare = {
-        "raw": losses.feature_loss,
-        "layer": losses.normalised_feature_loss,
-    }[config.feature_norm]
-
-    def class_term(e: Evaluation) -> jax.Array:
-        if config.class_loss == "class-score":
-            return e.batch_mean(losses.class_score(e.logits, e.labels))
-        values = losses.cross_entropy(e.logits, e.labels, config.temperature)
-        return e.batch_mean(values)
-
-    def feature(e: Evaluation) -> jax.Array:
-        return compare(e.taps, e.running, layer_weights)
-
-    def tv2(e: Evaluation) -> jax.Array:
-        if config.reduction == "nvlabs":
-            return losses.total_variation_l2_nvlabs(e.inputs, e.batch_sum)
-        return e.batch_mean(losses.total_variation_l2(e.inputs))
-
-    candidates = (
-        Term(config.class_loss, config.w_class, class_term),
-        Term("feature", config.w_feature, feature),
-        Term("tv_l2", config.w_tv2, tv2),
-        Term(
-            "tv_l1",
-            config.w_tv1,
-            lambda e: e.batch_mean(losses.total_variation_l1(e.inputs)),
-        ),
-        Term("l2", config.w_l2, lambda e: e.batch_mean(losses.l2(e.inputs))),
+    return used(
+        class_term(config.class_loss, config.w_class, config.temperature),
+        feature_term(classifier, config.w_feature, config.feature_norm, config.k_first),
+        tv2_term(config.w_tv2, config.reduction),
+        tv1_term(config.w_tv1),
+        l2_term(config.w_l2),
     )
-    return tuple(term for term in candidates if term.weight)
 
 
 def _check(classifier: Classifier, config: DeepInversion) -> None:

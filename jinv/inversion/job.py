@@ -2,27 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, cast
+from functools import cached_property
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged
 from jinv.engine.parallel import device_count, make_placement, on_accelerator
 from jinv.engine.run import Execution, Outcome, run
-from jinv.engine.stage import Stage
+from jinv.engine.stage import Procedure
 from jinv.errors import ConfigError
-from jinv.inversion.classes import assign_labels, parse_classes
+from jinv.inversion.classes import RANDOM, assign_labels, parse_classes
+from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
+from jinv.inversion.settings import setting_kind
 from jinv.models.classifier import Classifier
-
-
-class Method(Protocol):
-    """A method's configuration: a frozen dataclass that can say what is to be done."""
-
-    def stages(self, classifier: Classifier) -> tuple[Stage, ...]:
-        """The stages of each batch."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Job:
         method: How.
         seed: Of all randomness.
         execution: How the work is carried out.
+        student: A network whose answers some methods compare with the classifier's.
     """
 
     classifier: Classifier
@@ -47,6 +45,7 @@ class Job:
     method: Method
     seed: int
     execution: Execution
+    student: Classifier | None = None
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -60,10 +59,16 @@ class Job:
             "company": self.company.tolist(),
             "seed": self.seed,
             "method": type(self.method).__name__,
-            "settings": asdict(cast(Any, self.method)),
+            "settings": asdict(self.method),
+            **({"student_sha256": self.student.sha256} if self.student else {}),
             "bn_scope": self.execution.bn_scope,
             "patience": self.execution.patience,
         }
+
+    @cached_property
+    def procedure(self) -> Procedure:
+        """What the engine does with each batch."""
+        return self.method.procedure(self.classifier)
 
     @property
     def batches(self) -> int:
@@ -74,6 +79,23 @@ class Job:
         """The numbers of the images that a batch yields."""
         first = batch * self.batch_size
         return range(first, min(first + self.batch_size, len(self.labels)))
+
+    def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
+        """What finished images show.
+
+        The classes asked for; or, where the method asks for none, the classifier's
+        answers.
+
+        Args:
+            numbers: The images' numbers.
+            images: (images, height, width, 3), uint8.
+        """
+        if self.procedure.labelled:
+            return self.labels[np.asarray(numbers, int)]
+        classifier = self.classifier
+        inputs = classifier.normalise(images.astype(np.float32) / 255)
+        logits = jax.jit(classifier.logits)(classifier.variables, inputs)
+        return np.asarray(jnp.argmax(logits, -1), np.int32)
 
     def run(
         self,
@@ -93,10 +115,11 @@ class Job:
 
         return run(
             self.classifier,
-            self.method.stages(self.classifier),
+            self.procedure,
             _batches(self.labels, self.batch_size, self.company),
             self.seed,
             self.execution,
+            student=self.student,
             numbers=numbers,
             on_event=keep,
             should_stop=should_stop,
@@ -132,10 +155,11 @@ def make_job(
     per_class: int | None = None,
     batch_size: int | None = None,
     company: int | None = None,
-    method: Method | None = None,
+    method: Method | str | None = None,
     preset: str | None = None,
     seed: int = 0,
     execution: Execution | None = None,
+    student: Classifier | None = None,
     **overrides: Any,
 ) -> Job:
     """Check an inversion before any work is done.
@@ -152,26 +176,27 @@ def make_job(
             batch and dropped: BatchNorm's statistics are those of all classes, and
             images of few cannot have them alone. By default 3 of each for up to 20
             classes; where there are more, of random ones as many as make a batch of 20.
-        method: A method's configuration; by default the preset's.
+        method: Its name, from `METHODS`, or its configuration; by default the preset's.
         preset: A name from `PRESETS`; by default one that suits the classifier.
         seed: Of all randomness.
         execution: How to carry the work out.
+        student: A network whose answers the method is to compare with the classifier's.
         **overrides: Settings of the method that differ, e.g. `steps=(500,)`.
 
     Raises:
         ConfigError: Something cannot work.
     """
-    if preset is not None and method is not None:
-        raise ConfigError("give a preset or a method, not both")
     spec = classifier.spec
-    chosen = find_preset(preset or default_preset(spec))
-    execution = execution or Execution(patience=chosen.patience)
-    try:
-        settings: Method = replace(
-            cast(Any, method or chosen.fitted(spec)), **overrides
-        )
-    except TypeError as error:
-        raise ConfigError(f"no such setting: {error}") from error
+    if method is None or isinstance(method, str):
+        chosen = find_preset(preset or default_preset(spec, method), method)
+        execution = execution or Execution(patience=chosen.patience)
+        method = chosen.fitted(spec)
+    elif preset is not None:
+        raise ConfigError("give a preset or a method's configuration, not both")
+    execution = execution or Execution()
+    for name in overrides:
+        setting_kind(type(method), name)  # checks the name
+    settings = replace(method, **overrides)
     names = spec.classes
     text = classes if isinstance(classes, str) else ",".join(map(str, classes))
     targets = parse_classes(text, names)
@@ -198,8 +223,11 @@ def make_job(
     make_placement(
         execution.parallel, devices, batch_size + len(others), execution.bn_scope
     )
-    settings.stages(classifier)  # checks the settings
-    return Job(classifier, labels, batch_size, others, settings, seed, execution)
+    job = Job(
+        classifier, labels, batch_size, others, settings, seed, execution, student
+    )
+    _check_procedure(job, targets)
+    return job
 
 
 def invert(
@@ -240,7 +268,28 @@ def invert(
     outcome = job.run(collect)
     inputs = np.concatenate(done)
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
-    return Result(shown, job.labels, log, outcome, job)
+    labels = job.labels_of(range(len(shown)), np.rint(255 * shown))
+    return Result(shown, labels, log, outcome, job)
+
+
+def _check_procedure(job: Job, targets: Sequence[int]) -> None:
+    """What the method makes of the job, and whether that can work."""
+    procedure, name = job.procedure, type(job.method).__name__
+    if procedure.student and job.student is None:
+        raise ConfigError(
+            f"{name} compares the classifier with a student: give one (--student "
+            "NAME=FILE), or leave the term out (its weight 0)"
+        )
+    if job.student and not procedure.student:
+        raise ConfigError(f"{name} has no term that looks at a student: leave it out")
+    if job.student and job.student.spec.classes != job.classifier.spec.classes:
+        raise ConfigError("the student's classes are not those of the classifier")
+    everything = set(range(len(job.classifier.spec.classes)))
+    if not procedure.labelled and set(targets) not in (everything, {RANDOM}):
+        raise ConfigError(
+            f"{name} asks for no classes, but names what comes out: leave --classes "
+            "out, or choose a method that asks for classes"
+        )
 
 
 def _even_batch(images: int, most: int, devices: int) -> int:

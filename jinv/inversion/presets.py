@@ -1,48 +1,18 @@
-"""Named settings, published or from a file: their source, what they should yield."""
+"""Named settings, published and our own: their source, and what they should yield."""
 
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from jinv.atomic import write_json
 from jinv.errors import ConfigError
+from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.settings import setting_from_json
+from jinv.inversion.dfad import DFAD
+from jinv.inversion.fast import FastGenerators
+from jinv.inversion.methods import METHODS, find_method, method_name
+from jinv.inversion.natural import NaturalInversion
+from jinv.inversion.preset import Preset, read_preset
 from jinv.models.zoo import ClassifierSpec
 from jinv.suggest import near
-
-
-@dataclass(frozen=True)
-class Preset:
-    """A configuration with its provenance.
-
-    Attributes:
-        method: The configuration.
-        source: Where it comes from.
-        expected: What it is known to yield.
-        input_size: The classifier's input size that it was made for, in pixels.
-        batch_size: The batch that its weights were tuned for; 0 for any. Not imposed:
-            it may not fit the device at hand.
-        patience: Share of a stage without improvement after which it ends; 0 never.
-    """
-
-    method: DeepInversion
-    source: str
-    expected: str
-    input_size: int
-    batch_size: int = 0
-    patience: float = 0.0
-
-    def fitted(self, spec: ClassifierSpec) -> DeepInversion:
-        """The configuration with its lengths scaled to a classifier's input size."""
-        scale = spec.input_size / self.input_size
-        return replace(
-            self.method,
-            resolutions=tuple(round(scale * r) for r in self.method.resolutions),
-            jitter=round(scale * self.method.jitter),
-        )
-
 
 _IMAGENET = DeepInversion(
     steps=(2000, 1000),
@@ -140,81 +110,110 @@ PRESETS = {
         expected="100 images by cifar10_resnet20: see the README",
         input_size=32,
     ),
+    "natural-cifar10": Preset(
+        NaturalInversion(),
+        source="Kim et al. 2022, CIFAR-10 (ResNet-34, VGG-11)",
+        expected="FID 76.0, recall .279 over 50k images by ResNet-34 (their table 1)",
+        input_size=32,
+        batch_size=256,
+    ),
+    "natural-cifar100": Preset(
+        NaturalInversion(steps=4000, w_feature=3.0),
+        source="Kim et al. 2022, CIFAR-100 (ResNet-34, VGG-16)",
+        expected="FID 62.9, recall .289 over 50k images by ResNet-34 (their table 1)",
+        input_size=32,
+        batch_size=256,
+    ),
+    **{
+        f"fast-{steps}": Preset(
+            FastGenerators(
+                steps=steps,
+                lr_latent=lr_latent,
+                lr=lr,
+                w_adversarial=1.33,
+                conditional=False,
+                rehearsals=20,
+            ),
+            source=f"Fang et al. 2022, Fast-{steps} on CIFAR-10 (ResNet-34); for wide "
+            "residual networks --w-adversarial 1.1 --w-class 0.4",
+            expected=expected,
+            input_size=32,
+            batch_size=256,
+        )
+        for steps, lr_latent, lr, expected in (
+            (2, 0.015, 5e-3, "not published with these weights"),
+            (5, 0.01, 3e-3, "not published with these weights"),
+            (10, 0.01, 2e-3, "a ResNet-18 distilled from ResNet-34: 94.05 %"),
+        )
+    },
+    "fast": Preset(
+        FastGenerators(),
+        source="this project's own, tuned on CIFAR-10 ResNets",
+        expected="1000 images by cifar10_resnet20: see the README",
+        input_size=32,
+    ),
+    "dafl": Preset(
+        DAFL(),
+        source="Chen et al. 2019, with the published weights (5 / ln 10 is 2.17)",
+        expected="A ResNet-18 distilled from ResNet-34 on CIFAR-10: 92.22 %",
+        input_size=32,
+    ),
+    "dfad": Preset(
+        DFAD(),
+        source="Fang et al. 2019, its generator",
+        expected="A ResNet-18 distilled from ResNet-34 on CIFAR-10: 93.30 %, with the "
+        "student learning meanwhile",
+        input_size=32,
+    ),
 }
 
 
-def find_preset(name: str) -> Preset:
+def find_preset(name: str, method: str | None = None) -> Preset:
     """Look a preset up.
 
     Args:
         name: From `PRESETS`, or the path of a .json file; see `read_preset`.
+        method: From `METHODS`: the one that it has to be for, if any.
 
     Raises:
-        ConfigError: There is none of this name (near matches are offered), or the file
-            is no preset.
+        ConfigError: There is none of this name (near matches are offered), the file
+            is no preset, or it is one for another method.
     """
     if name in PRESETS:
-        return PRESETS[name]
-    if name.endswith(".json"):
-        return read_preset(Path(name))
-    raise ConfigError(
-        f"unknown preset {name!r}{near(name, PRESETS)}; there are "
-        f"{', '.join(PRESETS)}, and files named *.json"
-    )
+        preset = PRESETS[name]
+    elif name.endswith(".json"):
+        preset = read_preset(Path(name))
+    else:
+        raise ConfigError(
+            f"unknown preset {name!r}{near(name, PRESETS)}; there are "
+            f"{', '.join(PRESETS)}, and files named *.json"
+        )
+    if method and type(preset.method) is not find_method(method).kind:
+        raise ConfigError(
+            f"the preset {name} is for the method {method_name(preset.method)}, not "
+            f"{method}, whose presets are {', '.join(presets_of(method))}"
+        )
+    return preset
 
 
-def read_preset(path: Path) -> Preset:
-    """Read what `write_preset` wrote, or somebody by hand.
-
-    The file needs `input_size` and `settings`; settings that it leaves out have their
-    defaults.
+def presets_of(method: str) -> list[str]:
+    """The names of a method's presets.
 
     Raises:
-        ConfigError: The file cannot be read, or holds something else.
+        ConfigError: There is no such method; near matches are offered.
     """
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise ConfigError(f"cannot read the preset {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"the preset {path} is not JSON: {error}") from error
-    try:
-        return _from_json(content, str(path))
-    except ConfigError as error:
-        raise ConfigError(f"the preset {path}: {error}") from error
+    kind = find_method(method).kind
+    return [name for name, preset in PRESETS.items() if type(preset.method) is kind]
 
 
-def write_preset(path: Path, preset: Preset) -> None:
-    """Write a preset as a file that `find_preset` reads."""
-    facts = asdict(preset)
-    settings = facts.pop("method")
-    write_json(path, {"method": DeepInversion.__name__, "settings": settings, **facts})
+def default_preset(spec: ClassifierSpec, method: str | None = None) -> str:
+    """The name of the preset for a classifier when none is asked for.
 
+    Args:
+        spec: The classifier.
+        method: From `METHODS`; by default the first of them.
 
-def _from_json(content: Any, source: str) -> Preset:
-    if not isinstance(content, dict) or not {"settings", "input_size"} <= set(content):
-        raise ConfigError("expected an object with settings and input_size")
-    facts = {"method": DeepInversion.__name__, "source": source, "expected": ""}
-    facts |= content
-    method, settings = facts.pop("method"), facts.pop("settings")
-    if method != DeepInversion.__name__:
-        raise ConfigError(
-            f"unknown method {method!r}; there is {DeepInversion.__name__}"
-        )
-    if not isinstance(settings, dict):
-        raise ConfigError(f"settings: expected an object, found {settings!r}")
-    facts = {n: setting_from_json(Preset, n, value) for n, value in facts.items()}
-    if facts["input_size"] <= 0:
-        raise ConfigError(f"input_size must be positive, not {facts['input_size']}")
-    chosen = {
-        name: setting_from_json(DeepInversion, name, value)
-        for name, value in settings.items()
-    }
-    return Preset(DeepInversion(**chosen), **facts)
-
-
-def default_preset(spec: ClassifierSpec) -> str:
-    """The preset for a classifier when none is asked for."""
-    if not spec.batch_norm:
-        return "deepdream"
-    return "default" if spec.small else "default-imagenet"
+    Raises:
+        ConfigError: There is no such method; near matches are offered.
+    """
+    return find_method(method or next(iter(METHODS))).preset(spec)

@@ -5,6 +5,12 @@ takes the mean over the batch, so that a weight means the same at every batch si
 """
 
 from jinv.losses.classification import class_score, cross_entropy
+from jinv.losses.data_free import (
+    activation_loss,
+    information_entropy_loss,
+    pseudo_label_loss,
+)
+from jinv.losses.disagreement import agreeing_divergence, l1_disagreement
 from jinv.losses.priors import (
     l2,
     l2_nvlabs,
@@ -12,15 +18,25 @@ from jinv.losses.priors import (
     total_variation_l2,
     total_variation_l2_nvlabs,
 )
-from jinv.losses.statistics import feature_loss, normalised_feature_loss
+from jinv.losses.statistics import (
+    blend_moments,
+    feature_loss,
+    normalised_feature_loss,
+)
 
 __all__ = [
+    "activation_loss",
+    "agreeing_divergence",
+    "blend_moments",
     "class_score",
     "cross_entropy",
     "feature_loss",
+    "information_entropy_loss",
+    "l1_disagreement",
     "l2",
     "l2_nvlabs",
     "normalised_feature_loss",
+    "pseudo_label_loss",
     "total_variation_l1",
     "total_variation_l2",
     "total_variation_l2_nvlabs",

@@ -9,7 +9,7 @@ import numpy as np
 
 from jinv.errors import DataError
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
-from jinv.metrics.diversity import within_class_diversity
+from jinv.metrics.diversity import batch_diversity, within_class_diversity
 from jinv.metrics.frechet import FeatureStatistics, frechet_distance
 from jinv.metrics.inception_score import inception_score
 from jinv.metrics.manifolds import ManifoldScores, manifold_scores
@@ -90,6 +90,31 @@ METRICS = {
     ),
 }
 """Metrics that need features; those of verifiers are added by name."""
+
+BATCH_METRICS = {
+    "diversity_within": Metric(
+        "Diversity within batches",
+        "higher",
+        "",
+        "Diversity among images of one class that were made in one batch",
+    ),
+    "diversity_between": Metric(
+        "Diversity between batches",
+        "higher",
+        "",
+        "The same of different batches; below the diversity of real images, batches "
+        "resemble each other",
+    ),
+    "diversity_ratio": Metric(
+        "Within / between",
+        "higher",
+        "",
+        "The one over the other: about 1 where a batch is as varied as the set, far "
+        "below where the images of a batch are alike; more than 1 is no gain: batches "
+        "then repeat each other",
+    ),
+}
+"""Metrics of sets that tell in which batch each image was made."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +243,12 @@ def measure(
         attempt(["f_8", "f_1/8"], lambda: _prd(result, features, reference, seed))
     attempt(["inception_score"], lambda: _inception_score(seen.logits[0]))
     attempt(["diversity"], lambda: _diversity(features, seen.labels))
+    if seen.batches is not None and len(np.unique(seen.batches)) > 1:
+        batches = seen.batches
+        attempt(
+            list(BATCH_METRICS),
+            lambda: _batch_diversity(features, seen.labels, batches),
+        )
     result.estimates = {
         name: estimate for name, estimate in result.estimates.items() if wanted(name)
     }
@@ -309,3 +340,15 @@ def _diversity(features: np.ndarray, labels: np.ndarray) -> dict[str, Estimate]:
     if not classes:
         raise DataError("no class has two images")
     return {"diversity": Estimate(float(np.mean(list(classes.values()))))}
+
+
+def _batch_diversity(
+    features: np.ndarray, labels: np.ndarray, batches: np.ndarray
+) -> dict[str, Estimate]:
+    found = batch_diversity(features, labels, batches)
+    values = (found.within, found.between, found.ratio)
+    return {
+        name: Estimate(value)
+        for name, value in zip(BATCH_METRICS, values, strict=True)
+        if value is not None
+    }

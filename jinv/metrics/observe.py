@@ -74,6 +74,7 @@ class Observed:
         features: By name, (n, width), float32: averaged over positions.
         logits: By position in the list of networks, (n, classes) each.
         unreadable: What was wrong with the images left out.
+        batches: In which batch of synthesis each was made (n,), where that is known.
     """
 
     indices: np.ndarray
@@ -81,6 +82,7 @@ class Observed:
     features: dict[str, np.ndarray]
     logits: list[np.ndarray]
     unreadable: list[str]
+    batches: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -93,6 +95,7 @@ class Observed:
             {name: values[chosen] for name, values in self.features.items()},
             [values[chosen] for values in self.logits],
             self.unreadable,
+            None if self.batches is None else self.batches[chosen],
         )
 
 
@@ -101,6 +104,7 @@ def observe(
     extractor: Extractor,
     judges: Sequence[Classifier] = (),
     *,
+    batches: np.ndarray | None = None,
     batch_size: int = 100,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
 ) -> Observed:
@@ -113,6 +117,7 @@ def observe(
         data: The set.
         extractor: Gives the features, and the first of the logits.
         judges: More networks, for their logits only.
+        batches: In which batch of synthesis each image was made (images,), if known.
         batch_size: Images read together.
         on_batch: Told how many images are done, and how many there are.
 
@@ -153,6 +158,7 @@ def observe(
         {name: np.concatenate(values) for name, values in features.items()},
         [np.concatenate(values) for values in logits],
         unreadable,
+        None if batches is None else batches[found],
     )
 
 

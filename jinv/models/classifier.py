@@ -36,6 +36,20 @@ Taps = dict[str, Moments]
 """Moments by the name of their layer, e.g. "layer1.0.bn1"."""
 
 
+class Observation(NamedTuple):
+    """What a classifier says of a batch, and what can be read from it on the way.
+
+    Attributes:
+        logits: (batch, classes), float32.
+        taps: Moments that each BatchNorm layer saw.
+        features: Named activations; see `Classifier.features`.
+    """
+
+    logits: jax.Array
+    taps: Taps
+    features: dict[str, jax.Array]
+
+
 # Compared by identity, so that it can be a static argument of compiled functions.
 @dataclass(frozen=True, eq=False)
 class Classifier:
@@ -64,19 +78,24 @@ class Classifier:
         logits: Any = self.module.apply(variables, inputs, **self.inference)
         return logits.astype(jnp.float32)
 
-    def observe(
-        self, variables: dict[str, Any], inputs: jax.Array
-    ) -> tuple[jax.Array, Taps]:
-        """Classify inputs, and report the moments that each BatchNorm layer saw.
+    def observe(self, variables: dict[str, Any], inputs: jax.Array) -> Observation:
+        """Classify inputs, with all that methods look at.
 
-        A foreign module's own `flax.linen.BatchNorm` layers are listened to as well.
+        Under `jax.jit` only what is used is computed. A foreign module's own
+        `flax.linen.BatchNorm` layers are listened to as well.
         """
         with nn.intercept_methods(tap_foreign):
             applied: Any = self.module.apply(
-                variables, inputs, mutable=[TAPS], **self.inference
+                variables, inputs, mutable=[TAPS, FEATURES], **self.inference
             )
         logits, seen = applied
-        return logits.astype(jnp.float32), _by_layer(seen.get(TAPS, {}))
+        found = flatten_dict(dict(seen.get(FEATURES, {})))
+        named = {path[-1]: value for path, value in found.items()}
+        return Observation(
+            logits.astype(jnp.float32),
+            _by_layer(seen.get(TAPS, {})),
+            _in_order(named) | {"logits": logits},
+        )
 
     def features(
         self, variables: dict[str, Any], inputs: jax.Array
@@ -84,15 +103,9 @@ class Classifier:
         """Named activations, each (batch, height, width, channels) or (batch, units).
 
         The module documentation of each architecture says what the names mean; "logits"
-        is always there. Under `jax.jit` only what is used is computed.
+        is always there.
         """
-        applied: Any = self.module.apply(
-            variables, inputs, mutable=[FEATURES], **self.inference
-        )
-        logits, seen = applied
-        found = flatten_dict(dict(seen.get(FEATURES, {})))
-        named = {path[-1]: value for path, value in found.items()}
-        return _in_order(named) | {"logits": logits}
+        return self.observe(variables, inputs).features
 
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:

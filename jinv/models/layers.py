@@ -17,6 +17,16 @@ FEATURES = "features"
 
 Padding = Literal["half", "same"] | int
 
+KAIMING_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+"""Normal, of variance 2 / fan-out (He et al. 2015): gradients keep their size."""
+
+KAIMING_IN = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
+"""Normal, of variance 2 / fan-in: activations keep theirs. What PyTorch's
+`kaiming_normal_` does unless told otherwise."""
+
+PYTORCH = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+"""Where PyTorch's dense and convolution kernels start: variance 1 / (3 fan-in)."""
+
 
 class BatchNorm(nn.Module):
     """Batch normalisation that can report the moments of its *input*.
@@ -82,6 +92,7 @@ class Conv(nn.Module):
         groups: Groups of channels that do not see each other.
         use_bias: Add a bias to each output channel.
         dtype: Type of the computation; parameters are kept in float32.
+        kernel_init: Initialiser of the kernel; biases start at 0.
     """
 
     features: int
@@ -91,13 +102,14 @@ class Conv(nn.Module):
     groups: int = 1
     use_bias: bool = False
     dtype: Any = jnp.float32
+    kernel_init: nn.initializers.Initializer = KAIMING_OUT
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map (batch, height, width, in) to (batch, height', width', features)."""
         size = (self.size, self.size) if isinstance(self.size, int) else self.size
         shape = (*size, x.shape[-1] // self.groups, self.features)
-        kernel = self.param("kernel", _KAIMING, shape)
+        kernel = self.param("kernel", self.kernel_init, shape)
         x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
         rows = _margins(self.padding, x.shape[1], size[0], self.stride)
         columns = _margins(self.padding, x.shape[2], size[1], self.stride)
@@ -161,9 +173,6 @@ def adaptive_average(x: jax.Array, size: int) -> jax.Array:
 def global_average(x: jax.Array) -> jax.Array:
     """Mean over height and width, in float32: (batch, channels)."""
     return jnp.mean(x.astype(jnp.float32), (1, 2))
-
-
-_KAIMING = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 
 
 def _margins(padding: Padding, length: int, size: int, stride: int) -> tuple[int, int]:

@@ -16,7 +16,7 @@ _DECADES = 6
 """Values further under a panel's highest one are cut off: they explain nothing."""
 
 
-def plot_curves(path: Path, rows: Sequence[Row]) -> None:
+def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     """Draw loss, terms, learning rate and accuracy over the steps.
 
     Stages follow each other from left to right; each batch is a line of its own.
@@ -24,9 +24,15 @@ def plot_curves(path: Path, rows: Sequence[Row]) -> None:
     Args:
         path: The .png to write; nothing is written where nothing was measured.
         rows: The rows of `metrics.jsonl`, in order.
+        lasting: Whether each batch goes on where the last one ended; all are one line
+            then.
     """
     if not rows:
         return
+    if lasting:
+        rows = [
+            {**row, "batch": 0, "stage": 0, "step": row["total_step"]} for row in rows
+        ]
     # Matplotlib takes longer to import than all the rest together.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
@@ -51,7 +57,7 @@ def plot_curves(path: Path, rows: Sequence[Row]) -> None:
         for panel, kind in ((weighted, "weighted"), (raw, "raw")):
             _lines(panel, rows, starts, _term(name, kind), colour)
     _lines(rate, rows, starts, lambda row: row["learning_rate"], INK)
-    _lines(accuracy, rows, starts, lambda row: 100 * row["teacher_top1"], INK)
+    _lines(accuracy, rows, starts, _accuracy, INK)
     for panel in (loss, weighted, raw):
         _scale(panel)
     rate.set_ylim(bottom=0)
@@ -86,6 +92,11 @@ def _stage_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
 
 def _term(name: str, kind: str) -> Callable[[Row], float]:
     return lambda row: row["terms"].get(name, {}).get(kind, np.nan)
+
+
+def _accuracy(row: Row) -> float:
+    share = row["teacher_top1"]
+    return np.nan if share is None else 100 * share
 
 
 def _panel(

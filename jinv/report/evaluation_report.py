@@ -11,7 +11,14 @@ from threadpoolctl import threadpool_limits
 
 from jinv.atomic import write_json
 from jinv.data.labelled import LabelledImages
-from jinv.metrics.evaluation import METRICS, Measured, Metric, Verifier, per_class
+from jinv.metrics.evaluation import (
+    BATCH_METRICS,
+    METRICS,
+    Measured,
+    Metric,
+    Verifier,
+    per_class,
+)
 from jinv.metrics.neighbours import nearest
 from jinv.metrics.observe import Extractor, Observed, draw
 from jinv.report.evaluation_figures import (
@@ -159,7 +166,7 @@ def _metrics(
             f"Images in which {verifier.network.spec.name} sees the class asked for",
         )
         for verifier in verifiers
-    } | METRICS
+    } | (METRICS | BATCH_METRICS)
     had = {name for measured in rows.values() for name in measured.estimates}
     return {name: asdict(metric) for name, metric in known.items() if name in had}
 

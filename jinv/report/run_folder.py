@@ -56,7 +56,6 @@ class RunFolder:
             RunFolderError: The folder holds something that neither allows.
         """
         self.path, self.job = path, job
-        self._names = [job.classifier.spec.classes[label] for label in job.labels]
         inversion = job.describe()
         _admit(path, inversion, resume, overwrite)
         (path / "images").mkdir(parents=True, exist_ok=True)
@@ -86,8 +85,9 @@ class RunFolder:
                 picture.save(self.path / "frames" / name)
             case BatchDone(place=place, inputs=inputs):
                 numbers = self.job.numbers_of(place.batch)
-                names = [self._names[number] for number in numbers]
                 images = self._images(inputs)
+                classes = self.job.classifier.spec.classes
+                names = [classes[i] for i in self.job.labels_of(numbers, images)]
                 save_images(self.path / "images", images, names, numbers.start)
 
     def finish(
@@ -115,7 +115,9 @@ class RunFolder:
         classes = self.job.classifier.spec.classes
         judges = {"teacher": self.job.classifier, "verifier": verifier}
         verdicts = {
-            role: judge(network, images, labels, classes) if network else None
+            role: judge(network, images, labels, classes)
+            if network and len(images)
+            else None
             for role, network in judges.items()
         }
         summary = {
@@ -136,8 +138,9 @@ class RunFolder:
             }
             summary["classifier_passes"] = outcome.passes
         write_json(self.path / "summary.json", summary)
-        self._grid(images, labels).save(self.path / "grid.png")
-        plot_curves(self.path / "curves.png", rows)
+        if len(images):
+            self._grid(images, labels).save(self.path / "grid.png")
+        plot_curves(self.path / "curves.png", rows, self.job.procedure.lasting)
         self._save_evolution()
         write_page(self.path)
         return summary
@@ -151,9 +154,12 @@ class RunFolder:
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """The images on disk (images, height, width, 3), uint8, and their labels."""
         paths = sorted((self.path / "images").glob("*.png"))
-        images = np.stack([np.asarray(Image.open(path)) for path in paths])
+        size = self.job.classifier.spec.input_size
+        images = np.zeros((len(paths), size, size, 3), np.uint8)
+        for number, path in enumerate(paths):
+            images[number] = np.asarray(Image.open(path))
         numbers = [int(path.name.split("_")[0]) for path in paths]
-        return images, self.job.labels[numbers]
+        return images, self.job.labels_of(numbers, images)
 
     def rows(self) -> list[dict[str, Any]]:
         """The log so far."""
@@ -184,7 +190,8 @@ class RunFolder:
     def _forget_after(self, notes: dict[str, Any] | None) -> None:
         """Drop what was written after the checkpoint that will be resumed from."""
         here = ("batch", "stage", "step")
-        limit = tuple(notes[name] for name in here) if notes else (0, 0, 0)
+        # Rehearsals have negative numbers.
+        limit = tuple(notes[name] for name in here) if notes else (-float("inf"),)
         kept = [
             row for row in self.rows() if tuple(row[name] for name in here) <= limit
         ]
@@ -261,7 +268,8 @@ def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Each term at the end of each batch's last stage, averaged over batches."""
     if not rows:
         return {}
-    last = list({row["batch"]: row for row in rows}.values())
+    kept = [row for row in rows if row["batch"] >= 0] or rows
+    last = list({row["batch"]: row for row in kept}.values())
     terms = {
         name: {
             kind: float(np.mean([row["terms"][name][kind] for row in last]))

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 from jinv.engine.events import BatchDone, Event
 from jinv.engine.run import Diverged
 from jinv.errors import ConfigError, DataError
+from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
 from jinv.report.pictures import to_uint8
 from jinv.search.observer import Observer
@@ -61,11 +62,12 @@ def attempt(
         images = np.concatenate([images, batch]) if images.size else batch
         trial.set_user_attr("images", len(images))
         if len(images) < len(job.labels):
-            _report(plan, images, trial, prune)
+            _report(plan, job, images, trial, prune)
 
     try:
         job.run(on_event, should_stop)
-        found = plan.objective.estimate(images, job.labels)
+        labels = job.labels_of(range(len(images)), images)
+        found = plan.objective.estimate(images, labels)
     except (ConfigError, DataError, Diverged) as reason:
         raise _end(trial, "failed", str(reason)) from reason
     if found.low is not None:
@@ -74,11 +76,14 @@ def attempt(
     return found.value
 
 
-def _report(plan: Plan, images: np.ndarray, trial: optuna.Trial, prune: bool) -> None:
+def _report(
+    plan: Plan, job: Job, images: np.ndarray, trial: optuna.Trial, prune: bool
+) -> None:
     """Tell how good the images so far are, which may be the end of the trial."""
     count = len(images)
     try:
-        found = plan.objective.estimate(images, plan.job.labels[:count])
+        labels = job.labels_of(range(count), images)
+        found = plan.objective.estimate(images, labels)
     except DataError:
         # Some metrics need more images than this.
         return

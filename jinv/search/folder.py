@@ -8,7 +8,7 @@ import numpy as np
 
 from jinv.atomic import write_json
 from jinv.errors import RunFolderError
-from jinv.inversion.presets import write_preset
+from jinv.inversion.preset import write_preset
 from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page
 from jinv.search.parallel_coordinates import plot_parallel_coordinates
@@ -70,7 +70,8 @@ class SearchFolder:
         path = picture_of(self.path, number)
         path.parent.mkdir(exist_ok=True)
         job = plan.job
-        sheet = grid(images, job.labels.tolist(), job.classifier.spec.classes)
+        labels = job.labels_of(range(len(images)), images).tolist()
+        sheet = grid(images, labels, job.classifier.spec.classes)
         save_picture(path, sheet)
 
     def write(self, plan: Plan, results: Results) -> None:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 
 from jinv.errors import ConfigError
-from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import Job
-from jinv.inversion.presets import Preset
+from jinv.inversion.preset import Preset
 from jinv.search.objective import Objective
 from jinv.search.results import Results, Trial
 from jinv.search.space import Choice, Space
@@ -72,7 +71,8 @@ class Plan:
             else:
                 values = [field.low, field.high]
             for value in values:
-                self.job_with({field.name: value}).method.stages(self.job.classifier)
+                job = self.job_with({field.name: value})
+                job.method.procedure(job.classifier)  # checks the settings
         if self.strategy == "grid" and self.space.size > _MOST_POINTS:
             raise ConfigError(
                 f"the grid has {self.space.size} points, more than {_MOST_POINTS}: use "
@@ -82,7 +82,7 @@ class Plan:
 
     def job_with(self, settings: Mapping[str, Any]) -> Job:
         """The job with some settings replaced."""
-        return replace(self.job, method=replace(cast(Any, self.job.method), **settings))
+        return replace(self.job, method=replace(self.job.method, **settings))
 
     def queue(self) -> list[tuple[str, dict[str, Any]]]:
         """The trials that come first: the role of each, and its parameters.
@@ -108,7 +108,7 @@ class Plan:
         """A trial's settings with their provenance."""
         job, spec = self.job_with(trial.settings), self.job.classifier.spec
         return Preset(
-            cast(DeepInversion, job.method),
+            job.method,
             source=f"jinv search over {', '.join(self.space.describe())}: trial "
             f"{trial.number} of {len(results.trials)}",
             expected=f"{len(job.labels)} images by {spec.name}: "

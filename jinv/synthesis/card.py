@@ -85,7 +85,7 @@ def _filters(recipe: Recipe) -> str:
 
 
 def _steps(job: Job) -> str:
-    stages = job.method.stages(job.classifier)
+    stages = job.procedure.stages
     return " + ".join(str(stage.steps) for stage in stages) + " steps"
 
 

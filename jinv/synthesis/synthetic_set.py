@@ -69,7 +69,16 @@ class SyntheticSet:
 
         Args:
             shard: (i, n): of every n batches, the one that leaves i.
+
+        Raises:
+            ConfigError: Each batch builds on the one before, so none can be left out.
         """
+        if shard[1] > 1 and self.recipe.job.procedure.lasting:
+            raise ConfigError(
+                f"with {type(self.recipe.job.method).__name__}, each batch builds on "
+                "the one before: leave --shard out, or make several sets with a --seed "
+                "each"
+            )
         if self.complete:
             return []
         batches = range(shard[0], self.recipe.job.batches, shard[1])
@@ -112,8 +121,8 @@ class SyntheticSet:
     def _write_part(self, batch: int, inputs: np.ndarray) -> None:
         job = self.recipe.job
         numbers = job.numbers_of(batch)
-        labels = job.labels[numbers]
         images = to_uint8(job.classifier.denormalise(inputs))
+        labels = job.labels_of(numbers, images)
         terms = self._rows[batch]["terms"] if batch in self._rows else {}
         shared = {
             f"batch_{name}": float(f"{term['raw']:.6g}") for name, term in terms.items()
@@ -138,14 +147,18 @@ class SyntheticSet:
             )
 
     def _passes(self, batch: int) -> int:
-        """Images that went through the classifier for a batch."""
+        """Images that went through the classifier for a batch.
+
+        Rehearsals are on the first one's bill.
+        """
         job = self.recipe.job
-        stages = job.method.stages(job.classifier)
+        rehearsals = job.procedure.rehearsals if batch == 0 else 0
+        stages = job.procedure.stages
         steps = sum(
             self._steps.get((batch, number), stage.steps)
             for number, stage in enumerate(stages)
         )
-        return steps * (job.batch_size + len(job.company))
+        return (1 + rehearsals) * steps * (job.batch_size + len(job.company))
 
     def _export(self) -> None:
         recipe = self.recipe

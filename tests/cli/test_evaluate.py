@@ -116,6 +116,29 @@ def test_bad_images_and_strange_classes_cost_only_themselves(base, folder):
     assert "griffin" not in found["verifiers"][0]["per_class"]
 
 
+def test_a_set_that_tells_its_batches_has_their_diversity(base, folder, capsys):
+    files = sorted((folder / "train").rglob("*.png"))
+    rows = [
+        {"file_name": f"{file.parent.name}/{file.name}", "batch": number % 2}
+        for number, file in enumerate(files)
+    ]
+    lines = "\n".join(map(json.dumps, rows))
+    (folder / "train" / "metadata.jsonl").write_text(lines)
+    assert main(base) == 0
+    found = evaluation(folder)
+    own, control = (found["rows"][n] for n in ("this set", "real images (test)"))
+    within, between, ratio = (
+        own[f"diversity_{name}"]["value"] for name in ("within", "between", "ratio")
+    )
+    assert ratio == pytest.approx(within / between)
+    # Either kind of pairs is averaged by class, and so are all.
+    assert min(within, between) < own["diversity"]["value"] < max(within, between)
+    assert "diversity_ratio" not in control
+    page = (folder / "evaluation" / "index.html").read_text()
+    assert "Diversity within batches" in page and "Within / between" in page
+    assert "Within /" in capsys.readouterr().out
+
+
 def test_too_few_images_still_give_a_page(base, folder):
     for path in sorted(folder.rglob("*.png"))[4:]:
         path.unlink()

@@ -6,7 +6,13 @@ import pytest
 from PIL import Image
 
 from jinv.data.augment import crop_and_flip
-from jinv.data.labelled import SomeImages, batches, classes_of, load_labelled
+from jinv.data.labelled import (
+    SomeImages,
+    batches,
+    batches_of,
+    classes_of,
+    load_labelled,
+)
 from jinv.errors import DataError
 
 CLASSES = ("cat", "dog")
@@ -127,3 +133,28 @@ def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
     assert set(asked) == {("pets", "array_record")}
     with pytest.raises(DataError, match="has no split 'test', but train"):
         load_labelled("tfds:pets", "test", CLASSES, 8)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        None,
+        "not json",
+        "[1]",
+        '{"file_name": "cat/0.png"}',
+        '{"batch": 1}',
+        '{"index": 0}',
+    ],
+)
+def test_sets_of_others_tell_no_batches(folder, npz, metadata):
+    if metadata:
+        for place in (folder / "train", folder, folder.parent):
+            (place / "metadata.jsonl").write_text(5 * f"{metadata}\n")
+    assert batches_of(str(folder), "train", 5) is None
+    assert batches_of(npz, "train", 5) is None
+
+
+def test_a_set_of_tfds_has_no_metadata_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "metadata.jsonl").write_text('{"index": 0, "batch": 1}\n')
+    assert batches_of("tfds:pets", "train", 1) is None

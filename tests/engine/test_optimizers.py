@@ -4,7 +4,12 @@ import numpy as np
 import optax
 import pytest
 
-from jinv.engine.optimizers import make_optimizer, make_schedule, scale_by_frequency
+from jinv.engine.optimizers import (
+    make_optimizer,
+    make_schedule,
+    meta_learnt,
+    scale_by_frequency,
+)
 from jinv.errors import ConfigError
 
 
@@ -91,3 +96,43 @@ def test_noise_keeps_its_size_and_becomes_smoother(size):
     np.testing.assert_allclose(jnp.std(smooth), 1, rtol=0.1)
     assert jnp.std(jnp.diff(smooth, axis=1)) < 0.7 * jnp.std(jnp.diff(noise, axis=1))
     np.testing.assert_array_equal(scaled(0.0, noise), noise)
+
+
+@pytest.mark.parametrize(
+    ("rule", "first", "second"),
+    [
+        # The sum of a task's gradients, then the sum of the next one's.
+        ("maml", 1.0 - 0.1 * (2 + 4), 0.4 - 0.1 * (1 + 1)),
+        # How far a task moved from where it began.
+        ("reptile", 1.0 - 0.1 * 0.5 * (2 + 4), 0.7 - 0.1 * 0.5 * (1 + 1)),
+    ],
+)
+def test_what_each_task_teaches_moves_the_start_of_the_next(rule, first, second):
+    learnt = meta_learnt(optax.sgd(0.5), optax.sgd(0.1), rule)
+    params = jnp.float32(1.0)
+    state = learnt.optimizer.init(params)
+    for gradients, expected in (((2.0, 4.0), first), ((1.0, 1.0), second)):
+        start = params
+        for gradient in gradients:
+            updates, state = learnt.optimizer.update(
+                jnp.float32(gradient), state, params
+            )
+            params = optax.apply_updates(params, updates)
+        np.testing.assert_allclose(params, start - 0.5 * sum(gradients), rtol=1e-6)
+        params, state = learnt.settle(params, state)
+        np.testing.assert_allclose(params, expected, rtol=1e-6)
+
+
+def test_the_outer_optimiser_remembers_and_the_inner_one_forgets():
+    learnt = meta_learnt(optax.sgd(1.0, momentum=0.9), optax.sgd(1.0, momentum=0.9))
+    params = jnp.float32(0.0)
+    state = learnt.optimizer.init(params)
+    starts = []
+    for _ in range(2):
+        starts.append(float(params))
+        updates, state = learnt.optimizer.update(jnp.float32(1.0), state, params)
+        assert float(updates) == -1.0
+        params, state = learnt.settle(optax.apply_updates(params, updates), state)
+    # -1, and then another -1 with nine tenths of the one before.
+    assert starts[1] == -1.0
+    np.testing.assert_allclose(params, -1.0 - 1.9, rtol=1e-6)

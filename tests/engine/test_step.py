@@ -13,10 +13,12 @@ KEY = jax.random.key(5)
 
 def constants(tiny, batch):
     return Constants(
-        tiny.variables,
-        jnp.arange(batch) % 6,
-        jnp.arange(batch),
-        jax.random.key_data(KEY),
+        variables=tiny.variables,
+        student={},
+        labels=jnp.arange(batch) % 6,
+        index=jnp.arange(batch),
+        key=jax.random.key_data(KEY),
+        start=jax.random.key_data(KEY),
     )
 
 
@@ -32,12 +34,12 @@ def test_a_step_descends_the_published_objective(tiny):
         schedule="constant", lr=0.5, w_feature=0.3, k_first=10.0, w_tv2=0.2, w_l2=0.1,
         clip=False,
     )  # fmt: skip
-    (stage,) = config.stages(tiny)
+    (stage,) = config.procedure(tiny).stages
     state = start(stage, 6)
     after, metrics = jax.jit(make_step(tiny, stage))(state, constants(tiny, 6))
 
     def objective(x):
-        logits, taps = tiny.observe(tiny.variables, x)
+        logits, taps, _ = tiny.observe(tiny.variables, x)
         running = tiny.running_moments(tiny.variables)
         first = tiny.batchnorm_names[0]
         weights = {name: 10.0 if name == first else 1.0 for name in running}
@@ -55,14 +57,14 @@ def test_a_step_descends_the_published_objective(tiny):
         feature = feature_loss(taps, running, weights)
         return cross_entropy + 0.3 * feature + 0.2 * norms.mean() + 0.1 * l2.mean()
 
-    loss, gradient = jax.jit(jax.value_and_grad(objective))(state.params)
+    loss, gradient = jax.jit(jax.value_and_grad(objective))(state.params.own)
     np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
-    expected = state.params - 0.5 * gradient
-    np.testing.assert_allclose(after.params, expected, atol=1e-5)
+    expected = state.params.own - 0.5 * gradient
+    np.testing.assert_allclose(after.params.own, expected, atol=1e-5)
 
 
 def test_a_chunk_is_so_many_steps(tiny):
-    (stage,) = DeepInversion(steps=(10,), lr=0.01).stages(tiny)
+    (stage,) = DeepInversion(steps=(10,), lr=0.01).procedure(tiny).stages
     step = jax.jit(make_step(tiny, stage))
     state = start(stage, 6)
     for _ in range(4):
@@ -70,23 +72,23 @@ def test_a_chunk_is_so_many_steps(tiny):
     chunk = jax.jit(make_chunk(make_step(tiny, stage), 4))
     joined, last = chunk(start(stage, 6), constants(tiny, 6))
     assert int(joined.step) == 4
-    np.testing.assert_allclose(joined.params, state.params, atol=1e-4)
+    np.testing.assert_allclose(joined.params.own, state.params.own, atol=1e-4)
     np.testing.assert_allclose(last["loss"], metrics["loss"], rtol=1e-4)
 
 
 def test_after_a_loss_that_is_no_number_the_last_parameters_are_kept(tiny):
-    (plain,) = DeepInversion(steps=(10,)).stages(tiny)
+    (plain,) = DeepInversion(steps=(10,)).procedure(tiny).stages
     poison = Term("poison", 1.0, lambda e: jnp.where(e.inputs.sum() > -1e9, jnp.nan, 0))
     stage = Stage(**{**vars(plain), "terms": (*plain.terms, poison)})
     before = start(stage, 6)
     after, metrics = jax.jit(make_step(tiny, stage))(before, constants(tiny, 6))
     assert not metrics["finite"] and not after.finite
-    np.testing.assert_array_equal(after.params, before.params)
+    np.testing.assert_array_equal(after.params.own, before.params.own)
 
 
 def test_the_learning_rate_in_the_log_follows_a_plateau(tiny):
     config = DeepInversion(steps=(40,), schedule="plateau", lr=1e-9)
-    (stage,) = config.stages(tiny)
+    (stage,) = config.procedure(tiny).stages
     step = jax.jit(make_step(tiny, stage))
     state = start(stage, 6)
     for _ in range(40):

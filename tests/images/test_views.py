@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.images.views import chain, crop, flip, jitter
+from jinv.images.views import chain, crop, flip, jitter, pad
 
 KEY = jax.random.key(3)
 INDEX = jnp.arange(6)
@@ -68,3 +68,10 @@ def test_links_of_a_chain_draw_independently():
     )
     mirrored = float(view(KEY, index, marked)[:, 0, 0, 0].mean())
     assert 0.35 < mirrored < 0.65  # 0 if both tossed the same coin
+
+
+def test_pad_continues_the_border_and_keeps_the_image():
+    padded = shifts(pad(2))
+    np.testing.assert_array_equal(padded[:, 2:-2, 2:-2], IMAGES)
+    np.testing.assert_array_equal(padded[:, 0, 5], IMAGES[:, 0, 3])
+    np.testing.assert_array_equal(padded[:, -1, -1], IMAGES[:, -1, -1])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jinv.engine.run import Execution
+from jinv.engine.stage import Split
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import invert, make_job
@@ -14,12 +15,12 @@ ONE = Execution(devices=1)
 
 
 def test_one_number_of_steps_stands_for_all_stages(tiny):
-    stages = DeepInversion(steps=(7,), resolutions=(4, 8)).stages(tiny)
+    stages = DeepInversion(steps=(7,), resolutions=(4, 8)).procedure(tiny).stages
     assert [stage.steps for stage in stages] == [7, 7]
 
 
 def test_terms_without_weight_are_left_out(tiny):
-    (stage,) = DeepInversion(w_feature=0.0, w_tv2=0.0, w_l2=1.0).stages(tiny)
+    (stage,) = DeepInversion(w_feature=0.0, w_tv2=0.0, w_l2=1.0).procedure(tiny).stages
     assert [term.name for term in stage.terms] == ["cross-entropy", "l2"]
 
 
@@ -36,9 +37,10 @@ def test_presets_fit_themselves_to_the_input_size(tiny):
 
 
 def test_clipped_images_need_no_cutting(tiny):
-    (stage,) = DeepInversion(steps=(5,), lr=10.0).stages(tiny)
+    (stage,) = DeepInversion(steps=(5,), lr=10.0).procedure(tiny).stages
     low, high = tiny.input_range
-    projected = np.asarray(stage.project(np.full((1, 8, 8, 3), 99.0, np.float32)))
+    far = Split(np.full((1, 8, 8, 3), 99.0, np.float32))
+    projected = np.asarray(stage.project(far).own)
     np.testing.assert_allclose(projected[0, 0, 0], high)
 
 
@@ -64,7 +66,7 @@ def test_the_feature_term_brings_statistics_closer(tiny):
         ({"temperature": -2.0}, "temperature must be positive"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
         ({"w_class": 0, "w_feature": 0, "w_tv2": 0}, "nothing to optimise"),
-        ({"step": (1,)}, "no such setting"),
+        ({"step": (1,)}, "unknown setting 'step'"),
     ],
 )
 def test_settings_that_cannot_work_are_refused(tiny, settings, message):

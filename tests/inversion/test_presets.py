@@ -1,10 +1,19 @@
 import json
 
 import pytest
+from sketch import PRESET, Sketch, add_sketch
 
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.presets import PRESETS, find_preset, write_preset
+from jinv.inversion.methods import METHODS, method_name
+from jinv.inversion.preset import write_preset
+from jinv.inversion.presets import PRESETS, default_preset, find_preset, presets_of
+from jinv.models.zoo import classifier_names, classifier_spec
+
+
+@pytest.fixture
+def sketch(monkeypatch):
+    add_sketch(monkeypatch)
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -33,7 +42,8 @@ def test_a_file_by_hand_needs_only_its_settings_and_their_size(tmp_path):
         ({"settings": {"clip": 1}}, "clip: expected true or false, found 1"),
         ({"settings": {"steps": 500}}, "steps: expected whole numbers"),
         ({"settings": {"per": "class"}}, "per: expected image or batch"),
-        ({"method": "Deep"}, "unknown method 'Deep'; there is DeepInversion"),
+        ({"method": "DepInversion"}, "unknown method 'DepInversion' (did you mean D"),
+        ({"method": ["deep"]}, "unknown method ['deep']; there"),
         ({"sauce": "me"}, "unknown setting 'sauce' (did you mean source?)"),
         ({"input_size": "32"}, "input_size: expected a whole number, found '32'"),
         ({"input_size": 0}, "input_size must be positive"),
@@ -57,3 +67,43 @@ def test_a_missing_file_is_said():
 def test_an_unknown_name_offers_near_ones_and_files():
     with pytest.raises(ConfigError, match=r"mean technion\?.*files named \*.json"):
         find_preset("tecnion")
+
+
+def test_a_preset_of_another_method_survives_its_file(tmp_path, sketch):
+    write_preset(tmp_path / "mine.json", PRESET)
+    assert json.loads((tmp_path / "mine.json").read_text())["method"] == "Sketch"
+    assert find_preset(str(tmp_path / "mine.json")) == PRESET
+
+
+def test_settings_in_a_file_are_those_of_its_method(tmp_path, sketch):
+    path = tmp_path / "mine.json"
+    content = {"method": "Sketch", "settings": {"shade": False}, "input_size": 32}
+    path.write_text(json.dumps(content))
+    assert find_preset(str(path), "sketch").method == Sketch(shade=False)
+    with pytest.raises(ConfigError, match="is for the method sketch, not deep"):
+        find_preset(str(path), "deep")
+    path.write_text(json.dumps({**content, "settings": {"w_tv2": 0.1}}))
+    with pytest.raises(ConfigError, match="unknown setting 'w_tv2'; there are lr, "):
+        find_preset(str(path))
+
+
+def test_presets_are_fitted_by_their_method(sketch):
+    spec = classifier_spec("resnet50")
+    assert find_preset("lines").fitted(spec) == Sketch(lr=0.3, width=28)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_preset_for_every_classifier(method):
+    for name in classifier_names():
+        preset = find_preset(default_preset(classifier_spec(name), method), method)
+        assert method_name(preset.method) == method
+
+
+def test_every_preset_belongs_to_one_method(sketch):
+    assert sorted(PRESETS) == sorted(n for m in METHODS for n in presets_of(m))
+    assert presets_of("sketch") == ["lines"]
+
+
+def test_an_unknown_method_is_refused_with_near_ones(sketch):
+    with pytest.raises(ConfigError, match=r"'sketsch' \(did you mean sketch\?\)"):
+        default_preset(classifier_spec("resnet50"), "sketsch")

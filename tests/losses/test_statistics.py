@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.losses import feature_loss, normalised_feature_loss
+from jinv.losses import blend_moments, feature_loss, normalised_feature_loss
 
 RUNNING = {
     "a": (jnp.array([0.0, 1.0]), jnp.array([1.0, 4.0])),
@@ -60,3 +60,44 @@ def test_normalised_value_does_not_depend_on_the_scale_of_a_layer():
     found = normalised_feature_loss(scaled(MEASURED, 30.0), scaled(RUNNING, 30.0), ONES)
     expected = normalised_feature_loss(MEASURED, RUNNING, ONES)
     np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_blended_moments_are_a_weighted_mean():
+    found = blend_moments(MEASURED, RUNNING, 0.9)
+    np.testing.assert_allclose(found["a"][0], [0.3, 1.4], rtol=1e-6)
+    np.testing.assert_allclose(found["a"][1], [1.0, 3.7], rtol=1e-6)
+    np.testing.assert_allclose(found["b"], [[2.05], [0.275]], rtol=1e-6)
+
+
+def test_a_share_may_be_traced_and_0_leaves_a_batch_as_it_is():
+    found = jax.jit(blend_moments)(MEASURED, RUNNING, 0.0)
+    jax.tree.map(np.testing.assert_array_equal, found, MEASURED)
+
+
+def test_groups_of_a_batch_are_blended_each_with_the_same_memory():
+    groups = {
+        name: tuple(jnp.stack([x, 2 * x, 3 * x]) for x in moments)
+        for name, moments in MEASURED.items()
+    }
+    found = blend_moments(groups, RUNNING, 0.9)
+    assert found["a"][0].shape == (3, 2)
+    alone = blend_moments(
+        {n: (m[1], v[1]) for n, (m, v) in groups.items()}, RUNNING, 0.9
+    )
+    for name, moments in alone.items():
+        for blended, expected in zip(found[name], moments, strict=True):
+            np.testing.assert_allclose(blended[1], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [feature_loss, normalised_feature_loss])
+def test_a_memory_that_fits_asks_less_of_a_batch(loss):
+    def value(measured, share):
+        return loss(blend_moments(measured, RUNNING, share), RUNNING, ONES)
+
+    expected = 0.1 * value(MEASURED, 0.0)
+    np.testing.assert_allclose(value(MEASURED, 0.9), expected, rtol=1e-4)
+    # The gradient of the blend, a tenth of which is the batch's.
+    gradient = jax.grad(value)(MEASURED, 0.9)
+    blended = jax.grad(value)(blend_moments(MEASURED, RUNNING, 0.9), 0.0)
+    for x, y in zip(*map(jax.tree.leaves, (gradient, blended)), strict=True):
+        np.testing.assert_allclose(x, 0.1 * y, rtol=1e-4)

@@ -5,18 +5,25 @@ import pytest
 from PIL import Image
 
 from jinv.data.labelled import ArrayImages
-from jinv.metrics.evaluation import Reference, make_verifier, measure, per_class
+from jinv.metrics.evaluation import (
+    BATCH_METRICS,
+    Reference,
+    make_verifier,
+    measure,
+    per_class,
+)
 from jinv.metrics.observe import Observed, make_extractor, observe
 from jinv.models.classifier import load_classifier
 
 RNG = np.random.default_rng(0)
 
 
-def seen(features, labels=None, logits=()):
+def seen(features, labels=None, logits=(), batches=None):
     count = len(features)
     labels = np.arange(count) % 3 if labels is None else np.asarray(labels)
     own = RNG.normal(size=(count, 6))
-    return Observed(np.arange(count), labels, {"f": features}, [own, *logits], [])
+    judged = [own, *logits]
+    return Observed(np.arange(count), labels, {"f": features}, judged, [], batches)
 
 
 @pytest.fixture
@@ -67,6 +74,29 @@ def test_only_what_is_wanted_is_measured(reference):
         seen(RNG.normal(size=(40, 4))), "f", reference, wanted=wanted.__contains__
     )
     assert set(found.estimates) == wanted
+
+
+def test_batches_are_compared_where_a_set_tells_them():
+    features = np.repeat(RNG.normal(size=(6, 4)), 5, axis=0)
+    labels, batches = np.zeros(30, int), np.arange(30) // 5
+    found = measure(seen(features, labels, batches=batches), "f").estimates
+    assert found["diversity_within"].value == pytest.approx(0, abs=1e-9)
+    assert found["diversity_ratio"].value == pytest.approx(0, abs=1e-9)
+    assert found["diversity_between"].value > found["diversity"].value > 0.1
+
+
+def test_a_single_batch_is_compared_with_nothing():
+    one = seen(RNG.normal(size=(40, 4)), batches=np.zeros(40, int))
+    found = measure(one, "f")
+    assert not BATCH_METRICS.keys() & found.estimates and not found.warnings
+
+
+def test_batches_without_pairs_are_a_warning():
+    spread = seen(RNG.normal(size=(6, 4)), batches=np.arange(6))
+    found = measure(spread, "f")
+    assert "diversity" in found.estimates
+    assert not BATCH_METRICS.keys() & found.estimates
+    assert "no class has two images of one batch" in found.warnings[-1]
 
 
 def test_a_verifier_is_asked_about_the_classes_it_knows(tiny):

@@ -86,3 +86,14 @@ def test_images_of_several_sizes_need_a_size(tiny, folder):
         observe(data, make_extractor(tiny))
     cut = load_labelled(str(folder), "train", tiny.spec.classes, 8)
     assert len(observe(cut, make_extractor(tiny))) == 23
+
+
+def test_batches_follow_the_images_that_could_be_read(folder, tiny):
+    (folder / "train" / "boat" / "01.png").write_bytes(b"")
+    data = load_labelled(str(folder), "train", tiny.spec.classes, None)
+    seen = observe(data, make_extractor(tiny), batches=np.arange(23), batch_size=4)
+    np.testing.assert_array_equal(seen.batches, seen.indices)
+    np.testing.assert_array_equal(seen.take(np.arange(5)).batches, seen.batches[:5])
+    assert (
+        len(seen.batches) == 22 and observe(data, make_extractor(tiny)).batches is None
+    )

@@ -1,3 +1,5 @@
+from functools import partial
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -153,3 +155,73 @@ def test_adaptive_averages_are_those_of_pytorch():
 def test_channel_sums_are_sums():
     close(kernels.channel_sum(X), np.asarray(X, np.float64).sum((0, 1, 2)))
     assert kernels.moments(X.astype(jnp.bfloat16))[0].dtype == jnp.float32
+
+
+def test_a_team_standardises_by_the_moments_of_its_whole_batch():
+    keys = jax.random.split(jax.random.key(7))
+    # Each image has an offset of its own, so that parts of the batch differ.
+    x = jnp.arange(16.0)[:, None, None, None] + jax.random.normal(
+        keys[0], (16, 3, 2, 5)
+    )
+    weight = jax.random.normal(keys[1], x.shape)
+
+    def outcome(average, x, weight):
+        def loss(x):
+            normal, moments = kernels.standardise(x, 1e-5, average)
+            return average(jnp.mean(jnp.sin(weight * normal))), moments
+
+        return jax.grad(loss, has_aux=True)(x)
+
+    def shared(average):
+        # Every device differentiates the sum of the eight losses.
+        parts = (a.reshape(8, 2, *a.shape[1:]) for a in (x, weight))
+        gradient, moments = jax.pmap(partial(outcome, average), "team")(*parts)
+        return gradient.reshape(x.shape) / 8, jax.tree.map(lambda a: a[3], moments)
+
+    gradient, moments = jax.jit(partial(outcome, kernels.unshared))(x, weight)
+    assert jnp.abs(gradient).max() > 1e-3
+    found_gradient, found_moments = shared(partial(lax.pmean, axis_name="team"))
+    close(found_moments, moments)
+    close(found_gradient, gradient, 1e-7)
+
+
+@pytest.mark.parametrize("size", [(6, 10), (3, 15), (12, 5), (4, 8), (2, 3)])
+def test_enlarging_is_by_nearest_neighbour(size):
+    x = jax.random.normal(jax.random.key(8), (2, 3, 5, 4))
+    weight = jax.random.normal(jax.random.key(9), (2, *size, 4))
+    rows, columns = (
+        np.floor((np.arange(new) + 0.5) * old / new).astype(int)
+        for new, old in zip(size, (3, 5), strict=True)
+    )
+
+    def outcome(enlarge):
+        def both(x):
+            value, pull = jax.vjp(enlarge, x)
+            return value, pull(weight)
+
+        return jax.jit(both)(x)
+
+    found = outcome(lambda x: kernels.enlarge(x, *size))
+    close(found, outcome(lambda x: x[:, rows][:, :, columns]))
+
+
+def test_nothing_is_computed_where_nothing_is_enlarged():
+    assert kernels.enlarge(X, 5, 6) is X
+
+
+def test_a_doubled_convolution_is_that_of_the_doubled_array():
+    kernel = jax.random.normal(jax.random.key(10), (3, 3, 4, 7))
+
+    def plain(x, w):
+        doubled = jnp.repeat(jnp.repeat(x, 2, 1), 2, 2)
+        return kernels._convolve(1, ((1, 1), (1, 1)), 1, doubled, w)
+
+    def outcome(convolve):
+        def loss(x, w):
+            return jnp.sum(jnp.sin(convolve(x, w) / 9))
+
+        return jax.jit(lambda x, w: (convolve(x, w), jax.grad(loss, (0, 1))(x, w)))(
+            X, kernel
+        )
+
+    close(outcome(kernels.convolve_doubled), outcome(plain), 3e-5)

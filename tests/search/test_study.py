@@ -4,11 +4,14 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
+from sketch import Sketch, add_sketch
 
 from jinv.engine.events import BatchDone, Place
 from jinv.engine.run import Diverged, Execution, Interrupted
 from jinv.errors import RunFolderError
 from jinv.inversion.job import Job, make_job
+from jinv.inversion.preset import write_preset
+from jinv.inversion.presets import find_preset
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.evaluation import Metric
 from jinv.search import storage
@@ -201,3 +204,42 @@ def test_workers_share_a_search_without_clashes(plan, url, strategy):
     assert not errors and len(results.trials) == 12 and results.running == 0
     assert sum(trial.baseline for trial in results.trials) == 1
     assert len({trial.settings["lr"] for trial in results.trials}) == 12
+
+
+def test_a_search_over_another_method_ends_in_a_preset_of_it(
+    plan, url, monkeypatch, tmp_path
+):
+    add_sketch(monkeypatch)
+    job = replace(plan.job, method=Sketch())
+    sketched = replace(
+        plan, job=job, space=parse_space(["lr=0.1,0.3", "strokes=2/3,4"], Sketch)
+    )
+    results = Study(sketched, url, "s").run(6)
+    assert results.best is not None and results.best.settings["lr"] == 0.3
+    write_preset(tmp_path / "best.json", sketched.preset_of(results.best, results))
+    found = find_preset(str(tmp_path / "best.json"), "sketch")
+    assert found.method == Sketch(**results.best.settings)
+
+
+@dataclass(frozen=True)
+class Unasked(Sketch):
+    """A method that is not told what its images should show."""
+
+    def procedure(self, classifier):
+        return replace(super().procedure(classifier), labelled=False)
+
+
+def test_images_without_a_class_are_judged_by_what_the_teacher_sees(plan, url):
+    seen = []
+
+    def measured(images, labels):
+        seen.append((len(images), {*labels.tolist()}))
+        return Estimate(float(images.mean()))
+
+    answer = replace(BRIGHTNESS, measure=measured)
+    job = replace(plan.job, method=Unasked())
+    space = parse_space(["lr=0.3,1"], Unasked)
+    Study(Plan(job, space, answer, "grid", prune=False), url, "s").run(1)
+    # Its images are all alike.
+    assert [count for count, _ in seen] == [6, 12]
+    assert all(len(labels) == 1 for _, labels in seen)

@@ -1,0 +1,107 @@
+"""DAFL: a generator whose images get the answers that photographs get.
+
+Chen et al. 2019, "Data-Free Learning of Student Networks". Nothing asks for a class or
+for BatchNorm statistics: the classifier shall be sure of each image, be excited by it,
+and name all classes equally often. A baseline.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jinv import losses
+from jinv.engine.optimizers import make_schedule
+from jinv.engine.stage import Evaluation, Procedure, Term
+from jinv.errors import ConfigError
+from jinv.images.views import chain
+from jinv.inversion.generating import Source, check_numbers, generator_stage, lasting
+from jinv.inversion.terms import used
+from jinv.models.classifier import Classifier
+
+
+@dataclass(frozen=True)
+class DAFL:
+    """What is optimised, and how.
+
+    Each batch is made of fresh latents, and all go to the same generator.
+
+    Attributes:
+        steps: Updates of the generator for each batch.
+        rehearsals: Batches that are made first and dropped.
+        lr: Learning rate of Adam.
+        w_onehot: Weight of the cross-entropy with the classifier's own answers.
+        w_activation: Weight of the features' size.
+        w_entropy: Weight of the information entropy.
+        latent: Random numbers for each image.
+        channels: Of the generator.
+    """
+
+    steps: int = 1
+    rehearsals: int = 1000
+    lr: float = 1e-3
+    w_onehot: float = 1.0
+    w_activation: float = 0.1
+    w_entropy: float = 5.0
+    latent: int = 1000
+    channels: int = 128
+
+    def scaled(self, factor: float) -> Self:
+        """Itself: it has no lengths."""
+        del factor
+        return self
+
+    def procedure(self, classifier: Classifier) -> Procedure:
+        """What the engine is to do.
+
+        Raises:
+            ConfigError: A setting cannot work, alone or with this classifier.
+        """
+        weights = ("w_onehot", "w_activation", "w_entropy")
+        check_numbers(self, ("steps", "lr"), ("rehearsals", *weights))
+        if not any(getattr(self, weight) for weight in weights):
+            raise ConfigError("every loss weight is 0: there is nothing to optimise")
+        stage = generator_stage(
+            Source(classifier, self.latent, self.channels, labelled=False),
+            lasting(optax.adam(self.lr)),
+            optax.set_to_zero(),
+            steps=self.steps,
+            view=chain(),
+            terms=used(
+                Term("one_hot", self.w_onehot, _one_hot),
+                _activation(classifier, self.w_activation),
+                Term("entropy", self.w_entropy, _entropy),
+            ),
+            learning_rate=make_schedule("constant", self.lr, self.steps),
+        )
+        return Procedure(
+            (stage,), lasting=True, rehearsals=self.rehearsals, labelled=False
+        )
+
+
+def _one_hot(e: Evaluation) -> jax.Array:
+    return e.batch_mean(losses.pseudo_label_loss(e.logits))
+
+
+def _entropy(e: Evaluation) -> jax.Array:
+    return losses.information_entropy_loss(e.logits, e.batch_mean)
+
+
+def _activation(classifier: Classifier, weight: float) -> Term:
+    """Of the features that the last layer reads, or else of the last stage."""
+    names = classifier.feature_shapes
+    name = "pooled" if "pooled" in names else next(reversed(classifier.stages), "")
+    if weight and not name:
+        raise ConfigError(
+            f"{classifier.spec.name} names no features whose size could be asked for: "
+            "use --w-activation 0"
+        )
+
+    def value(e: Evaluation) -> jax.Array:
+        features = e.features[name].astype(jnp.float32)
+        spatial = tuple(range(1, features.ndim - 1))
+        return e.batch_mean(losses.activation_loss(features.mean(spatial)))
+
+    return Term("activation", weight, value)

@@ -1,0 +1,189 @@
+"""What the methods that generate images have in common."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jinv.engine.optimizers import MetaLearnt
+from jinv.engine.stage import Context, Evaluation, Split, Stage, Term
+from jinv.errors import ConfigError
+from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
+from jinv.models.classifier import Classifier
+from jinv.models.generator import Generator, plan_sizes
+from jinv.models.kernels import unshared
+
+JitterMode = Literal["roll", "edge"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A generator that fits a classifier, and the latents that it reads.
+
+    Attributes:
+        classifier: Whose inputs are generated.
+        latent: Random numbers for each image.
+        channels: Of the generator; see `Generator`.
+        labelled: Whether the generator is told the class asked for, as a one-hot code.
+        activate_first: See `Generator`.
+    """
+
+    classifier: Classifier
+    latent: int
+    channels: int
+    labelled: bool = True
+    activate_first: bool = True
+
+    def __post_init__(self) -> None:
+        """Find out whether the generator can be built.
+
+        Raises:
+            ConfigError: It cannot.
+        """
+        for name in ("latent", "channels"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be positive, not {getattr(self, name)}")
+        plan_sizes(self.classifier.spec.input_size)
+
+    def module(self, average: Callable[[Any], Any] = unshared) -> Generator:
+        """The generator."""
+        base, doublings = plan_sizes(self.classifier.spec.input_size)
+        dtype = activation_type(self.classifier)
+        return Generator(
+            self.channels, base, doublings, self.activate_first, average, dtype
+        )
+
+    def init_latents(self, key: jax.Array, index: jax.Array) -> jax.Array:
+        """Noise for the images of the given numbers: (batch, latent)."""
+        return draw(key, index, (self.latent,))
+
+    def init_weights(self, key: jax.Array, index: jax.Array) -> Any:
+        """Weights of the generator, drawn anew for each batch."""
+        width = self.latent + self.labelled * len(self.classifier.spec.classes)
+        return self.module().init(of_batch(key, index), jnp.zeros((1, width)))
+
+    def generate(self, weights: Any, latents: jax.Array, context: Context) -> jax.Array:
+        """Unbounded images (batch, height, width, 3)."""
+        if self.labelled:
+            classes = len(self.classifier.spec.classes)
+            codes = jax.nn.one_hot(context.labels, classes, dtype=latents.dtype)
+            latents = jnp.concatenate([latents, codes], -1)
+        made: Any = self.module(context.average).apply(weights, latents)
+        return made
+
+
+def generator_stage(
+    source: Source,
+    learnt: MetaLearnt,
+    latents: optax.GradientTransformation,
+    *,
+    steps: int,
+    view: View,
+    terms: tuple[Term, ...],
+    learning_rate: optax.Schedule,
+    memory: Any = (),
+    remember: Callable[[Any, Evaluation], Any] = lambda memory, _: memory,
+) -> Stage:
+    """A stage whose images are the sigmoid of what one generator puts out.
+
+    Args:
+        source: The generator.
+        learnt: How its weights are optimised, within batches and between them.
+        latents: How the latents are optimised.
+        steps: As for `Stage`, like what follows.
+        view: See there.
+        terms: See there.
+        learning_rate: See there.
+        memory: See there.
+        remember: See there.
+    """
+
+    def init(key: jax.Array, index: jax.Array) -> Split:
+        return Split(source.init_latents(key, index), source.init_weights(key, index))
+
+    def render(params: Split, context: Context) -> jax.Array:
+        images = jax.nn.sigmoid(source.generate(params.shared, params.own, context))
+        return source.classifier.normalise(images)
+
+    return Stage(
+        steps=steps,
+        init=init,
+        render=render,
+        finish=render,
+        view=view,
+        terms=terms,
+        optimizer=Split(latents, learnt.optimizer),
+        learning_rate=learning_rate,
+        memory=memory,
+        remember=remember,
+        settle=learnt.settle,
+    )
+
+
+def lasting(optimizer: optax.GradientTransformation) -> MetaLearnt:
+    """Weights that are optimised over all batches as if they were one."""
+    return MetaLearnt(optimizer, lambda params, state: (params, state))
+
+
+def draw(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Standard normal numbers for the images of the given numbers."""
+
+    def one(i: jax.Array) -> jax.Array:
+        return jax.random.normal(jax.random.fold_in(key, i), shape)
+
+    return jax.vmap(one)(index)
+
+
+def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:
+    """A key for what the images of a batch share, other than those of `draw`."""
+    return jax.random.fold_in(jax.random.fold_in(key, index[0]), np.uint32(2**32 - 1))
+
+
+def activation_type(classifier: Classifier) -> Any:
+    """What a classifier computes with, and a generator for it."""
+    return getattr(classifier.module, "dtype", jnp.float32)
+
+
+def moves(size: int, pixels: int, mode: JitterMode, mirror: float, per: Per) -> View:
+    """Shifts and mirrors images without a margin.
+
+    Args:
+        size: Height and width, in pixels.
+        pixels: Largest shift.
+        mode: "roll" (what leaves re-enters on the other side) or "edge" (the border is
+            continued).
+        mirror: Probability of mirroring.
+        per: Whether each image or the whole batch is moved alike.
+    """
+    shifts = {
+        "roll": (jitter(pixels, per),),
+        "edge": (pad(pixels), crop(size, per)),
+    }[mode]
+    return chain(*(shifts if pixels else ()), *((flip(mirror, per),) * (mirror > 0)))
+
+
+def check_numbers(
+    config: Any, positive: tuple[str, ...], least: tuple[str, ...]
+) -> None:
+    """Refuse settings that no method can work with.
+
+    Args:
+        config: A method's configuration.
+        positive: Names of those that must be positive.
+        least: Names of those that must not be negative.
+
+    Raises:
+        ConfigError: One is not.
+    """
+    for name in positive:
+        if not getattr(config, name) > 0:
+            raise ConfigError(f"{name} must be positive, not {getattr(config, name)}")
+    for name in least:
+        if not getattr(config, name) >= 0:
+            raise ConfigError(
+                f"{name} must not be negative, is {getattr(config, name)}"
+            )

@@ -1,0 +1,225 @@
+"""NaturalInversion: a generator for each batch, which reads the classifier's features.
+
+Kim et al. 2022, "NaturalInversion: Data-Free Image Synthesis Improving Real-World
+Consistency". The generator's image goes through the classifier; a Feature Transfer
+Pyramid adds what its stages see to the image, as detail and colour that the classifier
+knows from photographs; Adaptive Channel Scaling then gives each image a range of its
+own.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jinv.engine.optimizers import Schedule, make_schedule
+from jinv.engine.stage import Context, Procedure, Split, Stage
+from jinv.errors import ConfigError
+from jinv.images.views import Per
+from jinv.inversion.generating import (
+    JitterMode,
+    Source,
+    activation_type,
+    check_numbers,
+    draw,
+    moves,
+    of_batch,
+)
+from jinv.inversion.terms import (
+    FeatureNorm,
+    Reduction,
+    class_term,
+    feature_term,
+    l2_term,
+    tv2_term,
+    used,
+)
+from jinv.models.classifier import Classifier
+from jinv.models.feature_pyramid import FeaturePyramid
+
+
+@dataclass(frozen=True)
+class NaturalInversion:
+    """What is optimised, and how.
+
+    Losses live in the classifier's normalised space, as published.
+
+    Attributes:
+        steps: Updates of each batch.
+        lr: Learning rate of the generator.
+        lr_pyramid: Learning rate of the pyramid.
+        lr_scale: Learning rate of the channel scales.
+        schedule: Learning rates over the steps; see `make_schedule`.
+        w_class: Weight of the cross-entropy.
+        w_feature: Weight of the BatchNorm term; 0 leaves it out.
+        feature_norm: "raw" as published, or "layer": in units of each layer's own
+            spread, so that one weight serves all architectures.
+        w_tv2: Weight of the l2 total variation.
+        w_l2: Weight of the images' norm.
+        reduction: "image" (independent of the batch size) or "nvlabs" (both norms over
+            the whole batch at once, as published).
+        jitter: Largest random shift, in pixels; before the pyramid and after it.
+        jitter_mode: "roll" lets what leaves on one side re-enter on the other, as
+            published; "edge" continues the border.
+        flip: Probability of mirroring; before the pyramid and after it.
+        per: Whether each "image" or the whole "batch" is shifted and mirrored alike.
+        latent: Random numbers for each image, beside its class.
+        channels: Of the generator.
+        one_to_one: A fresh generator and pyramid for each batch; otherwise one for all
+            batches, which goes on learning.
+        pyramid: Whether the images are refined by the classifier's features.
+        pyramid_stages: How many of the classifier's last stages the pyramid reads; 0
+            for all.
+        channel_scaling: Whether each image has a scale for each of its channels.
+        init_scale: Mean of the scales in the beginning; their deviation is 1.
+    """
+
+    steps: int = 2000
+    lr: float = 1e-3
+    lr_pyramid: float = 5e-4
+    lr_scale: float = 5e-2
+    schedule: Schedule = "constant"
+    w_class: float = 1.0
+    w_feature: float = 10.0
+    feature_norm: FeatureNorm = "raw"
+    w_tv2: float = 6e-3
+    w_l2: float = 1.5e-5
+    reduction: Reduction = "nvlabs"
+    jitter: int = 2
+    jitter_mode: JitterMode = "roll"
+    flip: float = 0.5
+    per: Per = "batch"
+    latent: int = 1024
+    channels: int = 128
+    one_to_one: bool = True
+    pyramid: bool = True
+    pyramid_stages: int = 0
+    channel_scaling: bool = True
+    init_scale: float = 5.0
+
+    def scaled(self, factor: float) -> "NaturalInversion":
+        """Itself for inputs that are larger by a factor."""
+        return replace(self, jitter=round(factor * self.jitter))
+
+    def procedure(self, classifier: Classifier) -> Procedure:
+        """What the engine is to do.
+
+        Raises:
+            ConfigError: A setting cannot work, alone or with this classifier.
+        """
+        _check(self, classifier)
+        return Procedure((_stage(self, classifier),), lasting=not self.one_to_one)
+
+
+def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
+    source = Source(classifier, config.latent, config.channels)
+    refiner = FeaturePyramid(dtype=activation_type(classifier))
+    stages = classifier.stages[-config.pyramid_stages :]
+    size = classifier.spec.input_size
+    move = moves(size, config.jitter, config.jitter_mode, config.flip, config.per)
+
+    def read(context: Context, inputs: jax.Array) -> list[jax.Array]:
+        """What the pyramid's stages see, as constants."""
+        seen = classifier.features(context.variables, inputs)
+        return [jax.lax.stop_gradient(seen[name]) for name in stages]
+
+    def init(key: jax.Array, index: jax.Array) -> Split:
+        own: dict[str, Any] = {"latent": source.init_latents(key, index)}
+        shared: dict[str, Any] = {"generator": source.init_weights(key, index)}
+        if config.channel_scaling:
+            scales = draw(jax.random.fold_in(key, 1), index, (1, 1, 3))
+            own["scale"] = config.init_scale + scales
+        if config.pyramid:
+            shapes = (classifier.feature_shapes[name] for name in stages)
+            examples = [jnp.zeros((1, *shape)) for shape in shapes]
+            fresh = jax.random.fold_in(of_batch(key, index), 1)
+            image = jnp.zeros((1, size, size, 3))
+            shared["pyramid"] = refiner.init(fresh, image, examples)
+        return Split(own, shared)
+
+    def refine(params: Split, context: Context, moved: bool) -> jax.Array:
+        latents, weights = params.own["latent"], params.shared["generator"]
+        images: Any = source.generate(weights, latents, context)
+        if moved:
+            images = move(context.key, context.index, images)
+        if config.pyramid:
+            features = read(context, images)
+            images = refiner.apply(params.shared["pyramid"], images, features)
+        else:
+            images = jnp.tanh(images)
+        return images * params.own["scale"] if config.channel_scaling else images
+
+    rate, rate_pyramid, rate_scale = (
+        make_schedule(config.schedule, peak, config.steps)
+        for peak in (config.lr, config.lr_pyramid, config.lr_scale)
+    )
+    return Stage(
+        steps=config.steps,
+        init=init,
+        render=lambda params, context: refine(params, context, moved=True),
+        finish=lambda params, context: refine(params, context, moved=False),
+        view=move,
+        terms=used(
+            class_term(weight=config.w_class),
+            feature_term(classifier, config.w_feature, config.feature_norm),
+            tv2_term(config.w_tv2, config.reduction),
+            l2_term(config.w_l2, config.reduction),
+        ),
+        optimizer=Split(
+            _apart({"latent": optax.set_to_zero(), "scale": optax.adam(rate_scale)}),
+            _apart(
+                {"generator": optax.adam(rate), "pyramid": optax.adam(rate_pyramid)}
+            ),
+        ),
+        learning_rate=rate,
+    )
+
+
+def _apart(
+    optimizers: dict[Hashable, optax.GradientTransformation],
+) -> optax.GradientTransformation:
+    """An optimiser for each branch of a tree."""
+    return optax.partition(optimizers, lambda params: {name: name for name in params})
+
+
+def _check(config: NaturalInversion, classifier: Classifier) -> None:
+    check_numbers(
+        config,
+        ("steps", "lr", "lr_pyramid", "lr_scale", "latent", "channels"),
+        ("w_class", "w_feature", "w_tv2", "w_l2", "jitter", "pyramid_stages"),
+    )
+    name, stages = classifier.spec.name, classifier.stages
+    if config.pyramid and not stages:
+        raise ConfigError(
+            f"{name} names no stages, which the pyramid reads: use --no-pyramid, or "
+            "let the network pass its stages' outputs through jinv.models.layers.tap "
+            "as stage1, stage2, …"
+        )
+    if config.pyramid and config.pyramid_stages > len(stages):
+        raise ConfigError(
+            f"the pyramid is to read {config.pyramid_stages} stages, but {name} has "
+            f"{len(stages)}: {', '.join(stages)}"
+        )
+    plain = NaturalInversion()
+    for switch, options in {
+        "pyramid": ("pyramid_stages", "lr_pyramid"),
+        "channel_scaling": ("init_scale", "lr_scale"),
+    }.items():
+        for option in options:
+            if not getattr(config, switch) and getattr(config, option) != getattr(
+                plain, option
+            ):
+                raise ConfigError(
+                    f"{option} means nothing without {switch.replace('_', ' ')}: leave "
+                    f"out --{option.replace('_', '-')} or --no-"
+                    f"{switch.replace('_', '-')}"
+                )
+    if not any((config.w_class, config.w_feature)):
+        raise ConfigError("w_class and w_feature are 0: nothing speaks of the images")
+    if config.w_feature and not classifier.batchnorm_names:
+        raise ConfigError(
+            f"{name} has no BatchNorm statistics to compare with: use --w-feature 0"
+        )

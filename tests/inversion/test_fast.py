@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import BatchDone, Logged
+from jinv.engine.run import Execution, Interrupted
+from jinv.errors import ConfigError
+from jinv.inversion.dafl import DAFL
+from jinv.inversion.dfad import DFAD
+from jinv.inversion.fast import FastGenerators
+from jinv.inversion.job import invert, make_job
+
+SMALL = FastGenerators(
+    steps=2, rehearsals=3, latent=12, channels=32, jitter=1, lr=3e-3, momentum=0.5
+)
+
+
+def job(classifier, images=24, method=SMALL, devices=1, parallel="jit", **options):
+    execution = Execution(
+        devices=devices, parallel=parallel, log_every=2, checkpoint_every=3
+    )
+    return make_job(
+        classifier,
+        "all",
+        images,
+        batch_size=8,
+        method=method,
+        execution=execution,
+        **options,
+    )
+
+
+def collect(one, **options):
+    events = []
+    one.run(events.append, **options)
+    return events
+
+
+def images_of(events):
+    done = {e.place.batch: e.inputs for e in events if isinstance(e, BatchDone)}
+    return np.concatenate([done[batch] for batch in sorted(done)])
+
+
+@pytest.fixture(scope="module")
+def whole(tiny):
+    """What three batches after three rehearsals tell."""
+    return collect(job(tiny))
+
+
+def test_rehearsals_are_logged_and_dropped(whole):
+    assert images_of(whole).shape == (24, 8, 8, 3)
+    logged = [e.place for e in whole if isinstance(e, Logged)]
+    assert [p.batch for p in logged] == [-3, -2, -1, 0, 1, 2]
+    assert [e.row["total_step"] for e in whole if isinstance(e, Logged)][-1] == 12
+
+
+def test_rehearsals_teach_the_generator(tiny):
+    def first_loss(rehearsals):
+        method = replace(SMALL, rehearsals=rehearsals)
+        events = collect(job(tiny, images=8, method=method))
+        return next(
+            e.row["loss"]
+            for e in events
+            if isinstance(e, Logged) and e.place.batch == 0
+        )
+
+    assert first_loss(40) < 0.8 * first_loss(0)
+
+
+@pytest.mark.parametrize("stop_after", [2, 8])
+def test_a_stopped_run_goes_on_to_the_same_images(tiny, whole, tmp_path, stop_after):
+    """Stopped in a rehearsal, and in a batch."""
+    calls = iter(range(100))
+    first = []
+    with pytest.raises(Interrupted):
+        job(tiny).run(
+            first.append,
+            lambda: next(calls) == stop_after,
+            Checkpoints(tmp_path / "checkpoint"),
+        )
+    rest = collect(
+        job(tiny), checkpoints=Checkpoints(tmp_path / "checkpoint"), resume=True
+    )
+    done = [e for e in first if isinstance(e, BatchDone) and e.complete]
+    np.testing.assert_array_equal(images_of([*done, *rest]), images_of(whole))
+
+
+def test_batches_before_the_wanted_one_are_made_on_the_way(tiny, whole):
+    last = collect(job(tiny), numbers=[2])
+    np.testing.assert_array_equal(images_of(last)[-8:], images_of(whole)[-8:])
+
+
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_eight_devices_make_the_images_of_one(tiny, parallel):
+    gentle = replace(SMALL, lr=1e-4, lr_latent=1e-3)
+    one = images_of(collect(job(tiny, 16, gentle)))
+    eight = images_of(collect(job(tiny, 16, gentle, devices=8, parallel=parallel)))
+    np.testing.assert_allclose(one, eight, atol=2e-3)
+
+
+def test_a_student_is_asked_for_where_a_term_needs_one(tiny, unnormalised):
+    adversarial = replace(SMALL, w_adversarial=1.0)
+    with pytest.raises(ConfigError, match="a student: give one"):
+        job(tiny, method=adversarial)
+    with pytest.raises(ConfigError, match="no term that looks at a student"):
+        job(tiny, student=unnormalised)
+    events = collect(job(tiny, method=adversarial, student=unnormalised))
+    rows = [e.row for e in events if isinstance(e, Logged)]
+    assert rows[-1]["terms"]["adversarial"]["raw"] <= 0
+
+
+def test_what_cannot_work_is_refused(tiny, unnormalised):
+    for settings, message in (
+        ({"momentum": 1.0}, "momentum is a share"),
+        ({"w_class": 0.0, "w_feature": 0.0}, "every loss weight is 0"),
+        ({"rehearsals": -1}, "rehearsals must not be negative"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            job(tiny, method=replace(SMALL, **settings))
+    with pytest.raises(ConfigError, match="no BatchNorm statistics"):
+        job(unnormalised)
+
+
+DAFL_SMALL = DAFL(rehearsals=30, latent=12, channels=32, lr=1e-3)
+
+
+def test_dafl_makes_images_that_the_classifier_is_sure_of_and_names_them(tiny):
+    result = invert(tiny, "all", 16, batch_size=16, method=DAFL_SMALL)
+    first, last = result.log[0]["terms"], result.log[-1]["terms"]
+    assert last["one_hot"]["raw"] < first["one_hot"]["raw"]
+    inputs = tiny.normalise(np.rint(255 * result.images).astype(np.float32) / 255)
+    answers = jax.jit(tiny.logits)(tiny.variables, inputs).argmax(-1)
+    np.testing.assert_array_equal(result.labels, answers)
+    assert result.log[-1]["teacher_top1"] is None
+
+
+def test_a_method_that_asks_for_no_class_is_given_none(tiny):
+    with pytest.raises(ConfigError, match="DAFL asks for no classes"):
+        make_job(tiny, "cat", 8, method=DAFL_SMALL)
+
+
+def test_dfad_drives_a_student_away_from_the_classifier(tiny, unnormalised):
+    method = DFAD(rehearsals=30, latent=12, channels=32)
+    result = invert(tiny, "all", 16, batch_size=16, method=method, student=unnormalised)
+    apart = [row["terms"]["disagreement"]["raw"] for row in result.log]
+    assert apart[-1] < 1.1 * apart[0] < 0

@@ -1,0 +1,204 @@
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jinv.engine.run import Execution
+from jinv.engine.stage import Constants, initial_state
+from jinv.engine.step import make_step
+from jinv.errors import ConfigError
+from jinv.inversion.job import invert, make_job
+from jinv.inversion.natural import NaturalInversion
+from jinv.models.classifier import make_classifier, wrap_classifier
+from jinv.models.zoo import classifier_spec
+
+ONE = Execution(devices=1)
+SMALL = NaturalInversion(steps=4, latent=12, channels=32, jitter=1)
+
+
+def images(classifier, **settings):
+    job = {"batch_size": 12, "execution": ONE, "method": SMALL, **settings}
+    return invert(classifier, "all", job.pop("images", 12), **job).images
+
+
+def count(tree):
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def test_the_published_sizes_on_cifar10_and_a_resnet34():
+    classifier = make_classifier(classifier_spec("cifar10_resnet34"))
+    (stage,) = NaturalInversion().procedure(classifier).stages
+    params = jax.eval_shape(stage.init, jax.random.key(0), jnp.arange(256))
+    assert count(params.shared["generator"]) == 8_702_467
+    assert count(params.shared["pyramid"]) == 947_279
+    assert params.own["latent"].shape == (256, 1024)
+    assert params.own["scale"].shape == (256, 1, 1, 3)
+
+
+def convolve(params, x):
+    y = jax.lax.conv_general_dilated(
+        x,
+        params["kernel"],
+        (1, 1),
+        "SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+    return y + params["bias"]
+
+
+def normalise(params, x):
+    mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
+    return (x - mean) / jnp.sqrt(var + 1e-5) * params["scale"] + params["bias"]
+
+
+def double(x):
+    return x.repeat(2, 1).repeat(2, 2)
+
+
+def published_image(params, labels, classifier):
+    """Written from the paper's formulas, for two stages and one doubling."""
+    g = params.shared["generator"]["params"]
+    p = params.shared["pyramid"]["params"]
+    z = jnp.concatenate([params.own["latent"], jax.nn.one_hot(labels, 6)], -1)
+    x = z @ g["dense"]["kernel"] + g["dense"]["bias"]
+    x = jax.nn.leaky_relu(normalise(g["norm0"], x.reshape(len(z), 4, 4, -1)), 0.2)
+    x = normalise(g["norm1"], convolve(g["conv1"], double(x)))
+    x = convolve(g["colours"], jax.nn.leaky_relu(x, 0.2))
+    features = classifier.features(classifier.variables, x)
+    f1, f2 = map(jax.lax.stop_gradient, (features["stage1"], features["stage2"]))
+    m = convolve(p["pass2"], double(f2))
+    m = convolve(p["pass1"], convolve(p["mix1"], f1 + m))
+    return params.own["scale"] * jnp.tanh(convolve(p["colours"], x + m))
+
+
+def test_a_step_descends_the_published_objective(tiny):
+    config = replace(SMALL, jitter=0, flip=0.0, w_feature=0.3, w_l2=0.1, w_tv2=0.2)
+    (stage,) = config.procedure(tiny).stages
+    key, labels = jax.random.key(3), jnp.arange(6)
+    constants = Constants(
+        variables=tiny.variables,
+        student={},
+        labels=labels,
+        index=jnp.arange(6),
+        key=jax.random.key_data(key),
+        start=jax.random.key_data(key),
+    )
+    state = initial_state(stage, stage.init(key, constants.index))
+    after, metrics = jax.jit(make_step(tiny, stage))(state, constants)
+
+    def objective(params):
+        x = published_image(params, labels, tiny)
+        logits, taps, _ = tiny.observe(tiny.variables, x)
+        cross_entropy = -jax.nn.log_softmax(logits)[jnp.arange(6), labels].mean()
+        feature = sum(
+            jnp.linalg.norm(taps[name].mean - old.mean)
+            + jnp.linalg.norm(taps[name].var - old.var)
+            for name, old in tiny.running_moments(tiny.variables).items()
+        )
+        differences = (
+            x[:, :, 1:] - x[:, :, :-1],
+            x[:, 1:] - x[:, :-1],
+            x[:, 1:, 1:] - x[:, :-1, :-1],
+            x[:, 1:, :-1] - x[:, :-1, 1:],
+        )
+        tv2 = sum(jnp.linalg.norm(d.ravel()) for d in differences)
+        l2 = jnp.linalg.norm(x.ravel())
+        return cross_entropy + 0.3 * feature + 0.2 * tv2 + 0.1 * l2
+
+    loss, gradient = jax.jit(jax.value_and_grad(objective))(state.params)
+    np.testing.assert_allclose(metrics["loss"], loss, rtol=1e-5)
+    # Adam's first step is the learning rate times the gradient's sign.
+    rates = {"generator": 1e-3, "pyramid": 5e-4}
+    for branch, rate in rates.items():
+        moved = jax.tree.map(
+            jnp.subtract, after.params.shared[branch], state.params.shared[branch]
+        )
+        for way, slope in zip(
+            jax.tree.leaves(moved),
+            jax.tree.leaves(gradient.shared[branch]),
+            strict=True,
+        ):
+            clear = jnp.abs(slope) > 1e-4
+            np.testing.assert_allclose(
+                jnp.where(clear, way, 0),
+                jnp.where(clear, -rate * jnp.sign(slope), 0),
+                atol=2e-2 * rate,
+            )
+    moved = after.params.own["scale"] - state.params.own["scale"]
+    slope = gradient.own["scale"]
+    np.testing.assert_allclose(moved, -5e-2 * jnp.sign(slope), rtol=1e-2)
+    np.testing.assert_array_equal(
+        after.params.own["latent"], state.params.own["latent"]
+    )
+
+
+@pytest.fixture(scope="module")
+def whole(tiny):
+    """Images of two batches."""
+    return images(tiny, images=24)
+
+
+@pytest.mark.parametrize(
+    "ablation",
+    [
+        {"one_to_one": False},
+        {"pyramid": False},
+        {"pyramid_stages": 1},
+        {"channel_scaling": False},
+    ],
+    ids=str,
+)
+def test_each_ablation_changes_the_images(tiny, whole, ablation):
+    changed = images(tiny, images=24, **ablation)
+    assert np.abs(whole[12:] - changed[12:]).max() > 1e-3
+    # The first batch cannot know whether others follow.
+    same = np.allclose(whole[:12], changed[:12], atol=1e-5)
+    assert same == ("one_to_one" in ablation)
+
+
+def test_one_to_one_batches_differ_from_each_other(whole):
+    assert np.abs(whole[:12] - whole[12:]).mean() > 0.02
+
+
+@pytest.mark.parametrize("name", ["cifar10_vgg11_bn", "cifar10_wrn16_1"])
+def test_the_pyramid_follows_the_classifier(name):
+    classifier = make_classifier(classifier_spec(name))
+    (stage,) = NaturalInversion().procedure(classifier).stages
+    params = jax.eval_shape(stage.init, jax.random.key(0), jnp.arange(4))
+    pyramid = params.shared["pyramid"]["params"]
+    kernels = [
+        pyramid[f"mix{number}"]["kernel"].shape
+        for number in range(1, len(classifier.stages))
+    ]
+    widths = [classifier.feature_shapes[name][-1] for name in classifier.stages]
+    assert kernels == [(3, 3, width, width) for width in widths[:-1]]
+
+
+def test_what_cannot_work_is_refused(tiny, unnormalised):
+    def refuse(message, classifier=tiny, **settings):
+        with pytest.raises(ConfigError, match=message):
+            make_job(classifier, "all", method=replace(SMALL, **settings))
+
+    plain = replace(unnormalised, spec=replace(unnormalised.spec, input_size=8))
+    refuse("plain names no stages.*--no-pyramid", plain, w_feature=0.0)
+    refuse("no BatchNorm statistics.*--w-feature 0", plain, pyramid=False)
+    refuse("to read 3 stages, but tiny has 2: stage1, stage2", pyramid_stages=3)
+    refuse(
+        "pyramid_stages means nothing without pyramid: leave out --pyramid-stages or",
+        pyramid=False,
+        pyramid_stages=1,
+    )
+    refuse(
+        "lr_scale means nothing without channel", channel_scaling=False, lr_scale=1.0
+    )
+    refuse("lr must be positive", lr=0.0)
+    odd = wrap_classifier(
+        tiny.module,
+        tiny.variables,
+        name="odd",
+        classes=tiny.spec.classes,
+        input_size=35,
+    )
+    refuse(r"35 is none: take 32 or 36", odd)
