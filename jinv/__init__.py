@@ -11,8 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
+    from jinv.inversion.dfad import DFAD
+    from jinv.inversion.fast import FastGenerators
     from jinv.inversion.job import Result, invert, make_job
+    from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
     from jinv.metrics.verifier import judge
     from jinv.models.classifier import (
@@ -25,8 +29,12 @@ if TYPE_CHECKING:
     from jinv.synthesis.synthetic_set import synthesize
 
 _HOMES = {
+    "DAFL": "jinv.inversion.dafl",
+    "DFAD": "jinv.inversion.dfad",
     "Classifier": "jinv.models.classifier",
     "DeepInversion": "jinv.inversion.deep",
+    "FastGenerators": "jinv.inversion.fast",
+    "NaturalInversion": "jinv.inversion.natural",
     "PRESETS": "jinv.inversion.presets",
     "Result": "jinv.inversion.job",
     "classifier_names": "jinv.models.zoo",
@@ -40,9 +48,13 @@ _HOMES = {
 }
 
 __all__ = [
+    "DAFL",
+    "DFAD",
     "PRESETS",
     "Classifier",
     "DeepInversion",
+    "FastGenerators",
+    "NaturalInversion",
     "Result",
     "classifier_names",
     "invert",

@@ -17,6 +17,14 @@ from jinv.models.zoo import ClassifierSpec
 os.environ["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
 jax.config.update("jax_num_cpu_devices", 8)
 
+
+def pytest_configure(config):
+    # Compiling is most of what tests do, and many compile the same programs.
+    folder = config.cache.mkdir("xla")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+
+
 CLASSES = ("apple", "boat", "cat", "dog", "egg", "fish")
 
 

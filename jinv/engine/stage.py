@@ -95,6 +95,11 @@ def _stay(params: Any, *_: Any) -> Any:
     return params
 
 
+def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
+    """What batches share goes on as if there were one batch only."""
+    return params, state
+
+
 @dataclass(frozen=True)
 class Stage:
     """A stretch of optimisation with one parametrisation and one optimiser for it.
@@ -130,10 +135,7 @@ class Stage:
     project: Callable[[Split], Split] = _stay
     memory: Any = ()
     remember: Callable[[Any, Evaluation], Any] = _stay
-    settle: Callable[[Any, Any], tuple[Any, Any]] = lambda params, state: (
-        params,
-        state,
-    )
+    settle: Callable[[Any, Any], tuple[Any, Any]] = unsettled
 
 
 @dataclass(frozen=True)

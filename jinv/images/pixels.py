@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jinv.images.noise import draw
+
 
 @dataclass(frozen=True)
 class Pixels:
@@ -29,12 +31,7 @@ class Pixels:
 
     def init(self, key: jax.Array, index: jax.Array) -> jax.Array:
         """Noise for the images of the given numbers: (batch, canvas, canvas, 3)."""
-        shape = (self.canvas, self.canvas, 3)
-
-        def one(i: jax.Array) -> jax.Array:
-            return jax.random.normal(jax.random.fold_in(key, i), shape)
-
-        return self.scale * jax.vmap(one)(index)
+        return self.scale * draw(key, index, (self.canvas, self.canvas, 3))
 
     def enlarge(self, pixels: jax.Array) -> jax.Array:
         """Parameters of another resolution, by nearest neighbour, at this one."""

@@ -17,7 +17,8 @@ from jinv.engine.optimizers import make_schedule
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
 from jinv.images.views import chain
-from jinv.inversion.generating import Source, check_numbers, generator_stage, lasting
+from jinv.inversion.checks import check_numbers, check_weights
+from jinv.inversion.generating import Source, generator_stage, lasting
 from jinv.inversion.terms import used
 from jinv.models.classifier import Classifier
 
@@ -34,7 +35,8 @@ class DAFL:
         lr: Learning rate of Adam.
         w_onehot: Weight of the cross-entropy with the classifier's own answers.
         w_activation: Weight of the features' size.
-        w_entropy: Weight of the information entropy.
+        w_entropy: Weight of the information entropy; 5 / ln 10, as the published code
+            takes logarithms to base 10.
         latent: Random numbers for each image.
         channels: Of the generator.
     """
@@ -44,7 +46,7 @@ class DAFL:
     lr: float = 1e-3
     w_onehot: float = 1.0
     w_activation: float = 0.1
-    w_entropy: float = 5.0
+    w_entropy: float = 2.17
     latent: int = 1000
     channels: int = 128
 
@@ -61,8 +63,7 @@ class DAFL:
         """
         weights = ("w_onehot", "w_activation", "w_entropy")
         check_numbers(self, ("steps", "lr"), ("rehearsals", *weights))
-        if not any(getattr(self, weight) for weight in weights):
-            raise ConfigError("every loss weight is 0: there is nothing to optimise")
+        check_weights(self, weights)
         stage = generator_stage(
             Source(classifier, self.latent, self.channels, labelled=False),
             lasting(optax.adam(self.lr)),

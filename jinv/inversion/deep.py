@@ -5,7 +5,7 @@ Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is Dee
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import optax
 
@@ -20,6 +20,7 @@ from jinv.engine.stage import Procedure, Split, Stage, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
 from jinv.images.views import Per, chain, crop, flip, jitter
+from jinv.inversion.checks import check_flip, check_numbers, check_weights
 from jinv.inversion.terms import (
     ClassLoss,
     FeatureNorm,
@@ -111,7 +112,7 @@ class DeepInversion:
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
-        _check(classifier, self)
+        _check(self)
         sizes = self.resolutions or (classifier.spec.input_size,)
         steps = self.steps * len(sizes) if len(self.steps) == 1 else self.steps
         terms = _terms(classifier, self)
@@ -171,35 +172,18 @@ def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
     )
 
 
-def _check(classifier: Classifier, config: DeepInversion) -> None:
-    name = classifier.spec.name
-    positive: dict[str, Any] = {
-        "steps": min(config.steps, default=0),
-        "lr": config.lr,
-        "temperature": config.temperature,
-        "resolutions": min(config.resolutions, default=1),
-    }
-    for setting, value in positive.items():
-        if not value > 0:
-            raise ConfigError(f"{setting} must be positive, not {value}")
+def _check(config: DeepInversion) -> None:
     weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
-    for setting in (*weights, "jitter", "k_first", "warmup", "decay_power"):
-        if getattr(config, setting) < 0:
-            raise ConfigError(
-                f"{setting} must not be negative, is {getattr(config, setting)}"
-            )
-    if not 0 <= config.flip <= 1:
-        raise ConfigError(f"flip is a probability in 0..1, not {config.flip}")
+    check_numbers(
+        config,
+        ("steps", "lr", "temperature", "resolutions"),
+        (*weights, "jitter", "k_first", "warmup", "decay_power"),
+    )
+    check_flip(config.flip)
+    check_weights(config, weights)
     stages = len(config.resolutions) or 1
     if len(config.steps) not in (1, stages):
         raise ConfigError(
             f"{len(config.steps)} numbers of steps for {stages} resolution(s): give "
             "one for all, or one for each"
-        )
-    if not any(getattr(config, weight) for weight in weights):
-        raise ConfigError("every loss weight is 0: there is nothing to optimise")
-    if config.w_feature and not classifier.batchnorm_names:
-        raise ConfigError(
-            f"{name} has no BatchNorm statistics to compare with: use --preset "
-            "deepdream or --w-feature 0 (images from the class and the prior alone)"
         )

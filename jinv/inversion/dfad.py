@@ -14,7 +14,8 @@ from jinv import losses
 from jinv.engine.optimizers import make_schedule
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.images.views import chain
-from jinv.inversion.generating import Source, check_numbers, generator_stage, lasting
+from jinv.inversion.checks import check_numbers
+from jinv.inversion.generating import Source, generator_stage, lasting
 from jinv.models.classifier import Classifier
 
 

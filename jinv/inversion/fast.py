@@ -14,10 +14,10 @@ from jinv.engine.optimizers import MetaRule, make_schedule, meta_learnt
 from jinv.engine.stage import Procedure
 from jinv.errors import ConfigError
 from jinv.images.views import Per
+from jinv.inversion.checks import check_flip, check_numbers, check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
-    check_numbers,
     generator_stage,
     moves,
 )
@@ -26,6 +26,7 @@ from jinv.inversion.terms import (
     adversarial_term,
     class_term,
     feature_term,
+    l2_term,
     no_moments,
     remember_moments,
     tv2_term,
@@ -54,6 +55,7 @@ class FastGenerators:
         momentum: Share of earlier batches in the statistics that are compared.
         w_adversarial: Weight of the divergence from a student's answers.
         w_tv2: Weight of the l2 total variation.
+        w_l2: Weight of the images' norm, which is 0 for the mean colour.
         jitter: Largest random shift, in pixels.
         jitter_mode: "edge" continues the border; "roll" lets what leaves on one side
             re-enter on the other.
@@ -66,23 +68,24 @@ class FastGenerators:
     """
 
     steps: int = 5
-    rehearsals: int = 100
+    rehearsals: int = 120
     lr: float = 3e-3
     lr_latent: float = 0.01
     betas: tuple[float, float] = (0.5, 0.999)
     meta: MetaRule = "maml"
-    w_class: float = 0.5
+    w_class: float = 5.0
     w_feature: float = 10.0
     feature_norm: FeatureNorm = "raw"
     momentum: float = 0.9
     w_adversarial: float = 0.0
-    w_tv2: float = 0.0
+    w_tv2: float = 0.05
+    w_l2: float = 0.05
     jitter: int = 4
     jitter_mode: JitterMode = "edge"
     flip: float = 0.5
     per: Per = "image"
     latent: int = 256
-    channels: int = 128
+    channels: int = 64
     conditional: bool = True
 
     def scaled(self, factor: float) -> "FastGenerators":
@@ -95,7 +98,7 @@ class FastGenerators:
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
-        _check(self, classifier)
+        _check(self)
         b1, b2 = self.betas
         size = classifier.spec.input_size
         view = moves(size, self.jitter, self.jitter_mode, self.flip, self.per)
@@ -125,6 +128,7 @@ class FastGenerators:
                 ),
                 adversarial_term(self.w_adversarial),
                 tv2_term(self.w_tv2),
+                l2_term(self.w_l2),
             ),
             learning_rate=make_schedule("constant", self.lr, self.steps),
             memory=no_moments(classifier),
@@ -138,20 +142,14 @@ class FastGenerators:
         )
 
 
-def _check(config: FastGenerators, classifier: Classifier) -> None:
+def _check(config: FastGenerators) -> None:
+    weights = ("w_class", "w_feature", "w_adversarial", "w_tv2", "w_l2")
     check_numbers(
-        config,
-        ("steps", "lr", "lr_latent", "latent", "channels"),
-        ("rehearsals", "w_class", "w_feature", "w_adversarial", "w_tv2", "jitter"),
+        config, ("steps", "lr", "lr_latent"), ("rehearsals", *weights, "jitter")
     )
+    check_flip(config.flip)
+    check_weights(config, weights[:3])
     if not 0 <= config.momentum < 1:
         raise ConfigError(
             f"momentum is a share, from 0 to below 1, not {config.momentum}"
-        )
-    if not any((config.w_class, config.w_feature, config.w_adversarial)):
-        raise ConfigError("every loss weight is 0: there is nothing to optimise")
-    if config.w_feature and not classifier.batchnorm_names:
-        raise ConfigError(
-            f"{classifier.spec.name} has no BatchNorm statistics to compare with: use "
-            "--w-feature 0"
         )

@@ -10,9 +10,10 @@ import numpy as np
 import optax
 
 from jinv.engine.optimizers import MetaLearnt
-from jinv.engine.stage import Context, Evaluation, Split, Stage, Term
-from jinv.errors import ConfigError
+from jinv.engine.stage import Context, Split, Stage, unsettled
+from jinv.images.noise import draw
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
+from jinv.inversion.checks import check_numbers
 from jinv.models.classifier import Classifier
 from jinv.models.generator import Generator, plan_sizes
 from jinv.models.kernels import unshared
@@ -44,17 +45,19 @@ class Source:
         Raises:
             ConfigError: It cannot.
         """
-        for name in ("latent", "channels"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} must be positive, not {getattr(self, name)}")
+        check_numbers(self, positive=("latent", "channels"))
         plan_sizes(self.classifier.spec.input_size)
 
     def module(self, average: Callable[[Any], Any] = unshared) -> Generator:
         """The generator."""
         base, doublings = plan_sizes(self.classifier.spec.input_size)
-        dtype = activation_type(self.classifier)
         return Generator(
-            self.channels, base, doublings, self.activate_first, average, dtype
+            self.channels,
+            base,
+            doublings,
+            self.activate_first,
+            average,
+            self.classifier.dtype,
         )
 
     def init_latents(self, key: jax.Array, index: jax.Array) -> jax.Array:
@@ -80,13 +83,7 @@ def generator_stage(
     source: Source,
     learnt: MetaLearnt,
     latents: optax.GradientTransformation,
-    *,
-    steps: int,
-    view: View,
-    terms: tuple[Term, ...],
-    learning_rate: optax.Schedule,
-    memory: Any = (),
-    remember: Callable[[Any, Evaluation], Any] = lambda memory, _: memory,
+    **others: Any,
 ) -> Stage:
     """A stage whose images are the sigmoid of what one generator puts out.
 
@@ -94,12 +91,7 @@ def generator_stage(
         source: The generator.
         learnt: How its weights are optimised, within batches and between them.
         latents: How the latents are optimised.
-        steps: As for `Stage`, like what follows.
-        view: See there.
-        terms: See there.
-        learning_rate: See there.
-        memory: See there.
-        remember: See there.
+        **others: The remaining fields of the stage: `steps`, `view`, `terms`, …
     """
 
     def init(key: jax.Array, index: jax.Array) -> Split:
@@ -110,42 +102,23 @@ def generator_stage(
         return source.classifier.normalise(images)
 
     return Stage(
-        steps=steps,
         init=init,
         render=render,
         finish=render,
-        view=view,
-        terms=terms,
         optimizer=Split(latents, learnt.optimizer),
-        learning_rate=learning_rate,
-        memory=memory,
-        remember=remember,
         settle=learnt.settle,
+        **others,
     )
 
 
 def lasting(optimizer: optax.GradientTransformation) -> MetaLearnt:
     """Weights that are optimised over all batches as if they were one."""
-    return MetaLearnt(optimizer, lambda params, state: (params, state))
-
-
-def draw(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Standard normal numbers for the images of the given numbers."""
-
-    def one(i: jax.Array) -> jax.Array:
-        return jax.random.normal(jax.random.fold_in(key, i), shape)
-
-    return jax.vmap(one)(index)
+    return MetaLearnt(optimizer, unsettled)
 
 
 def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:
-    """A key for what the images of a batch share, other than those of `draw`."""
+    """A key for what the images of a batch share, other than those of single images."""
     return jax.random.fold_in(jax.random.fold_in(key, index[0]), np.uint32(2**32 - 1))
-
-
-def activation_type(classifier: Classifier) -> Any:
-    """What a classifier computes with, and a generator for it."""
-    return getattr(classifier.module, "dtype", jnp.float32)
 
 
 def moves(size: int, pixels: int, mode: JitterMode, mirror: float, per: Per) -> View:
@@ -164,26 +137,3 @@ def moves(size: int, pixels: int, mode: JitterMode, mirror: float, per: Per) -> 
         "edge": (pad(pixels), crop(size, per)),
     }[mode]
     return chain(*(shifts if pixels else ()), *((flip(mirror, per),) * (mirror > 0)))
-
-
-def check_numbers(
-    config: Any, positive: tuple[str, ...], least: tuple[str, ...]
-) -> None:
-    """Refuse settings that no method can work with.
-
-    Args:
-        config: A method's configuration.
-        positive: Names of those that must be positive.
-        least: Names of those that must not be negative.
-
-    Raises:
-        ConfigError: One is not.
-    """
-    for name in positive:
-        if not getattr(config, name) > 0:
-            raise ConfigError(f"{name} must be positive, not {getattr(config, name)}")
-    for name in least:
-        if not getattr(config, name) >= 0:
-            raise ConfigError(
-                f"{name} must not be negative, is {getattr(config, name)}"
-            )

@@ -49,11 +49,11 @@ class Job:
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
-        spec, module = self.classifier.spec, self.classifier.module
+        spec = self.classifier.spec
         return {
             "model": spec.name,
             "weights_sha256": self.classifier.sha256,
-            "precision": np.dtype(getattr(module, "dtype", np.float32)).name,
+            "precision": np.dtype(self.classifier.dtype).name,
             "labels": self.labels.tolist(),
             "batch_size": self.batch_size,
             "company": self.company.tolist(),

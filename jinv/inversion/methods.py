@@ -34,13 +34,9 @@ def _deep(spec: ClassifierSpec) -> str:
     return "default" if spec.small else "default-imagenet"
 
 
-def _natural(spec: ClassifierSpec) -> str:
-    return "natural-cifar10" if len(spec.classes) <= 20 else "natural-cifar100"
-
-
 METHODS = {
     "deep": MethodInfo(DeepInversion, _deep),
-    "natural": MethodInfo(NaturalInversion, _natural),
+    "natural": MethodInfo(NaturalInversion, lambda _: "natural"),
     "fast": MethodInfo(FastGenerators, lambda _: "fast"),
     "dafl": MethodInfo(DAFL, lambda _: "dafl"),
     "dfad": MethodInfo(DFAD, lambda _: "dfad"),

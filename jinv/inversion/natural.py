@@ -18,13 +18,12 @@ import optax
 from jinv.engine.optimizers import Schedule, make_schedule
 from jinv.engine.stage import Context, Procedure, Split, Stage
 from jinv.errors import ConfigError
+from jinv.images.noise import draw
 from jinv.images.views import Per
+from jinv.inversion.checks import check_flip, check_numbers, check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
-    activation_type,
-    check_numbers,
-    draw,
     moves,
     of_batch,
 )
@@ -116,7 +115,7 @@ class NaturalInversion:
 
 def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
     source = Source(classifier, config.latent, config.channels)
-    refiner = FeaturePyramid(dtype=activation_type(classifier))
+    refiner = FeaturePyramid(dtype=classifier.dtype)
     stages = classifier.stages[-config.pyramid_stages :]
     size = classifier.spec.input_size
     move = moves(size, config.jitter, config.jitter_mode, config.flip, config.per)
@@ -188,9 +187,11 @@ def _apart(
 def _check(config: NaturalInversion, classifier: Classifier) -> None:
     check_numbers(
         config,
-        ("steps", "lr", "lr_pyramid", "lr_scale", "latent", "channels"),
+        ("steps", "lr", "lr_pyramid", "lr_scale"),
         ("w_class", "w_feature", "w_tv2", "w_l2", "jitter", "pyramid_stages"),
     )
+    check_flip(config.flip)
+    check_weights(config, ("w_class", "w_feature"))
     name, stages = classifier.spec.name, classifier.stages
     if config.pyramid and not stages:
         raise ConfigError(
@@ -217,9 +218,3 @@ def _check(config: NaturalInversion, classifier: Classifier) -> None:
                     f"out --{option.replace('_', '-')} or --no-"
                     f"{switch.replace('_', '-')}"
                 )
-    if not any((config.w_class, config.w_feature)):
-        raise ConfigError("w_class and w_feature are 0: nothing speaks of the images")
-    if config.w_feature and not classifier.batchnorm_names:
-        raise ConfigError(
-            f"{name} has no BatchNorm statistics to compare with: use --w-feature 0"
-        )

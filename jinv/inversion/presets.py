@@ -110,6 +110,12 @@ PRESETS = {
         expected="100 images by cifar10_resnet20: see the README",
         input_size=32,
     ),
+    "natural": Preset(
+        NaturalInversion(w_class=5.0, channels=64, per="image", jitter_mode="edge"),
+        source="this project's own, tuned on CIFAR-10 ResNets",
+        expected="100 images by cifar10_resnet20: see the README",
+        input_size=32,
+    ),
     "natural-cifar10": Preset(
         NaturalInversion(),
         source="Kim et al. 2022, CIFAR-10 (ResNet-34, VGG-11)",
@@ -130,7 +136,11 @@ PRESETS = {
                 steps=steps,
                 lr_latent=lr_latent,
                 lr=lr,
+                w_class=0.5,
                 w_adversarial=1.33,
+                w_tv2=0.0,
+                w_l2=0.0,
+                channels=128,
                 conditional=False,
                 rehearsals=20,
             ),
@@ -154,7 +164,7 @@ PRESETS = {
     ),
     "dafl": Preset(
         DAFL(),
-        source="Chen et al. 2019, with the published weights (5 / ln 10 is 2.17)",
+        source="Chen et al. 2019, with the published code's weights",
         expected="A ResNet-18 distilled from ResNet-34 on CIFAR-10: 92.22 %",
         input_size=32,
     ),

@@ -9,6 +9,7 @@ import numpy as np
 
 from jinv import losses
 from jinv.engine.stage import Evaluation, Term
+from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier, Moments, Taps
 
 ClassLoss = Literal["cross-entropy", "class-score"]
@@ -50,8 +51,17 @@ def feature_term(
         k_first: Weight of the first layer, relative to the others.
         momentum: Share of earlier batches' statistics in those that are compared; the
             stage's memory must then be a `MomentMemory`.
+
+    Raises:
+        ConfigError: The classifier has none, and the term has a weight.
     """
     names = classifier.batchnorm_names
+    if weight and not names:
+        raise ConfigError(
+            f"{classifier.spec.name} has no BatchNorm statistics to compare with: use "
+            "--w-feature 0 (images from the class and the prior alone), with "
+            "DeepInversion also --preset deepdream"
+        )
     layer_weights = {n: k_first if n == names[0] else 1.0 for n in names}
     compare = {
         "raw": losses.feature_loss,

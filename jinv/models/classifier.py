@@ -120,6 +120,11 @@ class Classifier:
         """Features from each of which the network halves the resolution."""
         return tuple(name for name in self.feature_shapes if name.startswith("stage"))
 
+    @property
+    def dtype(self) -> Any:
+        """Type of its activations."""
+        return getattr(self.module, "dtype", None) or jnp.float32
+
     def running_moments(self, variables: dict[str, Any]) -> Taps:
         """The moments that training left in each BatchNorm layer."""
         return _by_layer(variables.get("batch_stats", {}))

@@ -22,6 +22,13 @@ def test_a_preset_survives_its_file(tmp_path, name):
     assert find_preset(str(tmp_path / "mine.json")) == PRESETS[name]
 
 
+@pytest.mark.parametrize("name", PRESETS)
+def test_a_preset_can_be_carried_out_and_says_where_it_comes_from(tiny, name):
+    preset = PRESETS[name]
+    assert preset.source and preset.expected
+    assert preset.fitted(tiny.spec).procedure(tiny).stages
+
+
 def test_a_file_by_hand_needs_only_its_settings_and_their_size(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text('{"settings": {"lr": 1, "steps": [9, 5]}, "input_size": 32}')
