@@ -154,10 +154,9 @@ class RunFolder:
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """The images on disk (images, height, width, 3), uint8, and their labels."""
         paths = sorted((self.path / "images").glob("*.png"))
-        size = self.job.classifier.spec.input_size
-        images = np.zeros((len(paths), size, size, 3), np.uint8)
-        for number, path in enumerate(paths):
-            images[number] = np.asarray(Image.open(path))
+        if not paths:
+            return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
+        images = np.stack([np.asarray(Image.open(path)) for path in paths])
         numbers = [int(path.name.split("_")[0]) for path in paths]
         return images, self.job.labels_of(numbers, images)
 

@@ -78,8 +78,8 @@ def test_lengths_fit_the_model(parse, sketch):
             "deepinversion-imagenet, ",
         ),
         (
-            "--method sketch --w-feature 1",
-            "the method sketch has no --w-feature, which --method deep has",
+            "--method sketch --w-tv1 1",
+            "the method sketch has no --w-tv1, which --method deep has",
         ),
         ("--no-shade", "the method deep has no --no-shade, which --method sketch has"),
         ("--width=3", "the method deep has no --width, which --method sketch has"),

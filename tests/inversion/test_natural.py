@@ -7,7 +7,7 @@ import pytest
 
 from jinv.engine.run import Execution
 from jinv.engine.stage import Constants, initial_state
-from jinv.engine.step import make_step
+from jinv.engine.step import make_finish, make_step
 from jinv.errors import ConfigError
 from jinv.inversion.job import invert, make_job
 from jinv.inversion.natural import NaturalInversion
@@ -156,6 +156,25 @@ def test_each_ablation_changes_the_images(tiny, whole, ablation):
     # The first batch cannot know whether others follow.
     same = np.allclose(whole[:12], changed[:12], atol=1e-5)
     assert same == ("one_to_one" in ablation)
+
+
+def test_in_bfloat16_parameters_and_images_stay_float32(tiny):
+    half = replace(tiny, module=tiny.module.clone(dtype=jnp.bfloat16))
+    (stage,) = SMALL.procedure(half).stages
+    key = jax.random.key(3)
+    constants = Constants(
+        variables=half.variables,
+        student={},
+        labels=jnp.arange(6),
+        index=jnp.arange(6),
+        key=jax.random.key_data(key),
+        start=jax.random.key_data(key),
+    )
+    state = initial_state(stage, stage.init(key, constants.index))
+    after, metrics = jax.jit(make_step(half, stage))(state, constants)
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(after.params))
+    assert make_finish(stage)(after, constants).own.dtype == jnp.float32
+    assert metrics["finite"]
 
 
 def test_one_to_one_batches_differ_from_each_other(whole):

@@ -65,7 +65,7 @@ def wrapped():
 
 def test_its_batchnorm_layers_report_their_inputs(wrapped):
     x = jax.random.normal(jax.random.key(1), (5, 8, 8, 3))
-    logits, taps = wrapped.observe(wrapped.variables, x)
+    logits, taps, _ = wrapped.observe(wrapped.variables, x)
     np.testing.assert_allclose(logits, wrapped.logits(wrapped.variables, x), rtol=1e-5)
     assert set(taps) == set(wrapped.running_moments(wrapped.variables))
     assert set(taps) == set(wrapped.batchnorm_names) and len(taps) == 6
