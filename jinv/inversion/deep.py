@@ -5,7 +5,7 @@ Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is Dee
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Self
 
 import optax
 
@@ -98,7 +98,7 @@ class DeepInversion:
     clip: bool = True
     init_scale: float = 1.0
 
-    def scaled(self, factor: float) -> "DeepInversion":
+    def scaled(self, factor: float) -> Self:
         """Itself for inputs that are larger by a factor."""
         return replace(
             self,

@@ -7,6 +7,7 @@ batch then takes 2 to 10.
 """
 
 from dataclasses import dataclass, replace
+from typing import Self
 
 import optax
 
@@ -88,7 +89,7 @@ class FastGenerators:
     channels: int = 64
     conditional: bool = True
 
-    def scaled(self, factor: float) -> "FastGenerators":
+    def scaled(self, factor: float) -> Self:
         """Itself for inputs that are larger by a factor."""
         return replace(self, jitter=round(factor * self.jitter))
 

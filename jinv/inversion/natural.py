@@ -9,7 +9,7 @@ own.
 
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
 import jax
 import jax.numpy as jnp
@@ -99,7 +99,7 @@ class NaturalInversion:
     channel_scaling: bool = True
     init_scale: float = 5.0
 
-    def scaled(self, factor: float) -> "NaturalInversion":
+    def scaled(self, factor: float) -> Self:
         """Itself for inputs that are larger by a factor."""
         return replace(self, jitter=round(factor * self.jitter))
 
@@ -203,6 +203,11 @@ def _check(config: NaturalInversion, classifier: Classifier) -> None:
         raise ConfigError(
             f"the pyramid is to read {config.pyramid_stages} stages, but {name} has "
             f"{len(stages)}: {', '.join(stages)}"
+        )
+    if not config.one_to_one and config.schedule != "constant":
+        raise ConfigError(
+            f"the schedule {config.schedule} ends with the first batch, but one "
+            "generator for all batches goes on learning: use --schedule constant"
         )
     plain = NaturalInversion()
     for switch, options in {

@@ -213,6 +213,7 @@ def test_what_cannot_work_is_refused(tiny, unnormalised):
         "lr_scale means nothing without channel", channel_scaling=False, lr_scale=1.0
     )
     refuse("lr must be positive", lr=0.0)
+    refuse("cosine ends with the first batch", one_to_one=False, schedule="cosine")
     odd = wrap_classifier(
         tiny.module,
         tiny.variables,
