@@ -64,7 +64,7 @@ class Progress:
     def on_event(self, event: Event) -> None:
         """Show what the engine reports."""
         match event:
-            case Compiled(seconds=seconds):
+            case Compiled(seconds=seconds) if seconds >= 1:
                 self.note(f"compiled in {seconds:.0f} s")
             case Logged(place=place, row=row):
                 done = self._before(place) + self._starts[place.stage] + place.step
