@@ -10,15 +10,12 @@ from typing import Self
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jinv import losses
-from jinv.engine.optimizers import make_schedule
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
-from jinv.images.views import chain
 from jinv.inversion.checks import check_numbers, check_weights
-from jinv.inversion.generating import Source, generator_stage, lasting
+from jinv.inversion.generating import one_generator
 from jinv.inversion.terms import used
 from jinv.models.classifier import Classifier
 
@@ -64,22 +61,12 @@ class DAFL:
         weights = ("w_onehot", "w_activation", "w_entropy")
         check_numbers(self, ("steps", "lr"), ("rehearsals", *weights))
         check_weights(self, weights)
-        stage = generator_stage(
-            Source(classifier, self.latent, self.channels, labelled=False),
-            lasting(optax.adam(self.lr)),
-            optax.set_to_zero(),
-            steps=self.steps,
-            view=chain(),
-            terms=used(
-                Term("one_hot", self.w_onehot, _one_hot),
-                _activation(classifier, self.w_activation),
-                Term("entropy", self.w_entropy, _entropy),
-            ),
-            learning_rate=make_schedule("constant", self.lr, self.steps),
+        terms = used(
+            Term("one_hot", self.w_onehot, _one_hot),
+            _activation(classifier, self.w_activation),
+            Term("entropy", self.w_entropy, _entropy),
         )
-        return Procedure(
-            (stage,), lasting=True, rehearsals=self.rehearsals, labelled=False
-        )
+        return one_generator(self, classifier, terms)
 
 
 def _one_hot(e: Evaluation) -> jax.Array:

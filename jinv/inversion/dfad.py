@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import jax
-import optax
 
 from jinv import losses
-from jinv.engine.optimizers import make_schedule
 from jinv.engine.stage import Evaluation, Procedure, Term
-from jinv.images.views import chain
 from jinv.inversion.checks import check_numbers
-from jinv.inversion.generating import Source, generator_stage, lasting
+from jinv.inversion.generating import one_generator
 from jinv.models.classifier import Classifier
 
 
@@ -51,22 +48,8 @@ class DFAD:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
         check_numbers(self, ("steps", "lr"), ("rehearsals",))
-        stage = generator_stage(
-            Source(classifier, self.latent, self.channels, labelled=False),
-            lasting(optax.adam(self.lr)),
-            optax.set_to_zero(),
-            steps=self.steps,
-            view=chain(),
-            terms=(Term("disagreement", 1.0, _disagreement),),
-            learning_rate=make_schedule("constant", self.lr, self.steps),
-        )
-        return Procedure(
-            (stage,),
-            lasting=True,
-            rehearsals=self.rehearsals,
-            labelled=False,
-            student=True,
-        )
+        terms = (Term("disagreement", 1.0, _disagreement),)
+        return one_generator(self, classifier, terms, student=True)
 
 
 def _disagreement(e: Evaluation) -> jax.Array:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.optimizers import MetaLearnt
-from jinv.engine.stage import Context, Split, Stage, unsettled
+from jinv.engine.optimizers import MetaLearnt, make_schedule
+from jinv.engine.stage import Context, Procedure, Split, Stage, Term, unsettled
 from jinv.images.noise import draw
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
 from jinv.inversion.checks import check_numbers
@@ -111,9 +111,30 @@ def generator_stage(
     )
 
 
-def lasting(optimizer: optax.GradientTransformation) -> MetaLearnt:
-    """Weights that are optimised over all batches as if they were one."""
-    return MetaLearnt(optimizer, unsettled)
+def one_generator(
+    config: Any, classifier: Classifier, terms: tuple[Term, ...], student: bool = False
+) -> Procedure:
+    """One generator for all batches, each of fresh latents; it is told no classes.
+
+    Args:
+        config: Has `steps`, `rehearsals`, `lr`, `latent` and `channels`.
+        classifier: Whose inputs are generated.
+        terms: The objective.
+        student: Whether they look at a student.
+
+    Raises:
+        ConfigError: The generator cannot be built.
+    """
+    stage = generator_stage(
+        Source(classifier, config.latent, config.channels, labelled=False),
+        MetaLearnt(optax.adam(config.lr), unsettled),
+        optax.set_to_zero(),
+        steps=config.steps,
+        view=chain(),
+        terms=terms,
+        learning_rate=make_schedule("constant", config.lr, config.steps),
+    )
+    return Procedure((stage,), True, config.rehearsals, labelled=False, student=student)
 
 
 def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:

@@ -77,31 +77,29 @@ def feature_term(
 
 def tv2_term(weight: float, reduction: Reduction = "image") -> Term:
     """Asks for smooth images (l2 total variation)."""
-
-    def value(e: Evaluation) -> jax.Array:
-        if reduction == "nvlabs":
-            return losses.total_variation_l2_nvlabs(e.inputs, e.batch_sum)
-        return e.batch_mean(losses.total_variation_l2(e.inputs))
-
-    return Term("tv_l2", weight, value)
+    if reduction == "nvlabs":
+        return _batch_prior("tv_l2", weight, losses.total_variation_l2_nvlabs)
+    return _image_prior("tv_l2", weight, losses.total_variation_l2)
 
 
 def tv1_term(weight: float) -> Term:
     """Asks for flat images with few edges (l1 total variation)."""
-    return Term(
-        "tv_l1", weight, lambda e: e.batch_mean(losses.total_variation_l1(e.inputs))
-    )
+    return _image_prior("tv_l1", weight, losses.total_variation_l1)
 
 
 def l2_term(weight: float, reduction: Reduction = "image") -> Term:
     """Asks for images near the mean colour."""
+    if reduction == "nvlabs":
+        return _batch_prior("l2", weight, losses.l2_nvlabs)
+    return _image_prior("l2", weight, losses.l2)
 
-    def value(e: Evaluation) -> jax.Array:
-        if reduction == "nvlabs":
-            return losses.l2_nvlabs(e.inputs, e.batch_sum)
-        return e.batch_mean(losses.l2(e.inputs))
 
-    return Term("l2", weight, value)
+def _image_prior(name: str, weight: float, of_image: Callable) -> Term:
+    return Term(name, weight, lambda e: e.batch_mean(of_image(e.inputs)))
+
+
+def _batch_prior(name: str, weight: float, of_batch: Callable) -> Term:
+    return Term(name, weight, lambda e: of_batch(e.inputs, e.batch_sum))
 
 
 def adversarial_term(weight: float) -> Term:
