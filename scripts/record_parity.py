@@ -106,6 +106,25 @@ class WideResNet(nn.Module):
         return self.fc(F.relu(self.bn1(x)).mean((2, 3)))
 
 
+class SmallNet(nn.Module):
+    def __init__(self, before: int, widths: tuple[int, ...], units: tuple[int, ...]):
+        super().__init__()
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [nn.Conv2d(before, width, 3, 1, 1, bias=False), nn.ReLU()]
+            layers += [nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.ReLU()]
+            layers.append(nn.MaxPool2d(2))
+            before = width
+        self.convs = nn.Sequential(*layers)
+        layers = []
+        for inputs, outputs in zip(units[:-1], units[1:], strict=True):
+            layers += [nn.Linear(inputs, outputs, bias=False), nn.ReLU()]
+        self.linear = nn.Sequential(*layers[:-1])
+
+    def forward(self, x):
+        return self.linear(self.convs(x).flatten(1))
+
+
 NETWORKS = {
     "resnet50": lambda: from_torchvision("resnet50"),
     "alexnet": lambda: from_torchvision("alexnet"),
@@ -115,6 +134,8 @@ NETWORKS = {
     "efficientnet_lite0": efficientnet_lite0,
     "cifar10_vgg16_bn": cifar_vgg,
     "cifar10_wrn16_2": lambda: WideResNet(16, 2),
+    "cifar10_conv4": lambda: SmallNet(3, (64, 128), (8192, 256, 256, 10)),
+    "mnist_fc": lambda: SmallNet(1, (), (784, 300, 100, 10)),
 }
 
 

@@ -156,6 +156,9 @@ class _Reader:
     ):
         self._console, self._extractor = console, extractor
         self._judges, self._seed = judges, seed
+        # Where one network knows grey images only, all are shown the same ones.
+        networks = (extractor.classifier, *judges)
+        self._channels = min(network.spec.channels for network in networks)
 
     def look(
         self,
@@ -167,7 +170,7 @@ class _Reader:
     ) -> LookedAt:
         own = classes_of(source, split)
         classes = own or self._extractor.classifier.spec.classes
-        data = load_labelled(source, split, classes, size)
+        data = load_labelled(source, split, classes, size, self._channels)
         batches = batches_of(source, split, len(data))
         if most is not None:
             data, batches = SomeImages(data, most, self._seed), None

@@ -72,8 +72,8 @@ def _features(classifier: Classifier) -> Table:
     table.add_column("feature")
     for title in ("shape", "stride, px", "receptive field, px"):
         table.add_column(title, justify="right")
-    size = classifier.spec.input_size
-    example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    size, channels = classifier.spec.input_size, classifier.spec.channels
+    example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
     fields = receptive_fields(classifier.features, classifier.variables, example)
     for name, shape in classifier.feature_shapes.items():
         field = fields[name]

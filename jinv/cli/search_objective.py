@@ -54,8 +54,8 @@ def build_objective(
         return score(name, extractor)
     started = time.monotonic()
     classes = classes_of(real, options.real_split) or teacher.spec.classes
-    size = teacher.spec.input_size
-    images = load_labelled(real, options.real_split, classes, size)
+    size, channels = teacher.spec.input_size, teacher.spec.channels
+    images = load_labelled(real, options.real_split, classes, size, channels)
     seen = observe(SomeImages(images, options.real_images, options.seed), extractor)
     console.print(
         f"real images: {len(seen)} of {len(images)} seen "

@@ -15,9 +15,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
-from PIL import Image
 
-from jinv.data.labelled import folder_name
+from jinv.data.labelled import folder_name, to_picture
 from jinv.errors import DataError
 
 Form = Literal["folder", "npz", "array_record"]
@@ -37,7 +36,7 @@ class Example(NamedTuple):
 
     Attributes:
         number: Of the image in the whole set.
-        image: (height, width, 3), uint8.
+        image: (height, width, channels), uint8.
         label: Index into the set's classes.
         facts: More columns for `metadata.jsonl`.
     """
@@ -56,12 +55,19 @@ class Description(NamedTuple):
         classes: Names, in the order of the labels.
         count: How many images.
         size: Height and width, in pixels.
+        channels: 3 of colour, or 1 of grey.
     """
 
     split: str
     classes: Sequence[str]
     count: int
     size: int
+    channels: int = 3
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of an image: (height, width, channels)."""
+        return self.size, self.size, self.channels
 
 
 def export(
@@ -119,11 +125,11 @@ def _write_folder(
 def _write_npz(
     root: Path, description: Description, examples: Iterable[Example]
 ) -> None:
-    split, classes, count, size = description
+    split, classes, count = description[:3]
     labels = np.empty(count, np.int32)
     with zipfile.ZipFile(root / "set.npz", "w") as archive:
         with archive.open(f"x_{split}.npy", "w", force_zip64=True) as file:
-            shape = (count, size, size, 3)
+            shape = (count, *description.shape)
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}
             npy.write_array_header_1_0(file, header)
             with (root / "metadata.jsonl").open("w") as metadata:
@@ -140,10 +146,12 @@ def _write_array_record(
     root: Path, description: Description, examples: Iterable[Example]
 ) -> None:
     tfds, ArrayRecordWriter = _tfds_tools()
-    split, classes, count, size = description
+    split, classes, count = description[:3]
     features = tfds.features.FeaturesDict(
         {
-            "image": tfds.features.Image(shape=(size, size, 3), encoding_format="png"),
+            "image": tfds.features.Image(
+                shape=description.shape, encoding_format="png"
+            ),
             "label": tfds.features.ClassLabel(names=list(classes)),
         }
     )
@@ -214,7 +222,7 @@ def _tfds_tools() -> tuple[Any, Any]:
 
 def _png(image: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
+    to_picture(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 

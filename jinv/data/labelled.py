@@ -13,6 +13,8 @@ from jinv.errors import DataError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
 _TFDS_MARK = "dataset_info.json"
+_MODES = {1: "L", 3: "RGB"}
+_COLOURS = {1: "grey", 3: "colour"}
 
 
 class LabelledImages(Protocol):
@@ -29,7 +31,7 @@ class LabelledImages(Protocol):
         ...
 
     def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
-        """Images (batch, height, width, 3) uint8 and labels (batch,) int32."""
+        """Images (batch, height, width, channels) uint8, labels (batch,) int32."""
         ...
 
 
@@ -37,11 +39,21 @@ class ArrayImages:
     """Images that lie in memory."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray):
-        """Hold images (n, height, width, 3) uint8 and labels (n,)."""
-        if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
+        """Hold images uint8 and labels (n,).
+
+        Images are (n, height, width, 3), or, where grey, (n, height, width, 1) or
+        (n, height, width).
+        """
+        if images.ndim == 3:
+            images = images[..., None]
+        if (
+            images.ndim != 4
+            or images.shape[-1] not in _MODES
+            or images.dtype != np.uint8
+        ):
             raise DataError(
-                "images must be uint8 of shape (n, height, width, 3), not "
-                f"{images.dtype} of shape {images.shape}"
+                "images must be uint8 of shape (n, height, width, 3), or (n, height, "
+                f"width, 1) where grey, not {images.dtype} of shape {images.shape}"
             )
         if labels.shape != images.shape[:1]:
             raise DataError(
@@ -66,13 +78,16 @@ class DecodedImages:
         load: Callable[[int], Image.Image],
         labels: Sequence[int] | np.ndarray,
         size: int | None,
+        channels: int = 3,
         name: Callable[[int], str] = "image {}".format,
     ):
         """Read image i, which errors call `name(i)`, by `load(i)`, and cut it.
 
-        Where `size` is None, images are left as they are, and must all be alike.
+        Where `size` is None, images are left as they are, and must all be alike. They
+        are made grey where there is to be one channel.
         """
         self._load, self._size, self._name = load, size, name
+        self._mode = _MODES[channels]
         self.labels = np.asarray(labels, np.int32)
         self._pool = ThreadPoolExecutor()
 
@@ -93,18 +108,16 @@ class DecodedImages:
 
     def _one(self, index: int) -> np.ndarray:
         try:
-            image = self._load(index).convert("RGB")
+            image = self._load(index).convert(self._mode)
         except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises
             raise DataError(
                 f"{self._name(index)} cannot be read as an image: {error}"
             ) from error
-        if self._size is None:
-            return np.asarray(image)
-        if image.size != (self._size, self._size):
+        if self._size is not None and image.size != (self._size, self._size):
             # The usual evaluation crop: 224 pixels from a short side of 256.
             short = self._size if self._size < 64 else round(self._size * 8 / 7)
             image = centre_crop(image, short, self._size)
-        return np.asarray(image)
+        return np.asarray(image).reshape(image.height, image.width, -1)
 
 
 class SomeImages:
@@ -134,28 +147,39 @@ def centre_crop(image: Image.Image, short_side: int, size: int) -> Image.Image:
     return image.crop((left, top, left + size, top + size))
 
 
+def to_picture(image: np.ndarray) -> Image.Image:
+    """An image (height, width, 3) or (height, width, 1), uint8, as Pillow's."""
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+
+
 def load_labelled(
-    source: str, split: str, classes: Sequence[str], size: int | None
+    source: str,
+    split: str,
+    classes: Sequence[str],
+    size: int | None,
+    channels: int = 3,
 ) -> LabelledImages:
     """Open one split of a labelled set.
 
     Args:
-        source: An .npz file with `x_SPLIT` (uint8, NHWC) and `y_SPLIT`; a folder
-            `SPLIT/class/image.png`; a folder that tfds wrote; or `tfds:NAME`.
+        source: An .npz file with `x_SPLIT` (uint8, NHWC; grey also NHW) and `y_SPLIT`;
+            a folder `SPLIT/class/image.png`; a folder that tfds wrote; or `tfds:NAME`.
         split: "train" or "test"; "." for a folder with no level of splits.
         classes: Names of the classes in the order of the labels.
         size: Height and width of the images, in pixels; None leaves them as they are.
+        channels: 3 of colour, or 1 of grey. Folders and tfds' sets are converted.
 
     Raises:
-        DataError: The source is missing or not of one of these forms.
+        DataError: The source is missing or not of one of these forms; or an .npz file
+            holds images of another size, or grey ones instead of colour.
     """
     if _is_tfds(source):
-        return _from_tfds(source, split, size)
+        return _from_tfds(source, split, size, channels)
     path = Path(source)
     if path.is_dir():
-        return _from_folder(path, split, classes, size)
+        return _from_folder(path, split, classes, size, channels)
     if path.suffix == ".npz" and path.is_file():
-        return _from_npz(path, split, len(classes), size)
+        return _from_npz(path, split, len(classes), size, channels)
     raise DataError(
         f"no labelled images at {source!r}: expected an .npz file, a folder with "
         f"{split}/CLASS/*.png, or tfds:NAME"
@@ -224,7 +248,9 @@ def batches(
         yield data.read(order[start : start + batch_size])
 
 
-def _from_npz(path: Path, split: str, classes: int, size: int | None) -> ArrayImages:
+def _from_npz(
+    path: Path, split: str, classes: int, size: int | None, channels: int
+) -> ArrayImages:
     with np.load(path) as arrays:
         wanted = (f"x_{split}", f"y_{split}")
         missing = [name for name in wanted if name not in arrays]
@@ -239,13 +265,20 @@ def _from_npz(path: Path, split: str, classes: int, size: int | None) -> ArrayIm
             f"{path}: expected images of {size}x{size} pixels, found "
             f"{data.images.shape[1]}x{data.images.shape[2]}"
         )
+    if (found := data.images.shape[-1]) != channels:
+        raise DataError(
+            f"{path}: expected {_COLOURS[channels]} images (n, height, width, "
+            f"{channels}), found {_COLOURS[found]} ones: choose a model of "
+            f"{_COLOURS[found]} images, or give a folder of image files, which are "
+            "converted"
+        )
     if len(data) and not 0 <= data.labels.min() <= data.labels.max() < classes:
         raise DataError(f"{path}: labels must lie in 0..{classes - 1}")
     return data
 
 
 def _from_folder(
-    path: Path, split: str, classes: Sequence[str], size: int | None
+    path: Path, split: str, classes: Sequence[str], size: int | None, channels: int
 ) -> DecodedImages:
     root = path / split
     if not root.is_dir():
@@ -268,6 +301,7 @@ def _from_folder(
         lambda i: Image.open(files[i]),
         [labels[file.parent.name] for file in files],
         size,
+        channels,
         lambda i: str(files[i]),
     )
 
@@ -300,7 +334,9 @@ def _is_tfds(source: str) -> bool:
     return source.startswith("tfds:") or (Path(source) / _TFDS_MARK).is_file()
 
 
-def _from_tfds(source: str, split: str, size: int | None) -> DecodedImages:
+def _from_tfds(
+    source: str, split: str, size: int | None, channels: int
+) -> DecodedImages:
     builder = _tfds_builder(source)
     if split not in builder.info.splits:
         raise DataError(
@@ -313,7 +349,9 @@ def _from_tfds(source: str, split: str, size: int | None) -> DecodedImages:
     labels = [
         int(row["label"]) for row in builder.as_data_source(split, decoders=undecoded)
     ]
-    return DecodedImages(lambda i: Image.fromarray(images[i]["image"]), labels, size)
+    return DecodedImages(
+        lambda i: to_picture(images[i]["image"]), labels, size, channels
+    )
 
 
 def _tfds_builder(source: str) -> Any:

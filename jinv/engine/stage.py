@@ -46,7 +46,7 @@ class Context:
 
 
 Render = Callable[[Split, Context], jax.Array]
-"""Parameters → inputs (batch, height, width, 3)."""
+"""Parameters → inputs (batch, height, width, channels)."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ class Evaluation:
     """All that a loss term may look at, for one batch.
 
     Attributes:
-        inputs: What the parameters render to (batch, height, width, 3), normalised.
+        inputs: What the parameters render to (batch, height, width, channels),
+            normalised.
         logits: The classifier's answer to a random view of them (batch, classes).
         student_logits: The student's answer to the same view; the classifier's own if
             there is no student.

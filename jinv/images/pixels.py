@@ -18,11 +18,13 @@ class Pixels:
         margin: Pixels around the image that views may show, but that are cut off in
             the end. They let a view be shifted without wrapping around.
         scale: Standard deviation of the initial noise.
+        channels: Of the image.
     """
 
     size: int
     margin: int = 0
     scale: float = 1.0
+    channels: int = 3
 
     @property
     def canvas(self) -> int:
@@ -30,8 +32,9 @@ class Pixels:
         return self.size + 2 * self.margin
 
     def init(self, key: jax.Array, index: jax.Array) -> jax.Array:
-        """Noise for the images of the given numbers: (batch, canvas, canvas, 3)."""
-        return self.scale * draw(key, index, (self.canvas, self.canvas, 3))
+        """Noise for images by their numbers: (batch, canvas, canvas, channels)."""
+        shape = (self.canvas, self.canvas, self.channels)
+        return self.scale * draw(key, index, shape)
 
     def enlarge(self, pixels: jax.Array) -> jax.Array:
         """Parameters of another resolution, by nearest neighbour, at this one."""

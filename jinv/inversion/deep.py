@@ -134,7 +134,8 @@ def _stage(
     shift = round(config.jitter * size / classifier.spec.input_size)
     shift = max(shift, min(config.jitter, 1))
     cropped = config.jitter_mode == "crop"
-    pixels = Pixels(size, shift if cropped else 0, config.init_scale)
+    margin = shift if cropped else 0
+    pixels = Pixels(size, margin, config.init_scale, classifier.spec.channels)
     move = crop(size, config.per) if cropped else jitter(shift, config.per)
     views = (move,) * (shift > 0) + (flip(config.flip, config.per),) * (config.flip > 0)
     rate = make_schedule(config.schedule, config.lr, steps, config.warmup)

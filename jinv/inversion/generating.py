@@ -58,6 +58,7 @@ class Source:
             self.activate_first,
             average,
             self.classifier.dtype,
+            self.classifier.spec.channels,
         )
 
     def init_latents(self, key: jax.Array, index: jax.Array) -> jax.Array:
@@ -70,7 +71,7 @@ class Source:
         return self.module().init(of_batch(key, index), jnp.zeros((1, width)))
 
     def generate(self, weights: Any, latents: jax.Array, context: Context) -> jax.Array:
-        """Unbounded images (batch, height, width, 3)."""
+        """Unbounded images (batch, height, width, colours)."""
         if self.labelled:
             classes = len(self.classifier.spec.classes)
             codes = jax.nn.one_hot(context.labels, classes, dtype=latents.dtype)

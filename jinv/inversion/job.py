@@ -88,7 +88,7 @@ class Job:
 
         Args:
             numbers: The images' numbers.
-            images: (images, height, width, 3), uint8.
+            images: (images, height, width, channels), uint8.
         """
         if self.procedure.labelled:
             return self.labels[np.asarray(numbers, int)]
@@ -133,7 +133,7 @@ class Result:
     """What an inversion yields.
 
     Attributes:
-        images: (images, height, width, 3), float32 in [0, 1].
+        images: (images, height, width, channels), float32 in [0, 1].
         labels: The class asked for in each (images,).
         log: Measurements over the steps, as in `metrics.jsonl`.
         outcome: What it took.

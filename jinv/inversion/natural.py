@@ -117,7 +117,7 @@ def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
     source = Source(classifier, config.latent, config.channels)
     refiner = FeaturePyramid(dtype=classifier.dtype)
     stages = classifier.stages[-config.pyramid_stages :]
-    size = classifier.spec.input_size
+    size, colours = classifier.spec.input_size, classifier.spec.channels
     move = moves(size, config.jitter, config.jitter_mode, config.flip, config.per)
 
     def read(context: Context, inputs: jax.Array) -> list[jax.Array]:
@@ -129,13 +129,13 @@ def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
         own: dict[str, Any] = {"latent": source.init_latents(key, index)}
         shared: dict[str, Any] = {"generator": source.init_weights(key, index)}
         if config.channel_scaling:
-            scales = draw(jax.random.fold_in(key, 1), index, (1, 1, 3))
+            scales = draw(jax.random.fold_in(key, 1), index, (1, 1, colours))
             own["scale"] = config.init_scale + scales
         if config.pyramid:
             shapes = (classifier.feature_shapes[name] for name in stages)
             examples = [jnp.zeros((1, *shape)) for shape in shapes]
             fresh = jax.random.fold_in(of_batch(key, index), 1)
-            image = jnp.zeros((1, size, size, 3))
+            image = jnp.zeros((1, size, size, colours))
             shared["pyramid"] = refiner.init(fresh, image, examples)
         return Split(own, shared)
 

@@ -11,6 +11,8 @@ import numpy as np
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
 
 def translate_labels(
     verifier: Classifier, labels: np.ndarray, classes: Sequence[str]
@@ -46,7 +48,7 @@ def judge(
 
     Args:
         verifier: The network; images are resized (bilinear) to its input size.
-        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        images: (images, height, width, channels): uint8, or floats in [0, 1].
         labels: Indices into `classes` (images,).
         classes: Names of the classes.
         batch_size: Images classified together.
@@ -93,7 +95,7 @@ def classify(
 
     Args:
         verifier: The network; images are resized (bilinear) to its input size.
-        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        images: (images, height, width, channels): uint8, or floats in [0, 1].
         batch_size: Images classified together.
     """
     size = min(batch_size, len(images))
@@ -111,16 +113,21 @@ def to_inputs(network: Classifier, images: Any) -> jax.Array:
     """Images of any size as a network's inputs.
 
     Args:
-        network: Its input size and normalisation are used.
-        images: (batch, height, width, 3): uint8, or floats in [0, 1]; resized
-            (bilinear, antialiased where they shrink) if need be.
+        network: Its input size, channels and normalisation are used.
+        images: (batch, height, width, 3), or 1 where grey: uint8, or floats in [0, 1];
+            resized (bilinear, antialiased where they shrink) if need be, and made grey
+            (ITU-R 601 luma, as Pillow does) or repeated as red, green and blue.
     """
     values = jnp.asarray(images)
     if values.dtype == jnp.uint8:
         values = values.astype(jnp.float32) / 255
+    if values.shape[-1] != network.spec.channels:
+        grey = values @ _LUMA if values.shape[-1] == 3 else values[..., 0]
+        values = jnp.stack([grey] * network.spec.channels, -1)
     size = network.spec.input_size
     if values.shape[1:3] != (size, size):
-        values = jax.image.resize(values, (len(values), size, size, 3), "bilinear")
+        shape = (len(values), size, size, values.shape[-1])
+        values = jax.image.resize(values, shape, "bilinear")
     return network.normalise(values)
 
 

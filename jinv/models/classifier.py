@@ -1,7 +1,7 @@
 """A classifier: what it is, what it has learnt, and what can be read from it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -74,7 +74,7 @@ class Classifier:
     inference: Mapping[str, Any] = field(default_factory=dict)
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
-        """Classify inputs (batch, height, width, 3): (batch, classes), float32."""
+        """Logits (batch, classes), float32, of (batch, height, width, channels)."""
         logits: Any = self.module.apply(variables, inputs, **self.inference)
         return logits.astype(jnp.float32)
 
@@ -110,8 +110,8 @@ class Classifier:
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shapes of the features at the input size, without the batch's axis."""
-        size = self.spec.input_size
-        example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+        size, channels = self.spec.input_size, self.spec.channels
+        example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
         shapes = jax.eval_shape(self.features, self.variables, example)
         return _in_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
 
@@ -201,7 +201,8 @@ def make_classifier(spec: ClassifierSpec, seed: int = 0, **build: Any) -> Classi
         **build: Passed to the architecture: `dtype`, `remat`.
     """
     module = spec.make_module(**build)
-    example = jnp.zeros((1, spec.input_size, spec.input_size, 3))
+    size = spec.input_size
+    example = jnp.zeros((1, size, size, spec.channels))
     variables = jax.jit(module.init)(jax.random.key(seed), example)
     return Classifier(spec, module, dict(variables))
 
@@ -219,9 +220,10 @@ def wrap_classifier(
 ) -> Classifier:
     """Bring a Linen classifier of your own.
 
-    It maps inputs (batch, height, width, 3) to logits. Its `flax.linen.BatchNorm` or
-    `jinv.models.layers.BatchNorm` layers are compared with their running statistics;
-    activations passed through `jinv.models.layers.tap` can be asked for by name.
+    It maps inputs (batch, height, width, channels) to logits. Its
+    `flax.linen.BatchNorm` or `jinv.models.layers.BatchNorm` layers are compared with
+    their running statistics; activations passed through `jinv.models.layers.tap` can be
+    asked for by name.
 
     Args:
         module: The module.
@@ -251,8 +253,8 @@ def wrap_classifier(
         lambda **_: module,
         tuple(classes),
         input_size,
-        _three("mean", mean),
-        _three("std", std),
+        tuple(float(value) for value in mean),
+        tuple(float(value) for value in std),
     )
     wrapped = Classifier(spec, module, dict(variables), "", dict(inference or {}))
     wrapped = replace(
@@ -272,7 +274,7 @@ def init_shapes(
 ) -> dict[str, Any]:
     """Shapes of a module's variables, without computing them."""
     size = spec.input_size
-    example = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+    example = jax.ShapeDtypeStruct((1, size, size, spec.channels), jnp.float32)
     init = partial(module.init, **(inference or {}))
     return dict(jax.eval_shape(init, jax.random.key(0), example))
 
@@ -281,23 +283,41 @@ def batchnorm_names(
     module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
 ) -> tuple[str, ...]:
     """BatchNorm layers of a module in the order in which an input meets them."""
+    return _layers(
+        lambda layer: isinstance(layer, BatchNorm | nn.BatchNorm),
+        module,
+        spec,
+        inference,
+    )
+
+
+def kernel_names(
+    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
+) -> tuple[str, ...]:
+    """Convolutions and dense layers in the order in which an input meets them."""
+    return _layers(
+        lambda layer: layer.has_variable("params", "kernel"), module, spec, inference
+    )
+
+
+def _layers(
+    wanted: Callable[[nn.Module], bool],
+    module: nn.Module,
+    spec: ClassifierSpec,
+    inference: Mapping[str, Any] | None,
+) -> tuple[str, ...]:
     names = []
 
     def note(call, args, kwargs, context):
-        if isinstance(context.module, BatchNorm | nn.BatchNorm):
+        result = call(*args, **kwargs)
+        if context.method_name == "__call__" and wanted(context.module):
             names.append(".".join(context.module.path))
-        return call(*args, **kwargs)
+        return result
 
     with nn.intercept_methods(note):
         init_shapes(module, spec, inference)
-    return tuple(names)
-
-
-def _three(name: str, values: Sequence[float]) -> tuple[float, float, float]:
-    if len(values) != 3:
-        raise ConfigError(f"{name} has {len(values)} values: expected one per channel")
-    red, green, blue = (float(value) for value in values)
-    return red, green, blue
+    # A layer that is used twice is one layer.
+    return tuple(dict.fromkeys(names))
 
 
 def _in_order(named: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class FeaturePyramid(nn.Module):
     and then `tanh(W1(generated + m))`, as the published code has it. Up enlarges by
     nearest neighbour to the next shallower stage's resolution, at last to the image's.
     W3 keeps the channels of its stage, W1 makes those of the next shallower one, at
-    last the 3 colours. One stage alone is W1(W3(f_1)).
+    last the image's. One stage alone is W1(W3(f_1)).
 
     All convolutions have biases; nothing is normalised, and tanh is the only
     non-linearity.
@@ -45,13 +45,13 @@ class FeaturePyramid(nn.Module):
         """Refine a generator's images.
 
         Args:
-            generated: Images (batch, height, width, 3), unbounded.
+            generated: Images (batch, height, width, colours), unbounded.
             features: Outputs of the classifier's stages on these images, the
                 shallowest first, each (batch, height', width', channels) with sizes of
                 its own.
 
         Returns:
-            Images (batch, height, width, 3) in (-1, 1).
+            Images (batch, height, width, colours) in (-1, 1).
 
         Raises:
             ConfigError: There are no features.
@@ -74,7 +74,7 @@ class FeaturePyramid(nn.Module):
             # A 1×1 convolution and Up commute: before it there are fewer pixels.
             message = self._conv(f"pass{number}", message, target.shape[-1], 1)
             message = enlarge(message, *target.shape[1:3])
-        image = self._conv("colours", generated + message, 3, 1)
+        image = self._conv("colours", generated + message, generated.shape[-1], 1)
         return nn.tanh(image.astype(jnp.float32))
 
     def _conv(self, name: str, x: jax.Array, features: int, size: int) -> jax.Array:

@@ -84,6 +84,7 @@ class Generator(nn.Module):
         activate_first: Whether the base goes through a LeakyReLU.
         average: Averages a tree over the devices that share the batch.
         dtype: Type of activations; parameters, moments and the output are float32.
+        colours: Channels of the images.
     """
 
     channels: int = 128
@@ -92,13 +93,14 @@ class Generator(nn.Module):
     activate_first: bool = True
     average: Average = unshared
     dtype: Any = jnp.float32
+    colours: int = 3
 
     @nn.compact
     def __call__(self, latent: jax.Array) -> jax.Array:
         """Map latents (batch, width) to unbounded images.
 
         Returns:
-            (batch, size, size, 3), where `size = base * 2 ** doublings`.
+            (batch, size, size, colours), where `size = base * 2 ** doublings`.
         """
         x = nn.Dense(
             self.base * self.base * self.channels,
@@ -114,7 +116,7 @@ class Generator(nn.Module):
             x = DoublingConv(width, self.dtype, name=f"conv{number}")(x)
             x = nn.leaky_relu(self._norm(f"norm{number}", x), 0.2)
         colours = Conv(
-            3,
+            self.colours,
             3,
             use_bias=True,
             dtype=self.dtype,

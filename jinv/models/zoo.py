@@ -13,6 +13,7 @@ from jinv.models.densenet import DenseNet
 from jinv.models.inception import InceptionV3
 from jinv.models.mobilenet import efficientnet_lite, mobilenet_v2
 from jinv.models.resnet import BasicBlock, Bottleneck, ResNet, cifar_resnet
+from jinv.models.small import CONV_WIDTHS, SmallNet
 from jinv.models.vgg import VGG, VGG_STAGES, AlexNet
 from jinv.models.wide_resnet import WideResNet
 from jinv.suggest import near
@@ -65,7 +66,8 @@ class ClassifierSpec:
         build: Makes the Flax module; takes `num_classes`, `dtype` and `remat`.
         classes: Class names in the order of the logits.
         input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel.
+        mean: Subtracted from images in [0, 1], per channel; as many as there are
+            channels, 3 of colour or 1 of grey.
         std: By which the difference is divided, per channel.
         accuracy: Published or measured top-1 accuracy in percent, and on what.
         source: Where its weights can be had, if anywhere.
@@ -78,13 +80,31 @@ class ClassifierSpec:
     build: Callable[..., nn.Module]
     classes: tuple[str, ...]
     input_size: int
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     accuracy: str = ""
     source: Download | Packaged | None = None
     aliases: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     batch_norm: bool = True
+
+    def __post_init__(self) -> None:
+        """Check that the images are of colour or grey.
+
+        Raises:
+            ConfigError: They are neither.
+        """
+        if not len(self.mean) == len(self.std) in (1, 3):
+            raise ConfigError(
+                f"{self.name}: mean has {len(self.mean)} value(s) and std "
+                f"{len(self.std)}: expected one of each per channel, 3 for images of "
+                "colour or 1 for grey ones"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the inputs: 3 of colour, or 1 of grey."""
+        return len(self.mean)
 
     @property
     def small(self) -> bool:
@@ -133,6 +153,7 @@ def _zoo() -> dict[str, ClassifierSpec]:
         *_convolutions_only(),
         *_cifar("cifar10", tuple(CIFAR10_CLASSES)),
         *_cifar("cifar100", tuple(CIFAR100_CLASSES)),
+        _mnist(),
     )
     return {spec.name: spec for spec in specs}
 
@@ -296,6 +317,8 @@ def _cifar(data: str, classes: tuple[str, ...]) -> Iterator[ClassifierSpec]:
             aliases={"linear.": "fc."},
         )
     renamed = {"linear.": "fc.", "shortcut.": "downsample."}
+    # Small and not thin, for those who train on a laptop.
+    yield spec("resnet8x2", partial(ResNet, (1, 1, 1), (32, 64, 128), stem="cifar"))
     for depth, sizes in ((18, (2, 2, 2, 2)), (34, (3, 4, 6, 3))):
         build = partial(ResNet, sizes, stem="cifar")
         yield spec(f"resnet{depth}", build, aliases=renamed)
@@ -304,6 +327,21 @@ def _cifar(data: str, classes: tuple[str, ...]) -> Iterator[ClassifierSpec]:
     yield spec("mobilenet_v2", partial(mobilenet_v2, True))
     for depth, widening in ((16, 1), (16, 2), (40, 1), (40, 2)):
         yield spec(f"wrn{depth}_{widening}", partial(WideResNet, depth, widening))
+    for stages in range(1, len(CONV_WIDTHS) + 1):
+        build = partial(SmallNet, CONV_WIDTHS[:stages])
+        yield spec(f"conv{2 * stages}", build, batch_norm=False)
+
+
+def _mnist() -> ClassifierSpec:
+    return ClassifierSpec(
+        name="mnist_fc",  # LeNet-300-100
+        build=partial(SmallNet, (), hidden=(300, 100), input_size=28),
+        classes=tuple("0123456789"),
+        input_size=28,
+        mean=(0.1307,),
+        std=(0.3081,),
+        batch_norm=False,
+    )
 
 
 def _pytorch_file(file: str) -> Download:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from jinv.data.labelled import to_picture
 from jinv.report.pictures import enlargement
 
 _LONGEST = 4000  # of the whole picture, in pixels: viewers choke on more
@@ -29,8 +30,8 @@ def neighbour_sheet(
     is left out, which a note at the bottom says.
 
     Args:
-        images: Synthetic (images, height, width, 3), uint8.
-        neighbours: Real, nearest first (images, k, height, width, 3), uint8.
+        images: Synthetic (images, height, width, channels), uint8.
+        neighbours: Real, nearest first (images, k, height, width, channels), uint8.
         distances: To the neighbours (images, k).
         titles: Such as the class, to the left of each synthetic image (images,).
 
@@ -73,7 +74,7 @@ def neighbour_sheet(
 
     def paste(image: np.ndarray, x: int, y: int) -> None:
         cell = image.repeat(factor, 0).repeat(factor, 1)
-        picture.paste(Image.fromarray(cell), (x, y))
+        picture.paste(to_picture(cell), (x, y))
 
     for number, text in enumerate(texts[: across * down]):
         column, row = divmod(number, down)

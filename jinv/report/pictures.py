@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from jinv.atomic import replacing
+from jinv.data.labelled import to_picture
 
 CELL = 96
 """About how large a small image is shown, in pixels."""
@@ -70,7 +71,7 @@ def save_images(
 
     Args:
         folder: Where to; made if missing.
-        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        images: (images, height, width, 3), or 1 where grey: uint8, or floats in [0, 1].
         names: The class of each.
         first: Number of the first.
 
@@ -83,7 +84,7 @@ def save_images(
         zip(to_uint8(images), names, strict=True), first
     ):
         path = folder / f"{number:05d}_{slug(name)}.png"
-        save_picture(path, Image.fromarray(image))
+        save_picture(path, to_picture(image))
         paths.append(path)
     return paths
 
@@ -104,7 +105,7 @@ def grid(
     left out, which the class's label says.
 
     Args:
-        images: (images, height, width, 3): uint8, or floats in [0, 1].
+        images: (images, height, width, 3), or 1 where grey: uint8, or floats in [0, 1].
         labels: Indices into `classes` (images,).
         classes: Names.
     """
@@ -133,7 +134,7 @@ def grid(
             x = left + label_width + column * (width + _GAP)
             y = top + line * (height + _GAP)
             cell = image.repeat(factor, 0).repeat(factor, 1)
-            picture.paste(Image.fromarray(cell), (x, y))
+            picture.paste(to_picture(cell), (x, y))
         written = [(line, font, _INK) for line in text]
         if count > capacity:
             written.append((f"+{count - capacity} more", small, _PALE_INK))

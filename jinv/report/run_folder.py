@@ -152,11 +152,13 @@ class RunFolder:
             shutil.rmtree(self.path / name, ignore_errors=True)
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
-        """The images on disk (images, height, width, 3), uint8, and their labels."""
+        """Images on disk (images, height, width, channels), uint8, and their labels."""
         paths = sorted((self.path / "images").glob("*.png"))
         if not paths:
             return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
         images = np.stack([np.asarray(Image.open(path)) for path in paths])
+        # Files of grey images have no axis of channels.
+        images = images.reshape(*images.shape[:3], -1)
         numbers = [int(path.name.split("_")[0]) for path in paths]
         return images, self.job.labels_of(numbers, images)
 

@@ -66,7 +66,7 @@ class SearchFolder:
         write_json(self.path / "config.json", {"search": plan.describe()})
 
     def keep(self, plan: Plan, number: int, images: np.ndarray) -> None:
-        """Write a picture of a trial's images (images, height, width, 3)."""
+        """Write a picture of a trial's images (images, height, width, channels)."""
         path = picture_of(self.path, number)
         path.parent.mkdir(exist_ok=True)
         job = plan.job

@@ -32,8 +32,8 @@ class Objective:
         metric: What it is called, and which way it should go.
         basis: What its values rest on, as JSON: values on another basis cannot be
             compared.
-        measure: A function of images (images, height, width, 3), uint8, and their
-            labels.
+        measure: A function of images (images, height, width, channels), uint8, and
+            their labels.
     """
 
     name: str
@@ -42,7 +42,7 @@ class Objective:
     measure: Callable[[np.ndarray, np.ndarray], Estimate]
 
     def estimate(self, images: np.ndarray, labels: np.ndarray) -> Estimate:
-        """Measure images (images, height, width, 3), uint8, with labels (images,).
+        """Measure images (images, height, width, channels), uint8, and their labels.
 
         Raises:
             DataError: It cannot be had of these images.

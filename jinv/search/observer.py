@@ -17,7 +17,7 @@ class Observer:
         """Its inversion reports something."""
 
     def keep(self, number: int, images: np.ndarray) -> None:
-        """All of its images are made (images, height, width, 3), uint8."""
+        """All of its images are made (images, height, width, channels), uint8."""
 
     def end(self, trial: Trial, results: Results) -> None:
         """A trial has ended; these are all that have."""

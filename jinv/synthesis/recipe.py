@@ -78,7 +78,7 @@ class Recipe:
         """What the networks say of images as they will lie on disk.
 
         Args:
-            images: (images, height, width, 3), uint8.
+            images: (images, height, width, channels), uint8.
             labels: Classes asked for (images,).
         """
         classifier = self.job.classifier

@@ -169,8 +169,10 @@ class SyntheticSet:
                 f"the verifier accepts none of the {len(facts)} images: nothing is "
                 f"left to export; the candidates stay in {self._parts}"
             )
-        size = recipe.job.classifier.spec.input_size
-        description = Description(recipe.split, recipe.classes, len(kept), size)
+        spec = recipe.job.classifier.spec
+        description = Description(
+            recipe.split, recipe.classes, len(kept), spec.input_size, spec.channels
+        )
         export(recipe.form, self.path, description, self._examples(facts, kept))
         sample = list(self._examples(facts, kept[:_SAMPLE]))
         picture = grid(

@@ -2,12 +2,17 @@ import json
 import signal
 import time
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 from tiny_main import start
 
 from jinv.cli.main import main
+from jinv.models.classifier import make_classifier
+from jinv.models.state_dict import to_state_dict
+from jinv.models.weight_files import write_weights
+from jinv.models.zoo import classifier_spec
 
 pytestmark = pytest.mark.usefixtures("small_zoo")
 
@@ -58,6 +63,25 @@ def test_a_run_leaves_everything(base, weights, tmp_path, capsys):
     assert summary["classifier_passes"] == 6 * 12
     assert {"compiling", "running", "total"} == set(summary["seconds"])
     assert "index.html" in capsys.readouterr().err
+
+
+def test_a_network_for_grey_images_yields_grey_files(tmp_path):
+    classifier = make_classifier(classifier_spec("mnist_fc"))
+    file, run = tmp_path / "fc.safetensors", tmp_path / "run"
+    write_weights(file, to_state_dict(jax.device_get(classifier.variables)), {})
+    words = [
+        "invert", "--model", "mnist_fc", "--weights", str(file), "--classes", "3,7",
+        "--images", "4", "--steps", "4", "--warmup", "0", "--devices", "1",
+        "--out", str(run),
+    ]  # fmt: skip
+    assert main(words) == 0
+    images = [Image.open(path) for path in sorted((run / "images").iterdir())]
+    assert {(image.mode, image.size) for image in images} == {("L", (28, 28))}
+    assert np.asarray(images[0]).std() > 1
+    for name in ("grid.png", "evolution.webp", "index.html"):
+        assert (run / name).is_file()
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["classes"] == ["3", "7"] and summary["teacher"]["name"] == "mnist_fc"
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,13 @@ def test_what_is_written_is_read_back_without_loss(form, tmp_path):
     np.testing.assert_array_equal(labels, np.asarray(LABELS)[order])
 
 
+def test_grey_images_are_written_and_read_back(form, tmp_path):
+    grey = (example._replace(image=example.image[..., :1]) for example in examples())
+    export(form, tmp_path, Description("train", CLASSES, 5, 8, 1), grey)
+    images, _ = load_labelled(source(form, tmp_path), "train", CLASSES, 8, 1).read([0])
+    np.testing.assert_array_equal(images, IMAGES[:1, ..., :1])
+
+
 def test_a_set_tells_its_classes(form, tmp_path):
     export(form, tmp_path, Description("train", CLASSES, 5, 8), examples())
     # A folder knows only those that it has images of.

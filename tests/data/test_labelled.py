@@ -49,6 +49,34 @@ def test_a_folder_is_read_without_loss(folder):
     np.testing.assert_array_equal(images, IMAGES[[0, 3, 1, 2, 4]])
 
 
+@pytest.mark.parametrize("axes", [(8, 8), (8, 8, 1)])
+def test_grey_images_in_an_npz_file_need_no_last_axis(tmp_path, axes):
+    grey = IMAGES[..., 0]
+    path = tmp_path / "grey.npz"
+    np.savez(path, x_train=grey.reshape(5, *axes), y_train=LABELS)
+    images, labels = load_labelled(str(path), "train", CLASSES, 8, 1).read([3, 1])
+    np.testing.assert_array_equal(images, grey[[3, 1], ..., None])
+    np.testing.assert_array_equal(labels, [0, 1])
+    with pytest.raises(DataError, match="expected colour images .*, found grey ones"):
+        load_labelled(str(path), "train", CLASSES, 8)
+
+
+def test_colour_in_an_npz_file_is_refused_where_grey_is_needed(npz):
+    with pytest.raises(DataError, match="expected grey images .*, found colour ones"):
+        load_labelled(npz, "train", CLASSES, 8, 1)
+
+
+def test_folders_become_grey_or_colour_as_needed(folder):
+    luma = IMAGES @ [0.299, 0.587, 0.114]
+    grey, _ = load_labelled(str(folder), "train", CLASSES, 8, 1).read([0, 1])
+    assert grey.shape == (2, 8, 8, 1) and grey.dtype == np.uint8
+    np.testing.assert_allclose(grey[..., 0], luma[[0, 3]], atol=0.51)
+    for path in folder.rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    colour, _ = load_labelled(str(folder), "train", CLASSES, 8).read([0, 1])
+    np.testing.assert_array_equal(colour, grey.repeat(3, -1))
+
+
 def test_larger_images_are_scaled_and_cut(folder):
     wide = np.zeros((100, 300, 3), np.uint8)
     wide[:, 100:200] = 255
@@ -56,6 +84,8 @@ def test_larger_images_are_scaled_and_cut(folder):
     images, _ = load_labelled(str(folder), "train", CLASSES, 8).read([0])
     assert images.shape == (1, 8, 8, 3)
     assert images.mean() > 240
+    grey, _ = load_labelled(str(folder), "train", CLASSES, 8, 1).read([0])
+    assert grey.shape == (1, 8, 8, 1)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +138,9 @@ def test_some_images_of_a_set_keep_their_labels(npz):
     assert len(SomeImages(data, 100, seed=1)) == 5
 
 
-def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
-    """A stand-in for tensorflow-datasets, which is large and wants a connection."""
-    rows = [{"image": IMAGES[i], "label": LABELS[i]} for i in range(5)]
+def stand_in_for_tfds(monkeypatch, images):
+    """Not tensorflow-datasets, which is large and wants a connection."""
+    rows = [{"image": images[i], "label": LABELS[i]} for i in range(5)]
     label = SimpleNamespace(names=["cat", "dog"])
     builder = SimpleNamespace(
         info=SimpleNamespace(splits={"train": 5}, features={"label": label}),
@@ -126,6 +156,11 @@ def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
     decode = SimpleNamespace(SkipDecoding=lambda: None)
     tfds = SimpleNamespace(builder=make, decode=decode)
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", tfds)
+    return asked
+
+
+def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
+    asked = stand_in_for_tfds(monkeypatch, IMAGES)
     assert classes_of("tfds:pets", "train") == CLASSES
     images, labels = load_labelled("tfds:pets", "train", CLASSES, 8).read([3, 1])
     np.testing.assert_array_equal(images, IMAGES[[3, 1]])
@@ -133,6 +168,15 @@ def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
     assert set(asked) == {("pets", "array_record")}
     with pytest.raises(DataError, match="has no split 'test', but train"):
         load_labelled("tfds:pets", "test", CLASSES, 8)
+
+
+def test_a_grey_set_of_tfds_is_read(monkeypatch):
+    grey = IMAGES[..., :1]
+    stand_in_for_tfds(monkeypatch, grey)
+    images, _ = load_labelled("tfds:digits", "train", CLASSES, 8, 1).read([3, 1])
+    np.testing.assert_array_equal(images, grey[[3, 1]])
+    images, _ = load_labelled("tfds:digits", "train", CLASSES, 8).read([3, 1])
+    np.testing.assert_array_equal(images, grey[[3, 1]].repeat(3, -1))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,11 @@ import jax.numpy as jnp
 import pytest
 
 from jinv.engine.run import Execution
+from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
+from jinv.inversion.fast import FastGenerators
 from jinv.inversion.job import invert
+from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.models.classifier import make_classifier
 from jinv.models.densenet import DenseNet
@@ -73,6 +76,29 @@ def test_the_loss_falls(family):
     decisive = "feature" if classifier.spec.batch_norm else "cross-entropy"
     fallen = last["terms"][decisive]["raw"] / first["terms"][decisive]["raw"]
     assert fallen < 0.85
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        NaturalInversion(steps=2, latent=4, channels=16, jitter=1),
+        FastGenerators(steps=2, rehearsals=1, latent=4, channels=16, jitter=1),
+        DAFL(steps=2, rehearsals=1, latent=4, channels=16),
+    ],
+    ids=lambda method: type(method).__name__,
+)
+def test_generators_make_grey_images(method):
+    spec = ClassifierSpec(
+        name="grey",
+        build=FAMILIES["vgg"],
+        classes=("one", "two"),
+        input_size=16,
+        mean=(0.5,),
+        std=(0.25,),
+    )
+    once = Execution(devices=1)
+    made = invert(make_classifier(spec), "all", 2, method=method, execution=once)
+    assert made.images.shape == (2, 16, 16, 1)
 
 
 def test_without_batchnorm_the_default_needs_none():

@@ -21,8 +21,10 @@ def parity_array(key: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def parity_inputs(name: str = "resnet50") -> tuple[np.ndarray, np.ndarray]:
-    """Normalised inputs (2, size, size, 3) and labels (2,)."""
-    size = 32 if name.startswith("cifar") else 96 if "inception" in name else 64
+    """Normalised inputs (2, size, size, channels) and labels (2,)."""
+    sizes = {"cifar": 32, "mnist": 28, "inception": 96}
+    size = next((sizes[n] for n in sizes if name.startswith(n)), 64)
+    channels = 1 if size == 28 else 3
     rng = np.random.default_rng(0)
-    inputs = rng.standard_normal((2, size, size, 3)).astype(np.float32)
-    return inputs, np.array([7, 9] if size == 32 else [7, 900])
+    inputs = rng.standard_normal((2, size, size, channels)).astype(np.float32)
+    return inputs, np.array([7, 9] if size <= 32 else [7, 900])

@@ -89,6 +89,33 @@ def test_it_is_inverted(wrapped):
     assert result.images.shape == (4, 8, 8, 3) and losses[-1] < losses[0]
 
 
+def test_images_may_be_grey():
+    module = Example(3)
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)
+
+    def wrap(**normalisation):
+        return jinv.wrap_classifier(
+            module,
+            variables,
+            name="example",
+            classes=["a", "b", "c"],
+            input_size=8,
+            inference={"train": False},
+            **normalisation,
+        )
+
+    grey = wrap(mean=[0.5], std=[0.25])
+    assert grey.spec.channels == 1
+    result = jinv.invert(
+        grey, "a,c", images=2, steps=(2,), execution=Execution(devices=1)
+    )
+    assert result.images.shape == (2, 8, 8, 1)
+    with pytest.raises(ConfigError, match=r"mean has 1 value\(s\) and std 3: expected"):
+        wrap(mean=[0.5])
+    with pytest.raises(ConfigError, match="or 1 for grey ones"):
+        wrap(mean=[0.5, 0.5], std=[0.5, 0.5])
+
+
 def test_another_number_of_classes_is_refused(wrapped):
     with pytest.raises(ConfigError, match=r"\(3,\) per image, but 2 classes"):
         jinv.wrap_classifier(
