@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     )
     from jinv.models.zoo import classifier_names
     from jinv.report.run_folder import save_run
+    from jinv.supermask.hidden import Supermask
+    from jinv.supermask.published import load_published
+    from jinv.supermask.search import find_subnetwork
     from jinv.synthesis.synthetic_set import synthesize
+    from jinv.transfer.supervised import TrainConfig, train
 
 _HOMES = {
     "DAFL": "jinv.inversion.dafl",
@@ -37,13 +41,18 @@ _HOMES = {
     "NaturalInversion": "jinv.inversion.natural",
     "PRESETS": "jinv.inversion.presets",
     "Result": "jinv.inversion.job",
+    "Supermask": "jinv.supermask.hidden",
+    "TrainConfig": "jinv.transfer.supervised",
     "classifier_names": "jinv.models.zoo",
+    "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.job",
     "judge": "jinv.metrics.verifier",
     "load_classifier": "jinv.models.classifier",
+    "load_published": "jinv.supermask.published",
     "make_job": "jinv.inversion.job",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
+    "train": "jinv.transfer.supervised",
     "wrap_classifier": "jinv.models.classifier",
 }
 
@@ -56,13 +65,18 @@ __all__ = [
     "FastGenerators",
     "NaturalInversion",
     "Result",
+    "Supermask",
+    "TrainConfig",
     "classifier_names",
+    "find_subnetwork",
     "invert",
     "judge",
     "load_classifier",
+    "load_published",
     "make_job",
     "save_run",
     "synthesize",
+    "train",
     "wrap_classifier",
 ]
 

@@ -6,7 +6,8 @@ statistics and total variation with respect to the images, and an Adam update. A
 contenders take turns, and the table shows medians and ratios. PyTorch is measured if it
 is installed: eager and compiled, on the CPU, and on CUDA where jax runs there too.
 
-`--forms` measures instead what the CPU forms in jinv/models/kernels.py gain.
+`--forms` measures instead what the CPU forms in jinv/models/kernels.py gain, and the
+masks of jinv/supermask.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +27,7 @@ from jinv.inversion.deep import DeepInversion
 from jinv.models import kernels
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.zoo import classifier_spec
+from jinv.supermask.masks import largest
 
 Contender = Callable[[int], int]
 """Takes at least so many steps, and when they are done returns how many they were."""
@@ -157,7 +160,8 @@ def torch_step(model: str, size: int, batch: int, device: str, compiled: bool):
 def forms() -> dict[str, tuple[Contender, Contender]]:
     """Each CPU form beside the plain one.
 
-    On a stage of a CIFAR ResNet's training, and on layers of EfficientNet-lite0.
+    On a stage of a CIFAR ResNet's training, layers of EfficientNet-lite0, and the
+    largest layer of a ResNet-18.
     """
     x = jax.random.normal(jax.random.key(0), (128, 32, 32, 16))
     kernel = jax.random.normal(jax.random.key(1), (3, 3, 16, 16))
@@ -211,6 +215,10 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
             for form in (plain, kernels.convolve)
         )
 
+    def sorted_largest(scores):
+        return scores >= jnp.sort(scores.ravel())[-(scores.size // 2)]
+
+    scores = jnp.abs(jax.random.normal(jax.random.key(5), (3, 3, 512, 512)))
     margins = ((1, 1), (1, 1))
     depthwise = jax.random.normal(jax.random.key(3), (3, 3, 1, 32))
     stem = jax.random.normal(jax.random.key(4), (3, 3, 3, 32))
@@ -231,6 +239,10 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
         "depthwise 3x3, input gradient": both(32, depthwise, 1),
         "depthwise 3x3 stride 2, input gradient": both(32, depthwise, 2),
         "RGB stem 3x3 stride 2, input gradient": both(3, stem, 2),
+        "larger half of 2.4 million scores": (
+            repeat(sorted_largest, scores),
+            repeat(partial(largest, count=scores.size // 2), scores),
+        ),
     }
 
 

@@ -6,8 +6,10 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
+from jinv.data.labelled import ArrayImages
 from jinv.models.classifier import Classifier
 from jinv.models.resnet import ResNet
 from jinv.models.zoo import ClassifierSpec
@@ -66,3 +68,18 @@ def unnormalised(tiny) -> Classifier:
     module = Plain()
     variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     return Classifier(replace(tiny.spec, name="plain"), module, dict(variables))
+
+
+@pytest.fixture(scope="session")
+def stripes() -> tuple[ArrayImages, ArrayImages]:
+    """Training and test images for `tiny`, whose class is their colour, in noise."""
+
+    def make(count, seed):
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 6, count)
+        images = rng.integers(0, 100, (count, 8, 8, 3))
+        images[..., 0] += 50 * (labels % 3)[:, None, None]
+        images[..., 1] += 100 * (labels // 3)[:, None, None]
+        return ArrayImages(images.astype(np.uint8), labels)
+
+    return make(384, 0), make(120, 1)

@@ -17,6 +17,7 @@ COMMANDS = {
     "invert": "Invert",
     "models": "Models",
     "search": "Search",
+    "supermask": "FindSupermask",
     "synthesize": "Synthesize",
     "train": "Train",
 }

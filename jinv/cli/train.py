@@ -1,11 +1,8 @@
 """`jinv train`: train a zoo architecture and write its weights and card."""
 
 import json
-import platform
-import shlex
 import sys
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ import jax.numpy as jnp
 import tyro
 from rich.console import Console
 
-from jinv.data.labelled import load_labelled
+from jinv.cli.training import epoch_printer, load_splits, write_card
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
@@ -42,6 +39,8 @@ class Train:
     """Folder for the checkpoint, the log, the weights and the card."""
     storage: str = "float32"
     """Type in which the weights are stored: float32 or float16."""
+    devices: int = 0
+    """Over how many devices each batch is spread; 0 for all."""
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
 
@@ -52,48 +51,39 @@ def run(options: Train) -> int:
     config = options.config
     console = Console(stderr=True)
     dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
-    training, test = (
-        load_labelled(options.data, split, spec.classes, spec.input_size)
-        for split in ("train", "test")
-    )
+    splits = load_splits(options.data, spec)
     console.print(
-        f"Training {spec.name} on {len(training)} images for {config.epochs} epochs "
+        f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
         f"({jax.default_backend()}); progress is kept in {options.out}"
     )
     options.out.mkdir(parents=True, exist_ok=True)
-
-    def report(row: dict[str, float]) -> None:
-        left = timedelta(seconds=round(row["seconds"] * (config.epochs - row["epoch"])))
-        console.print(
-            f"epoch {row['epoch']:>3}/{config.epochs}  loss {row['loss']:.4f}  "
-            f"test {row['test_accuracy']:.2f} %  {row['seconds']:.0f} s  "
-            f"about {left} left"
-        )
-
     if options.init:
         classifier = load_classifier(spec.name, options.init, dtype=dtype)
     else:
         classifier = make_classifier(spec, config.seed, dtype=dtype)
-    trained, measured = train(classifier, training, test, config, options.out, report)
-    state = to_state_dict(jax.device_get(trained.variables))
+    trained = train(
+        classifier,
+        *splits,
+        config,
+        options.out,
+        epoch_printer(console, config),
+        devices=options.devices,
+    )
+    state = to_state_dict(jax.device_get(trained.classifier.variables))
     if options.storage != "float32":
         state = {key: value.astype(options.storage) for key, value in state.items()}
     path = options.out / f"{spec.name}.safetensors"
     sha256 = write_weights(path, state, {"model": spec.name})
-    card = {
-        "model": spec.name,
-        "data": f"{options.data} ({len(training)} training, {len(test)} test images)",
-        "test_accuracy": round(measured["test_accuracy"], 2),
-        "recipe": asdict(config),
-        "command": shlex.join(["python", "scripts/train_classifier.py", *sys.argv[1:]]),
+    accuracy = round(trained.measured["test_accuracy"], 2)
+    words = ["python", "scripts/train_classifier.py", *sys.argv[1:]]
+    more = {
+        "test_accuracy": accuracy,
         "sha256": sha256,
         "initial_weights": _card_of(options.init),
         "storage": options.storage,
-        "platform": f"{platform.machine()} {jax.default_backend()}",
-        "jax": jax.__version__,
     }
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
-    console.print(f"test accuracy {card['test_accuracy']} %; wrote {path}")
+    write_card(path, spec.name, options.data, splits, config, words, more)
+    console.print(f"test accuracy {accuracy} %; wrote {path}")
     return 0
 
 

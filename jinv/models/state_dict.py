@@ -35,7 +35,7 @@ _COUNTERS = ("num_batches_tracked", "n_averaged")
 def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
     """Turn Flax variables (`params`, `batch_stats`) into a state dict."""
     return {
-        _key(path): np.ascontiguousarray(_to_torch(np.asarray(value)))
+        _key(path): np.ascontiguousarray(kernel_to_torch(np.asarray(value)))
         for path, value in flatten_dict(dict(variables)).items()
     }
 
@@ -65,7 +65,7 @@ def from_state_dict(
     """
     renamed: StateDict = {}
     for key, value in state.items():
-        ours = _canonical(key, aliases or {})
+        ours = canonical_key(key, aliases or {})
         if ours in renamed:
             raise WeightsError(
                 f"{source} has two tensors that could be {ours}: keep one, e.g. "
@@ -81,11 +81,10 @@ def from_state_dict(
     variables: dict[tuple, np.ndarray] = {}
     misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
     for key, path in wanted.items():
-        value = _from_torch(np.asarray(renamed[key]))
+        value = kernel_from_torch(np.asarray(renamed[key]))
         expected = tuple(flat_shapes[path].shape)
         if value.shape != expected:
-            ours = _to_torch(np.empty(expected, np.bool_)).shape
-            misshapen[key] = (tuple(np.shape(renamed[key])), ours)
+            misshapen[key] = (tuple(np.shape(renamed[key])), torch_shape(expected))
         variables[path] = value.astype(np.float32)
     if misshapen:
         raise WeightsError(f"{source}: {_describe(misshapen)}")
@@ -111,7 +110,8 @@ def _key(path: tuple[str, ...]) -> str:
     return ".".join((*path[1:-1], _LEAVES[path[-1]]))
 
 
-def _canonical(key: str, aliases: Mapping[str, str]) -> str:
+def canonical_key(key: str, aliases: Mapping[str, str]) -> str:
+    """A key without wrappers' prefixes, in our names."""
     stripped = True
     while stripped:
         stripped = False
@@ -133,9 +133,16 @@ def _complain(source: str, verb: str, keys: list[str]) -> None:
         )
 
 
-def _to_torch(value: np.ndarray) -> np.ndarray:
+def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that PyTorch gives to a kernel of ours."""
+    return kernel_to_torch(np.empty(shape, np.bool_)).shape
+
+
+def kernel_to_torch(value: np.ndarray) -> np.ndarray:
+    """Lay a kernel out as PyTorch does; see the table above."""
     return np.transpose(value, (3, 2, 0, 1)) if value.ndim == 4 else value.T
 
 
-def _from_torch(value: np.ndarray) -> np.ndarray:
+def kernel_from_torch(value: np.ndarray) -> np.ndarray:
+    """Lay a kernel out as Flax does; see the table above."""
     return np.transpose(value, (2, 3, 1, 0)) if value.ndim == 4 else value.T

@@ -11,21 +11,42 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import save_file
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
 from jinv.models.pickles import read_numpy_pickle, read_torch_file
 from jinv.models.state_dict import StateDict, to_state_dict
+from jinv.models.supermask_file import read_safetensors
 from jinv.models.zoo import ClassifierSpec, Download, Packaged
+
+SCORES = ".scores"
+"""How the keys of a published hidden network's scores end."""
 
 
 def read_weights(path: Path) -> StateDict:
-    """Read a state dict from a file.
+    """Read a classifier's weights from a file; see `read_tensors`.
 
-    Its kind is told by its suffix: .safetensors, .npz, PyTorch's .pth, .pt, .th, .bin
-    and .tar, or .ckpt, a pickle of Flax parameters. Of pickles nothing but arrays is
-    read, so that a downloaded file cannot run code.
+    Raises:
+        WeightsError: The file is missing, unreadable, of an unknown kind, or a hidden
+            network whose masks are still to be computed.
+    """
+    state = read_tensors(path)
+    if any(key.endswith(SCORES) for key in state):
+        raise WeightsError(
+            f"{path} has scores beside its weights, as the original hidden-networks "
+            f"repository saves them: convert it with `jinv supermask --published "
+            f"{path} --model MODEL`, then pass what that writes"
+        )
+    return state
+
+
+def read_tensors(path: Path) -> StateDict:
+    """Read a state dict from a file, whatever is in it.
+
+    Its kind is told by its suffix: .safetensors, .npz, PyTorch's .pth, .pt, .th, .bin,
+    .tar and .state, or .ckpt, a pickle of Flax parameters. Of pickles nothing but
+    arrays is read, so that a downloaded file cannot run code.
 
     Raises:
         WeightsError: The file is missing, unreadable, or of an unknown kind.
@@ -174,7 +195,7 @@ def _read_flax_pickle(path: Path) -> StateDict:
 
 
 _READERS: dict[str, Callable[[Path], StateDict]] = {
-    ".safetensors": load_file,
+    ".safetensors": read_safetensors,
     ".npz": lambda path: dict(np.load(path)),
     ".ckpt": _read_flax_pickle,
-} | dict.fromkeys((".pth", ".pt", ".th", ".bin", ".tar"), _read_torch)
+} | dict.fromkeys((".pth", ".pt", ".th", ".bin", ".tar", ".state"), _read_torch)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jinv.atomic import replacing
+from jinv.report.axes import save_figure, tidy, write_title
 from jinv.report.palette import COLOURS, INK
 
 Row = Mapping[str, Any]
@@ -74,8 +74,7 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     key.legend(
         handles=handles, title=title, loc="upper left", frameon=False, alignment="left"
     )
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    save_figure(figure, path)
 
 
 def _stage_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
@@ -103,15 +102,11 @@ def _panel(
     axes: Any, title: str, unit: str, starts: Mapping[int, int], end: int
 ) -> None:
     """Set up axes that all look alike."""
-    axes.set_title(title, fontsize=11, loc="left", color=INK, fontweight="bold")
+    write_title(axes, title)
+    tidy(axes)
     axes.set_xlabel("step", color=INK)
     axes.set_ylabel(unit, color=INK)
     axes.set_xlim(0, max(1, end))
-    axes.grid(color="0.93", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("0.7")
-    axes.tick_params(which="both", colors=INK, labelsize=9)
     for start in list(starts.values())[1:]:
         axes.axvline(start, color="0.75", linewidth=1, linestyle="--", zorder=0)
 

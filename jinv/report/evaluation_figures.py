@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from jinv.atomic import replacing
+from jinv.report.axes import new_figure, save_figure, tidy, write_title
 from jinv.report.palette import CLASS_COLOURS, COLOURS, INK
 
 _MOST_ON_MAP, _MOST_WITH_NUMBERS = 40, 20  # classes
@@ -38,8 +38,8 @@ def plot_confusion(
         raise ValueError(f"{len(classes)} classes need no matrix of {counts.shape}")
     draw = _heat_map if len(classes) <= _MOST_ON_MAP else _confused_pairs
     figure, axes = draw(counts, classes)
-    _title(axes, title)
-    _save(figure, path)
+    write_title(axes, title)
+    save_figure(figure, path)
 
 
 def _heat_map(counts: np.ndarray, classes: Sequence[str]) -> tuple[Any, Any]:
@@ -47,7 +47,8 @@ def _heat_map(counts: np.ndarray, classes: Sequence[str]) -> tuple[Any, Any]:
     percents = 100 * counts[asked] / counts[asked].sum(1, keepdims=True)
     with_numbers = len(classes) <= _MOST_WITH_NUMBERS
     cell = 0.52 if with_numbers else 0.26
-    figure, axes = _figure(2 + cell * len(classes), 1.7 + cell * len(asked))
+    figure = new_figure(2 + cell * len(classes), 1.7 + cell * len(asked))
+    axes = figure.subplots()
     # White is for none at all: a few must look different.
     shown = np.ma.masked_equal(percents, 0)
     image = axes.imshow(shown, cmap="Blues", vmin=-8, vmax=100)
@@ -91,8 +92,9 @@ def _confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> tuple[Any, An
     # Room for at least so many, or the labels of the axes are longer than the axes.
     bars = max(_LEAST_BARS, len(shown))
 
-    figure, axes = _figure(10, 1.2 + 0.27 * bars)
-    _tidy(axes)
+    figure = new_figure(10, 1.2 + 0.27 * bars)
+    axes = figure.subplots()
+    tidy(axes)
     drawn = axes.barh(range(len(shown)), often, color=COLOURS[0], height=0.7)
     notes = [
         f"{count} of {int(asked[row])}"
@@ -158,7 +160,7 @@ def plot_embedding(
         axes.set_visible(False)
     for axes, (name, values) in zip(grid, panels.items(), strict=False):
         points = np.asarray(values)
-        _title(axes, name)
+        write_title(axes, name)
         axes.set_xticks([])
         axes.set_yticks([])
         axes.spines[:].set_color("0.85")
@@ -188,7 +190,7 @@ def plot_embedding(
             for colour, label in zip(CLASS_COLOURS, found, strict=False)
         ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_precision_recall(
@@ -200,8 +202,9 @@ def plot_precision_recall(
         path: The .png to write.
         curves: Recall and precision, in 0..1 and of equal length, by name of the set.
     """
-    figure, axes = _figure(7.2, 5)
-    _tidy(axes)
+    figure = new_figure(7.2, 5)
+    axes = figure.subplots()
+    tidy(axes)
     for number, (name, (recall, precision)) in enumerate(curves.items()):
         axes.plot(
             np.asarray(recall),
@@ -218,30 +221,4 @@ def plot_precision_recall(
     axes.set_xlabel("recall (share of the real images that is covered)", color=INK)
     axes.set_ylabel("precision (share of the set that looks real)", color=INK)
     figure.legend(loc="outside right upper", frameon=False)
-    _save(figure, path)
-
-
-def _figure(width: float, height: float) -> tuple[Any, Any]:
-    """A figure of so many inches with one panel."""
-    # Matplotlib takes longer to import than all the rest together.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, figure.subplots()
-
-
-def _title(axes: Any, title: str) -> None:
-    axes.set_title(title, fontsize=11, loc="left", color=INK, weight="bold")
-
-
-def _tidy(axes: Any) -> None:
-    axes.grid(color="0.93", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("0.7")
-    axes.tick_params(colors=INK, labelsize=9)
-
-
-def _save(figure: Any, path: Path) -> None:
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    save_figure(figure, path)

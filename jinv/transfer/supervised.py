@@ -4,10 +4,10 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,24 +17,28 @@ import optax
 from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.parallel import make_placement
+from jinv.engine.stage import Split
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a classifier is trained: SGD with Nesterov momentum.
+    """How a classifier is trained: by stochastic gradient descent.
 
     Attributes:
         epochs: Passes over the training images.
         batch_size: Images in a step.
         lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
         warmup_epochs: Epochs of warm-up.
-        momentum: Nesterov momentum.
+        momentum: Share of the last update that goes into the next.
+        nesterov: Look ahead by the momentum (Sutskever et al. 2013).
         weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
         label_smoothing: Probability spread evenly over all classes.
         crops: Pairs (size in pixels, epochs): small random crops early make an epoch
             cheap. Epochs beyond the listed ones use the full size.
+        flip: Mirror half of the images; digits must not be.
         margin: Reflected pixels around an image before a full-size crop.
         precision: "float32" or "bfloat16" activations.
         seed: Of the initialisation, the order and the augmentation.
@@ -45,12 +49,47 @@ class TrainConfig:
     lr: float = 0.1
     warmup_epochs: float = 2.0
     momentum: float = 0.9
+    nesterov: bool = True
     weight_decay: float = 5e-4
     label_smoothing: float = 0.0
     crops: tuple[tuple[int, int], ...] = ()
     margin: int = 4
+    flip: bool = True
     precision: str = "float32"
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Parametrisation:
+    """What a training changes, and the network's parameters that follow from it.
+
+    Attributes:
+        trained: The arrays that the optimiser changes, as they start.
+        frozen: Arrays that stay as they are, bit for bit.
+        params: (trained, frozen, key) → the network's `params`. The key is that of the
+            step; None where the network is measured.
+        described: All that they depend on, as JSON: what tells one training from
+            another.
+    """
+
+    trained: Any
+    frozen: Any
+    params: Callable[[Any, Any, jax.Array | None], Any]
+    described: dict[str, Any] = field(default_factory=dict)
+
+
+class Trained(NamedTuple):
+    """What comes out of a training.
+
+    Attributes:
+        classifier: The network with its new weights and statistics.
+        trained: What the optimiser made of `Parametrisation.trained`.
+        measured: Measurements by name: `test_accuracy`, in percent.
+    """
+
+    classifier: Classifier
+    trained: Any
+    measured: dict[str, float]
 
 
 def train(
@@ -60,8 +99,10 @@ def train(
     config: TrainConfig,
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
-) -> tuple[Classifier, dict[str, float]]:
-    """Train a classifier and return it with its final measurements.
+    parametrisation: Parametrisation | None = None,
+    devices: int = 1,
+) -> Trained:
+    """Train a classifier.
 
     After every epoch the state is saved under `folder`, where a later call with the
     same configuration resumes. When training ends, the running statistics are replaced
@@ -76,51 +117,81 @@ def train(
         config: How to train.
         folder: Where the checkpoint and `metrics.jsonl` are written.
         report: Called after every epoch with its measurements.
+        parametrisation: What is trained, where it is not the parameters themselves.
+        devices: Over how many each batch is spread; 0 for all. It changes nothing but
+            the order of sums: BatchNorm sees the whole batch.
 
     Raises:
-        ConfigError: The folder holds a run of another configuration.
+        ConfigError: The folder holds a run of another configuration, or the devices
+            cannot share a batch.
     """
     steps = len(training) // config.batch_size
     if steps == 0:
         raise ConfigError(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
+    placement = make_placement("jit", devices, config.batch_size, "global")
+    if parametrisation is None:
+        parametrisation = Parametrisation(
+            classifier.variables["params"], {}, lambda trained, frozen, key: trained
+        )
     optimizer = _optimizer(config, steps)
-    # Steps give their state up, and the caller's weights are not ours to give.
-    variables = jax.tree.map(jnp.copy, classifier.variables)
-    state = {"variables": variables, "optimizer": optimizer.init(variables["params"])}
+    # Steps give their state up, and the caller's arrays are not ours to give.
+    trained = jax.tree.map(jnp.array, parametrisation.trained)
+    state = {
+        "trained": trained,
+        "batch_stats": jax.tree.map(
+            jnp.array, classifier.variables.get("batch_stats", {})
+        ),
+        "optimizer": optimizer.init(trained),
+    }
     checkpoints = Checkpoints(folder / "checkpoint")
-    described = json.loads(json.dumps(asdict(config)))
+    described = json.loads(json.dumps(asdict(config) | parametrisation.described))
     notes = checkpoints.notes()
     first = 0
     if notes is not None:
         if notes["config"] != described:
             raise ConfigError(f"{folder} holds a training run of another configuration")
         state, first = checkpoints.restore(state), notes["epoch"]
+    state = placement.put(state)
+    frozen = placement.put(jax.tree.map(jnp.asarray, parametrisation.frozen))
     update = jax.jit(
-        partial(_update, classifier, optimizer, config), donate_argnums=(0,)
+        partial(_update, classifier, optimizer, config, parametrisation.params),
+        donate_argnums=(0,),
     )
+
+    @jax.jit
+    def variables_of(state, frozen):
+        params = parametrisation.params(state["trained"], frozen, None)
+        return {"params": params, "batch_stats": state["batch_stats"]}
+
     for epoch in range(first, config.epochs):
         start = time.monotonic()
         losses = []
-        for images, labels in _epoch(training, config, epoch):
-            state, loss = update(state, images, labels)
+        for index, batch in enumerate(_epoch(training, config, epoch)):
+            step = np.int32(epoch * steps + index)
+            batch = placement.put(Split(batch, ()))
+            state, loss = update(state, frozen, step, batch.own)
             losses.append(loss)
         row = {
             "epoch": epoch + 1,
             "loss": float(np.mean(jax.device_get(losses))),
             "seconds": time.monotonic() - start,
-            "test_accuracy": accuracy(classifier, state["variables"], test),
+            "test_accuracy": accuracy(classifier, variables_of(state, frozen), test),
         }
         checkpoints.save(epoch + 1, state, {"config": described, "epoch": epoch + 1})
         with (folder / "metrics.jsonl").open("a") as file:
             file.write(json.dumps(row) + "\n")
         report(row)
     checkpoints.close()
-    statistics = population_statistics(classifier, state["variables"], training)
-    variables = {**state["variables"], "batch_stats": statistics}
-    trained = Classifier(classifier.spec, classifier.module, variables)
-    return trained, {"test_accuracy": accuracy(trained, variables, test)}
+    variables = placement.get(variables_of(state, frozen))
+    statistics = population_statistics(classifier, variables, training)
+    variables = {**variables, "batch_stats": statistics}
+    measured = {"test_accuracy": accuracy(classifier, variables, test)}
+    trained = placement.get(state["trained"])
+    return Trained(
+        Classifier(classifier.spec, classifier.module, variables), trained, measured
+    )
 
 
 def accuracy(
@@ -156,9 +227,11 @@ def population_statistics(
     Returns:
         A tree like `variables["batch_stats"]`.
     """
+    if not variables.get("batch_stats"):
+        return {}
 
     @jax.jit
-    def observe(images):
+    def observe(variables, images):
         inputs = classifier.normalise(images.astype(jnp.float32) / 255)
         _, seen = classifier.module.apply(
             variables, inputs, True, mutable=["taps", "batch_stats"]
@@ -167,7 +240,10 @@ def population_statistics(
 
     order = np.random.default_rng(0).permutation(len(data))[:images]
     batch_size = min(batch_size, len(order))
-    seen = [observe(x) for x, _ in batches(data, order, batch_size, drop_last=True)]
+    seen = [
+        observe(variables, x)
+        for x, _ in batches(data, order, batch_size, drop_last=True)
+    ]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
 
     def pool(node):
@@ -189,17 +265,22 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
     )
     return optax.chain(
         optax.add_decayed_weights(config.weight_decay, mask=decayed),
-        optax.sgd(schedule, config.momentum, nesterov=True),
+        optax.sgd(schedule, config.momentum, config.nesterov),
     )
 
 
-def _update(classifier, optimizer, config, state, images, labels):
-    variables = state["variables"]
+def _update(classifier, optimizer, config, params_of, state, frozen, step, batch):
+    images, labels = batch
     inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+    key = jax.random.fold_in(jax.random.key(config.seed), step)
 
-    def loss_of(params):
+    def loss_of(trained):
+        params = params_of(trained, frozen, key)
         logits, new = classifier.module.apply(
-            {**variables, "params": params}, inputs, True, mutable=["batch_stats"]
+            {"params": params, "batch_stats": state["batch_stats"]},
+            inputs,
+            True,
+            mutable=["batch_stats"],
         )
         targets = optax.smooth_labels(
             jax.nn.one_hot(labels, logits.shape[-1]), config.label_smoothing
@@ -207,11 +288,15 @@ def _update(classifier, optimizer, config, state, images, labels):
         logits = logits.astype(jnp.float32)
         return optax.softmax_cross_entropy(logits, targets).mean(), new
 
-    params = variables["params"]
-    (loss, new), gradients = jax.value_and_grad(loss_of, has_aux=True)(params)
-    updates, moved = optimizer.update(gradients, state["optimizer"], params)
-    variables = {**new, "params": optax.apply_updates(params, updates)}
-    return {"variables": variables, "optimizer": moved}, loss
+    trained = state["trained"]
+    (loss, new), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
+    updates, moved = optimizer.update(gradients, state["optimizer"], trained)
+    state = {
+        "trained": optax.apply_updates(trained, updates),
+        "batch_stats": new.get("batch_stats", {}),
+        "optimizer": moved,
+    }
+    return state, loss
 
 
 def _predictor(classifier: Classifier):
@@ -239,7 +324,7 @@ def _epoch(
         images, labels = batch
         full = images.shape[1]
         margin = config.margin if size in (None, full) else 0
-        return crop_and_flip(images, size or full, margin, rng), labels
+        return crop_and_flip(images, size or full, margin, rng, config.flip), labels
 
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(following)

@@ -5,31 +5,16 @@ import jax
 import numpy as np
 import pytest
 
-from jinv.data.labelled import ArrayImages
+from jinv.data.augment import crop_and_flip
 from jinv.errors import ConfigError
 from jinv.transfer.supervised import TrainConfig, population_statistics, train
 
 CONFIG = TrainConfig(epochs=4, batch_size=32, lr=0.1, warmup_epochs=1, margin=1)
 
 
-def stripes(count, seed):
-    """Images whose class is their colour, in noise."""
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 6, count)
-    images = rng.integers(0, 100, (count, 8, 8, 3))
-    images[..., 0] += 50 * (labels % 3)[:, None, None]
-    images[..., 1] += 100 * (labels // 3)[:, None, None]
-    return ArrayImages(images.astype(np.uint8), labels)
-
-
-@pytest.fixture(scope="module")
-def sets():
-    return stripes(384, 0), stripes(120, 1)
-
-
-def test_a_classifier_learns(tiny, sets, tmp_path):
+def test_a_classifier_learns(tiny, stripes, tmp_path):
     rows = []
-    _, measured = train(tiny, *sets, CONFIG, tmp_path, rows.append)
+    measured = train(tiny, *stripes, CONFIG, tmp_path, rows.append).measured
     assert measured["test_accuracy"] > 70
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
@@ -37,9 +22,9 @@ def test_a_classifier_learns(tiny, sets, tmp_path):
 
 
 def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
-    tiny, sets, tmp_path
+    tiny, stripes, tmp_path
 ):
-    whole, _ = train(tiny, *sets, CONFIG, tmp_path / "whole")
+    whole = train(tiny, *stripes, CONFIG, tmp_path / "whole")
 
     class Enough(Exception):
         pass
@@ -49,23 +34,27 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
             raise Enough
 
     with pytest.raises(Enough):
-        train(tiny, *sets, CONFIG, tmp_path / "parts", stop)
+        train(tiny, *stripes, CONFIG, tmp_path / "parts", stop)
     rows = []
-    resumed, _ = train(tiny, *sets, CONFIG, tmp_path / "parts", rows.append)
+    resumed = train(tiny, *stripes, CONFIG, tmp_path / "parts", rows.append)
     assert [row["epoch"] for row in rows] == [3, 4]
-    jax.tree.map(np.testing.assert_array_equal, resumed.variables, whole.variables)
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        resumed.classifier.variables,
+        whole.classifier.variables,
+    )
     with pytest.raises(ConfigError, match="another configuration"):
-        train(tiny, *sets, replace(CONFIG, lr=0.2), tmp_path / "parts")
+        train(tiny, *stripes, replace(CONFIG, lr=0.2), tmp_path / "parts")
 
 
-def test_small_crops_come_first(tiny, sets, tmp_path):
+def test_small_crops_come_first(tiny, stripes, tmp_path):
     config = replace(CONFIG, epochs=2, crops=((6, 1),))
-    _, measured = train(tiny, *sets, config, tmp_path)
+    measured = train(tiny, *stripes, config, tmp_path).measured
     assert measured["test_accuracy"] > 40
 
 
-def test_population_statistics_are_those_of_the_whole_set(tiny, sets):
-    data = sets[0]
+def test_population_statistics_are_those_of_the_whole_set(tiny, stripes):
+    data = stripes[0]
     pooled = population_statistics(tiny, tiny.variables, data, batch_size=96)
     inputs = tiny.normalise(data.images.astype(np.float32) / 255)
     kernel = tiny.variables["params"]["conv1"]["kernel"]
@@ -77,6 +66,15 @@ def test_population_statistics_are_those_of_the_whole_set(tiny, sets):
     np.testing.assert_allclose(found["var"], first.var((0, 1, 2)), rtol=1e-3)
 
 
-def test_a_batch_larger_than_the_set_is_refused(tiny, sets, tmp_path):
+def test_a_batch_larger_than_the_set_is_refused(tiny, stripes, tmp_path):
     with pytest.raises(ConfigError, match="exceeds the 384 images"):
-        train(tiny, *sets, replace(CONFIG, batch_size=500), tmp_path)
+        train(tiny, *stripes, replace(CONFIG, batch_size=500), tmp_path)
+
+
+@pytest.mark.parametrize("flip", [True, False])
+def test_images_are_mirrored_only_if_they_may_be(flip):
+    images = np.zeros((64, 8, 8, 3), np.uint8)
+    images[:, :, :4] = 200
+    cut = crop_and_flip(images, 8, 0, np.random.default_rng(0), flip)
+    mirrored = (cut[:, 0, 0, 0] == 0).mean()
+    assert (0.3 < mirrored < 0.7) if flip else mirrored == 0

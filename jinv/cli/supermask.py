@@ -1,0 +1,150 @@
+"""`jinv supermask`: find a network hidden in a random one, and write it down."""
+
+import math
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import jax
+import tyro
+from rich.console import Console
+
+from jinv.atomic import write_json
+from jinv.cli.job_options import word_after
+from jinv.cli.training import epoch_printer, load_splits, write_card
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.errors import ConfigError
+from jinv.models.state_dict import to_state_dict
+from jinv.models.weight_files import sha256_of, write_weights
+from jinv.models.zoo import classifier_spec
+from jinv.supermask.hidden import Supermask
+from jinv.supermask.published import load_published
+from jinv.supermask.search import find_subnetwork
+from jinv.transfer.supervised import TrainConfig
+
+_ORIGINS = {
+    "given": "as --keep-fraction says",
+    "weights": "for which its weights are scaled",
+    "folder": "as its folder is called",
+}
+
+
+@dataclass(frozen=True)
+class FindSupermask:
+    """Search a random network for a subnetwork that classifies (edge-popup).
+
+    No weight is trained: every weight gets a score, and each layer uses those with the
+    highest. Writes MODEL.safetensors (a seed and one bit for each weight, which
+    --weights takes everywhere) and MODEL.json, its card, to --out. An interrupted
+    search goes on where it stopped when the same command is given again.
+
+    With --published instead of --data nothing is searched: a checkpoint of the original
+    PyTorch repository becomes ordinary weights and their card.
+    """
+
+    data: str | None = None
+    """An .npz file with x_train, y_train, x_test, y_test; a folder
+    {train,test}/CLASS/*.png; or tfds:NAME."""
+    published: Path | None = None
+    """Checkpoint of the original PyTorch repository to convert instead of searching.
+    If --keep-fraction is not given, its folder (prune_rate=…) or its weights tell."""
+    model: str = "cifar10_resnet18"
+    """Architecture, by its name in the zoo (`jinv models`)."""
+    out: Path = Path("runs/supermask")
+    """Folder for the checkpoint, the log, the subnetwork and its card."""
+    devices: int = 0
+    """Over how many devices each batch is spread; 0 for all."""
+    mask: tyro.conf.OmitArgPrefixes[Supermask] = field(default_factory=Supermask)
+    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+
+
+def defaults(words: Sequence[str]) -> FindSupermask:
+    """Defaults of all options, given the words of the command line.
+
+    A checkpoint may tell the fraction that it keeps: not a number is none given.
+    """
+    if word_after(words, "--published") is None:
+        return FindSupermask()
+    return FindSupermask(mask=Supermask(keep_fraction=math.nan))
+
+
+def run(options: FindSupermask) -> int:
+    """Carry the command out; returns the exit status."""
+    keep_compiled_programs()
+    if options.data is not None and options.published is None:
+        return _search(options, options.data)
+    if options.published is not None and options.data is None:
+        return _convert(options, options.published)
+    raise ConfigError(
+        "expected either --data, images to search with, or --published, a checkpoint "
+        "to convert"
+    )
+
+
+def _search(options: FindSupermask, data: str) -> int:
+    spec = classifier_spec(options.model)
+    console = Console(stderr=True)
+    splits = load_splits(data, spec)
+    console.print(
+        f"Searching {spec.name} on {len(splits[0])} images for "
+        f"{options.config.epochs} epochs ({jax.default_backend()}); progress is kept "
+        f"in {options.out}"
+    )
+    options.out.mkdir(parents=True, exist_ok=True)
+    found = find_subnetwork(
+        spec,
+        *splits,
+        options.mask,
+        options.config,
+        options.out,
+        epoch_printer(console, options.config),
+        options.devices,
+    )
+    path = options.out / f"{spec.name}.safetensors"
+    measured = {name: round(value, 2) for name, value in found.measured.items()}
+    words = ["python", "scripts/supermask.py", *sys.argv[1:]]
+    more = {**measured, "mask": asdict(options.mask), "sha256": sha256_of(path)}
+    write_card(path, spec.name, data, splits, options.config, words, more)
+    console.print(
+        f"test accuracy {measured['test_accuracy']} % with {measured['kept']} % of the "
+        f"weights; wrote {path}"
+    )
+    return 0
+
+
+def _convert(options: FindSupermask, published: Path) -> int:
+    """Write the subnetwork of a published checkpoint as ordinary weights."""
+    fraction = options.mask.keep_fraction
+    searching = replace(options.mask, keep_fraction=Supermask.keep_fraction)
+    if (searching, options.config) != (Supermask(), TrainConfig()):
+        raise ConfigError(
+            "--published converts what was searched already: of the options of masks "
+            "and of training it takes --keep-fraction alone"
+        )
+    spec = classifier_spec(options.model)
+    path = options.out / f"{spec.name}.safetensors"
+    if path.exists():
+        raise ConfigError(f"{path} is there already: choose another --out")
+    found = load_published(published, spec, None if math.isnan(fraction) else fraction)
+    options.out.mkdir(parents=True, exist_ok=True)
+    state = to_state_dict(jax.device_get(found.classifier.variables))
+    source = {"file": published.name, "sha256": found.classifier.sha256}
+    sha256 = write_weights(
+        path, state, {"model": spec.name, "source": source["sha256"]}
+    )
+    card = {
+        "model": spec.name,
+        "published": source,
+        "keep_fraction": found.keep_fraction,
+        "keep_fraction_from": found.origin,
+        "command": shlex.join(["python", "scripts/supermask.py", *sys.argv[1:]]),
+        "sha256": sha256,
+    }
+    write_json(path.with_suffix(".json"), card)
+    Console(stderr=True).print(
+        f"{published.name}: masks that keep {found.keep_fraction:g} of each layer "
+        f"({_ORIGINS[found.origin]}); wrote {path}"
+    )
+    return 0

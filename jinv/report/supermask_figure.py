@@ -1,0 +1,81 @@
+"""How good hidden networks are, by how much of the random network they keep."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinv.report.axes import new_figure, save_figure, tidy, write_title
+from jinv.report.palette import COLOURS, INK
+
+_DENSE = "0.55"
+
+
+def plot_fractions(
+    path: Path,
+    hidden: Mapping[float, float],
+    dense: float,
+    random: float,
+    losses: Mapping[str, Sequence[float]],
+) -> None:
+    """Draw accuracy by the fraction kept, and how the losses fell.
+
+    Args:
+        path: The .png to write.
+        hidden: Test accuracy in percent, by the fraction of weights that is kept.
+        dense: That of the same network with all its weights trained.
+        random: That of the random network before the search.
+        losses: By name, the training loss after each epoch; the last one is that of the
+            dense network.
+    """
+    figure = new_figure(11, 4.2)
+    accuracy, loss = figure.subplots(1, 2)
+    for axes, title in (
+        (accuracy, "Test accuracy by the fraction of weights kept"),
+        (loss, "Training loss"),
+    ):
+        tidy(axes)
+        write_title(axes, title)
+    fractions = sorted(hidden)
+    values = [hidden[fraction] for fraction in fractions]
+    accuracy.plot(fractions, values, "o-", color=COLOURS[0], lw=1.8)
+    for fraction, value in zip(fractions, values, strict=True):
+        accuracy.annotate(
+            f"{value:.1f}",
+            (fraction, value),
+            (0, 7),
+            textcoords="offset points",
+            ha="center",
+            color=INK,
+            fontsize=9,
+        )
+    _level(accuracy, dense, f"all weights trained: {dense:.1f} %")
+    _level(accuracy, random, f"random, nothing trained: {random:.1f} %")
+    accuracy.set_xlim(0, 1)
+    accuracy.set_ylim(0, 100)
+    accuracy.set_xlabel("keep_fraction", color=INK)
+    accuracy.set_ylabel("%", color=INK)
+
+    for index, (name, rows) in enumerate(losses.items()):
+        last = index == len(losses) - 1
+        colour = _DENSE if last else COLOURS[index % len(COLOURS)]
+        epochs, style = range(1, len(rows) + 1), "--" if last else "-"
+        loss.plot(epochs, rows, style, marker=".", color=colour, label=name)
+    loss.xaxis.get_major_locator().set_params(integer=True)
+    loss.set_xlabel("epoch", color=INK)
+    loss.set_ylabel("cross-entropy", color=INK)
+    loss.legend(frameon=False, fontsize=9)
+    save_figure(figure, path)
+
+
+def _level(axes: Any, value: float, text: str) -> None:
+    axes.axhline(value, color=_DENSE, lw=1.2, ls="--")
+    axes.annotate(
+        text,
+        (0.98, value),
+        (0, 4),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        color=INK,
+        fontsize=9,
+    )

@@ -1,0 +1,1 @@
+"""Networks hidden in random ones: scores, masks, and the search for them."""

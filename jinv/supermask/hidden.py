@@ -1,0 +1,202 @@
+"""A network of random weights, of which a mask decides what is used.
+
+Nothing here knows an architecture. A layer that has a kernel, be it a convolution or a
+dense one, computes with kernel · mask; so masking a network is a function from its
+parameters to its parameters, and any Flax module can be masked.
+"""
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from jinv.errors import ConfigError
+from jinv.models.classifier import init_shapes, kernel_names
+from jinv.models.random_weights import WEIGHT_INITS, WeightInit, draw_scores
+from jinv.models.state_dict import (
+    StateDict,
+    kernel_from_torch,
+    kernel_to_torch,
+    torch_shape,
+)
+from jinv.models.supermask_file import FrozenWeights
+from jinv.models.zoo import ClassifierSpec
+from jinv.supermask.masks import kept_count, sampled_mask, top_mask
+from jinv.transfer.supervised import Parametrisation
+
+_Flat = dict[tuple[str, ...], Any]
+
+
+@dataclass(frozen=True)
+class Supermask:
+    """Which random network is searched, and for how much of it.
+
+    Attributes:
+        keep_fraction: Fraction of each layer's weights that is kept.
+        layers: Layers with a fraction of their own, as PATTERN=FRACTION, e.g.
+            "layer3.*=0.2"; of several that fit a layer the last one counts.
+        first_dense: Keep the whole first layer.
+        last_dense: Keep the whole last layer.
+        sampled: Draw masks with the scores as logits (Zhou et al. 2019) instead of
+            keeping the top scores; then a fraction under 1 only scales the weights.
+        weight_init: How the weights are drawn; see `draw_weights`.
+        scaled: Divide the weights' variance by the fraction that is kept.
+        affine: Train the scales and offsets of BatchNorm as well. Otherwise they stay
+            1 and 0, as if there were none.
+        weight_seed: Of the weights and of the scores' start.
+    """
+
+    keep_fraction: float = 0.5
+    layers: tuple[str, ...] = ()
+    first_dense: bool = False
+    last_dense: bool = False
+    sampled: bool = False
+    weight_init: WeightInit = "signed-constant"
+    scaled: bool = True
+    affine: bool = False
+    weight_seed: int = 0
+
+    def fractions(self, names: tuple[str, ...]) -> dict[str, float]:
+        """The fraction that is kept of each layer.
+
+        Args:
+            names: Layers with a kernel, in the order in which an input meets them.
+
+        Raises:
+            ConfigError: A fraction is not one, or a pattern fits no layer.
+        """
+        found = dict.fromkeys(names, self.keep_fraction)
+        rules = [text.rpartition("=")[::2] for text in self.layers]
+        for pattern, text in rules:
+            fitting = fnmatch.filter(names, pattern)
+            if not fitting:
+                raise ConfigError(
+                    f"layers: {pattern!r} fits no layer; there are {', '.join(names)}"
+                )
+            found |= dict.fromkeys(fitting, _number(pattern, text))
+        found |= {names[0]: 1.0} if self.first_dense else {}
+        found |= {names[-1]: 1.0} if self.last_dense else {}
+        for name, fraction in found.items():
+            if not 0 < fraction <= 1:
+                raise ConfigError(
+                    f"keep_fraction of {name}: expected a number over 0 and up to 1, "
+                    f"the fraction of weights kept, not {fraction}"
+                )
+        return found
+
+
+@dataclass(frozen=True)
+class HiddenNetwork:
+    """A random network whose subnetworks can be searched.
+
+    Attributes:
+        frozen: How its weights are drawn.
+        parametrisation: Scores, weights, and the parameters that follow from them.
+        sampled: Whether masks are drawn.
+    """
+
+    frozen: FrozenWeights
+    parametrisation: Parametrisation
+    sampled: bool
+
+    def masks(self, trained: Any) -> StateDict:
+        """The masks that scores decide: booleans of PyTorch's shapes, by layer.
+
+        Layers that are kept whole have none.
+        """
+        masks = _masks(trained["scores"], self.frozen.fractions, self.sampled, None)
+        return {
+            name: kernel_to_torch(np.asarray(mask) > 0)
+            for name, mask in masks.items()
+            if self.frozen.fractions[name] < 1
+        }
+
+
+def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
+    """Draw the random network in which a subnetwork is to be found.
+
+    Args:
+        spec: Its architecture.
+        config: Which weights, and how much of them.
+
+    Raises:
+        ConfigError: See `Supermask.fractions`; or an unknown way to draw weights.
+    """
+    if config.weight_init not in WEIGHT_INITS:
+        raise ConfigError(
+            f"weight_init {config.weight_init!r}: expected one of "
+            f"{', '.join(WEIGHT_INITS)}"
+        )
+    module = spec.make_module()
+    fractions = config.fractions(kernel_names(module, spec))
+    params: _Flat = dict(flatten_dict(init_shapes(module, spec)["params"]))
+    paths = {".".join(path[:-1]): path for path in params if path[-1] == "kernel"}
+    shapes = {name: torch_shape(params[paths[name]].shape) for name in fractions}
+    seed = config.weight_seed
+    frozen = FrozenWeights(
+        seed, config.weight_init, config.scaled, fractions, dict(shapes)
+    )
+    scores = {
+        # Under the name that weight decay looks for.
+        name: {"kernel": kernel_from_torch(draw_scores(shape, seed, name))}
+        for name, shape in shapes.items()
+    }
+    kernels = {n: kernel_from_torch(weight) for n, weight in frozen.draw().items()}
+    affine, constant = _others(params, config.affine)
+
+    def params_of(trained: Any, frozen: Any, key: jax.Array | None) -> Any:
+        masks = _masks(trained["scores"], fractions, config.sampled, key)
+        used = {
+            paths[name]: frozen["kernels"][name] * mask for name, mask in masks.items()
+        }
+        others = flatten_dict(trained["affine"]) | flatten_dict(frozen["constant"])
+        return unflatten_dict(used | others)
+
+    parametrisation = Parametrisation(
+        {"scores": scores, "affine": unflatten_dict(affine)},
+        {"kernels": kernels, "constant": unflatten_dict(constant)},
+        params_of,
+        {"supermask": asdict(config)},
+    )
+    return HiddenNetwork(frozen, parametrisation, config.sampled)
+
+
+def _others(params: _Flat, affine: bool) -> tuple[_Flat, _Flat]:
+    """Parameters that are no kernels, at 1 and 0: those to train, and the rest."""
+    start = {"scale": np.ones, "bias": np.zeros}
+    others = {
+        path: start[path[-1]](leaf.shape, np.float32)
+        for path, leaf in params.items()
+        if path[-1] != "kernel"
+    }
+    normalising = {path[:-1] for path in others if affine and path[-1] == "scale"}
+    trained = {path: x for path, x in others.items() if path[:-1] in normalising}
+    return trained, {path: x for path, x in others.items() if path not in trained}
+
+
+def _masks(
+    scores: Any, fractions: Mapping[str, float], sampled: bool, key: jax.Array | None
+) -> dict[str, jax.Array]:
+    masks = {}
+    for index, name in enumerate(fractions):
+        values = jnp.asarray(scores[name]["kernel"])
+        if sampled and fractions[name] < 1:
+            own = None if key is None else jax.random.fold_in(key, index)
+            masks[name] = sampled_mask(values, own)
+        else:
+            masks[name] = top_mask(values, kept_count(fractions[name], values.size))
+    return masks
+
+
+def _number(pattern: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigError(
+            f"layers: {pattern}={text} is no PATTERN=FRACTION, e.g. conv1=0.9"
+        ) from None

@@ -1,0 +1,83 @@
+"""The search for a subnetwork: its scores are trained, its weights are not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jinv.data.labelled import LabelledImages
+from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.state_dict import StateDict, to_state_dict
+from jinv.models.supermask_file import write_supermask
+from jinv.models.zoo import ClassifierSpec
+from jinv.supermask.hidden import Supermask, hide
+from jinv.transfer.supervised import TrainConfig, train
+
+
+class Found(NamedTuple):
+    """A subnetwork.
+
+    Attributes:
+        classifier: The network with what the mask removes at 0.
+        masks: By layer, booleans of PyTorch's shapes; none for layers kept whole.
+        measured: `test_accuracy` and `kept` (the fraction of all weights), in percent.
+    """
+
+    classifier: Classifier
+    masks: StateDict
+    measured: dict[str, float]
+
+
+def find_subnetwork(
+    spec: ClassifierSpec,
+    training: LabelledImages,
+    test: LabelledImages,
+    supermask: Supermask,
+    config: TrainConfig,
+    folder: Path,
+    report: Callable[[dict[str, float]], None] = lambda _: None,
+    devices: int = 1,
+) -> Found:
+    """Search a random network for a subnetwork that classifies.
+
+    Only the scores of the weights are trained; the weights themselves stay as they were
+    drawn. Ramanujan et al. 2020, "What's Hidden in a Randomly Weighted Neural Network?"
+    The subnetwork is written to `folder/NAME.safetensors`, which can be used wherever
+    weights can.
+
+    Args:
+        spec: The architecture.
+        training: Images to learn from.
+        test: Images to measure the accuracy on.
+        supermask: Which random network, and how much of it is kept.
+        config: How the scores are trained.
+        folder: For the checkpoint, the log and the result; an interrupted search goes
+            on where it stopped.
+        report: Called after every epoch with its measurements.
+        devices: Over how many each batch is spread; 0 for all.
+
+    Raises:
+        ConfigError: The configuration is wrong, or the folder holds another search.
+    """
+    hidden = hide(spec, supermask)
+    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
+    network = make_classifier(spec, config.seed, dtype=dtype)
+    found = train(
+        network, training, test, config, folder, report, hidden.parametrisation, devices
+    )
+    masks = hidden.masks(found.trained)
+    state = to_state_dict(jax.device_get(found.classifier.variables))
+    others = {
+        key: value
+        for key, value in state.items()
+        if key.removesuffix(".weight") not in hidden.frozen.shapes
+    }
+    path = folder / f"{spec.name}.safetensors"
+    write_supermask(path, spec.name, hidden.frozen, masks, others)
+    weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
+    removed = sum(np.sum(~mask) for mask in masks.values())
+    measured = {**found.measured, "kept": float(100 * (1 - removed / weights))}
+    return Found(found.classifier, masks, measured)

@@ -1,0 +1,82 @@
+#!/usr/bin/env python3
+"""How good is what a random network hides, by the fraction of it that is kept?
+
+Searches one architecture at several fractions, trains it densely at the same budget,
+and leaves the accuracies (sweep.json) and a figure (sweep.png). Can be interrupted, and
+goes on where it was when it is called again.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from jinv.cli.training import epoch_printer, load_splits
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.models.classifier import make_classifier
+from jinv.models.zoo import classifier_spec
+from jinv.report.supermask_figure import plot_fractions
+from jinv.supermask.hidden import Supermask, hide
+from jinv.supermask.search import find_subnetwork
+from jinv.transfer.supervised import TrainConfig, accuracy, train
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Fractions to keep, and everything else as for `jinv supermask`."""
+
+    data: str
+    model: str = "cifar10_resnet8x2"
+    fractions: tuple[float, ...] = (0.1, 0.3, 0.5, 0.7, 0.9)
+    out: Path = Path("runs/sweep")
+    devices: int = 0
+    dense_lr: float = 0.1
+    """Highest learning rate of the dense training; --lr is that of the scores."""
+    mask: tyro.conf.OmitArgPrefixes[Supermask] = field(default_factory=Supermask)
+    config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+
+
+def main(options: Sweep) -> None:
+    keep_compiled_programs()
+    console = Console(stderr=True)
+    spec = classifier_spec(options.model)
+    training, test = load_splits(options.data, spec)
+    report = epoch_printer(console, options.config)
+
+    def place(name: str) -> Path:
+        console.print(f"[bold]{name}[/bold]")
+        (options.out / name).mkdir(parents=True, exist_ok=True)
+        return options.out / name
+
+    hidden: dict[float, float] = {}
+    for fraction in options.fractions:
+        mask = replace(options.mask, keep_fraction=fraction)
+        config, folder = options.config, place(f"keep-{fraction}")
+        found = find_subnetwork(spec, training, test, mask, config, folder, report)
+        hidden[fraction] = found.measured["test_accuracy"]
+    config = replace(options.config, lr=options.dense_lr)
+    network = make_classifier(spec, config.seed)
+    trained = train(network, training, test, config, place("dense"), report)
+    dense = trained.measured["test_accuracy"]
+    start = hide(spec, options.mask).parametrisation
+    params = start.params(start.trained, start.frozen, None)
+    random = accuracy(network, {**network.variables, "params": params}, test)
+
+    measured = {"hidden": hidden, "dense": dense, "random": random}
+    (options.out / "sweep.json").write_text(json.dumps(measured, indent=2) + "\n")
+    names = {f"keep {fraction}": f"keep-{fraction}" for fraction in hidden}
+    losses = {name: losses_of(options.out / folder) for name, folder in names.items()}
+    losses["all trained"] = losses_of(options.out / "dense")
+    plot_fractions(options.out / "sweep.png", hidden, dense, random, losses)
+    console.print(measured)
+
+
+def losses_of(folder: Path) -> list[float]:
+    rows = (folder / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(row)["loss"] for row in rows]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Sweep))

@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+from flax.traverse_util import flatten_dict
+
+from jinv.errors import ConfigError
+from jinv.models import zoo
+from jinv.models.classifier import load_classifier
+from jinv.supermask.hidden import Supermask, hide
+from jinv.supermask.search import find_subnetwork
+from jinv.transfer.supervised import TrainConfig, accuracy
+
+MASK = Supermask(keep_fraction=0.5, weight_seed=3)
+CONFIG = TrainConfig(epochs=5, batch_size=32, lr=0.5, warmup_epochs=1, margin=1)
+
+
+@pytest.fixture(scope="module")
+def found(tiny, stripes, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("found")
+    return find_subnetwork(tiny.spec, *stripes, MASK, CONFIG, folder), folder
+
+
+def test_a_random_network_hides_one_that_classifies(tiny, stripes, found):
+    parts = hide(tiny.spec, MASK).parametrisation
+    params = parts.params(parts.trained, parts.frozen, None)
+    before = accuracy(tiny, {**tiny.variables, "params": params}, stripes[1])
+    after = found[0].measured["test_accuracy"]
+    assert before < 40 and after > 70
+    assert found[0].measured["kept"] == pytest.approx(50, abs=0.5)
+
+
+def test_no_weight_changes_by_a_bit(tiny, found):
+    drawn = hide(tiny.spec, MASK).parametrisation.frozen["kernels"]
+    params = flatten_dict(found[0].classifier.variables["params"])
+    for name, weights in drawn.items():
+        (kernel,) = (v for p, v in params.items() if ".".join(p) == f"{name}.kernel")
+        used = np.asarray(kernel) != 0
+        assert used.sum() == -(-weights.size // 2)
+        np.testing.assert_array_equal(np.asarray(kernel)[used], weights[used])
+
+
+def test_what_was_found_reloads_to_the_same_logits(tiny, stripes, found, monkeypatch):
+    monkeypatch.setitem(zoo._zoo(), "tiny", tiny.spec)
+    result, folder = found
+    loaded = load_classifier("tiny", folder / "tiny.safetensors")
+    inputs = tiny.normalise(stripes[1].images.astype(np.float32) / 255)
+    ours, theirs = (
+        jax.jit(network.logits)(network.variables, inputs)
+        for network in (result.classifier, loaded)
+    )
+    np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_interrupted_search_finds_the_same(tiny, stripes, found, tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(row):
+        if row["epoch"] == 3:
+            raise Enough
+
+    with pytest.raises(Enough):
+        find_subnetwork(tiny.spec, *stripes, MASK, CONFIG, tmp_path, stop)
+    other = replace(MASK, keep_fraction=0.4)
+    with pytest.raises(ConfigError, match="another configuration"):
+        find_subnetwork(tiny.spec, *stripes, other, CONFIG, tmp_path)
+    resumed = find_subnetwork(tiny.spec, *stripes, MASK, CONFIG, tmp_path)
+    for name, mask in found[0].masks.items():
+        np.testing.assert_array_equal(resumed.masks[name], mask)
+
+
+def test_devices_share_a_batch(tiny, stripes, tmp_path):
+    config = replace(CONFIG, epochs=1, warmup_epochs=0)
+    rows = []
+    for devices in (1, 8):
+        folder = tmp_path / str(devices)
+        find_subnetwork(tiny.spec, *stripes, MASK, config, folder, rows.append, devices)
+    assert rows[0]["loss"] == pytest.approx(rows[1]["loss"], rel=1e-3)
+    with pytest.raises(ConfigError, match="cannot be shared evenly by 5 devices"):
+        find_subnetwork(tiny.spec, *stripes, MASK, config, tmp_path / "5", devices=5)
+
+
+def test_sampled_masks_are_searched_too(tiny, stripes, tmp_path):
+    config = replace(CONFIG, epochs=3, lr=20.0, weight_decay=0.0)
+    mask = Supermask(sampled=True)
+    result = find_subnetwork(tiny.spec, *stripes, mask, config, tmp_path)
+    assert result.measured["test_accuracy"] > 50
+    kept = sum(int(mask.sum()) for mask in result.masks.values())
+    total = sum(mask.size for mask in result.masks.values())
+    assert result.measured["kept"] == pytest.approx(100 * kept / total)
