@@ -5,8 +5,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
@@ -20,6 +18,7 @@ from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import setting_kind
 from jinv.models.classifier import Classifier
+from jinv.models.classify import classify
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,7 @@ class Job:
         """
         if self.procedure.labelled:
             return self.labels[np.asarray(numbers, int)]
-        classifier = self.classifier
-        inputs = classifier.normalise(images.astype(np.float32) / 255)
-        logits = jax.jit(classifier.logits)(classifier.variables, inputs)
-        return np.asarray(jnp.argmax(logits, -1), np.int32)
+        return np.argmax(classify(self.classifier, images), -1).astype(np.int32)
 
     def run(
         self,

@@ -11,8 +11,8 @@ import numpy as np
 
 from jinv.data.labelled import LabelledImages
 from jinv.errors import ConfigError, DataError
-from jinv.metrics.verifier import to_inputs
 from jinv.models.classifier import Classifier
+from jinv.models.classify import to_inputs
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,9 @@ from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
 from jinv.metrics.evaluation import METRICS, Metric, Reference, measure
 from jinv.metrics.observe import Extractor, observe
-from jinv.metrics.verifier import classify, translate_labels
+from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
+from jinv.models.classify import classify
 from jinv.report.evaluation_table import value_text
 from jinv.suggest import near
 

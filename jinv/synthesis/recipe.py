@@ -10,8 +10,9 @@ from jinv import losses
 from jinv.data.exporting import Form, check_form
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
-from jinv.metrics.verifier import classify, translate_labels
+from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
+from jinv.models.classify import classify
 
 Facts = dict[str, Any]
 """What `metadata.jsonl` says of one image."""

@@ -19,8 +19,9 @@ from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
 from jinv.engine.stage import Split
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, JinvError
 from jinv.models.classifier import Classifier
+from jinv.models.classify import classify
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,10 @@ class Parametrisation:
     described: dict[str, Any] = field(default_factory=dict)
 
 
+class TrainingDiverged(JinvError):
+    """The loss became NaN or infinite."""
+
+
 class Trained(NamedTuple):
     """What comes out of a training.
 
@@ -124,6 +129,7 @@ def train(
     Raises:
         ConfigError: The folder holds a run of another configuration, or the devices
             cannot share a batch.
+        TrainingDiverged: The loss became NaN or infinite.
     """
     steps = len(training) // config.batch_size
     if steps == 0:
@@ -173,9 +179,16 @@ def train(
             batch = placement.put(Split(batch, ()))
             state, loss = update(state, frozen, step, batch.own)
             losses.append(loss)
+        loss = float(np.mean(jax.device_get(losses)))
+        if not np.isfinite(loss):
+            raise TrainingDiverged(
+                f"the loss became {loss} in epoch {epoch + 1}: take a lower lr than "
+                f"{config.lr}, and another folder than {folder}, which keeps the state "
+                "before"
+            )
         row = {
             "epoch": epoch + 1,
-            "loss": float(np.mean(jax.device_get(losses))),
+            "loss": loss,
             "seconds": time.monotonic() - start,
             "test_accuracy": accuracy(classifier, variables_of(state, frozen), test),
         }
@@ -198,10 +211,10 @@ def accuracy(
     classifier: Classifier, variables: dict[str, Any], data: LabelledImages
 ) -> float:
     """Top-1 accuracy on labelled images, in percent."""
-    predict = _predictor(classifier)
     right = 0
     for images, labels in batches(data, np.arange(len(data)), 500):
-        right += int(np.sum(np.asarray(predict(variables, images)) == labels))
+        logits = classify(classifier, images, 500, variables)
+        right += int(np.sum(np.argmax(logits, -1) == labels))
     return 100 * right / len(data)
 
 
@@ -297,15 +310,6 @@ def _update(classifier, optimizer, config, params_of, state, frozen, step, batch
         "optimizer": moved,
     }
     return state, loss
-
-
-def _predictor(classifier: Classifier):
-    @jax.jit
-    def predict(variables, images):
-        inputs = classifier.normalise(images.astype(jnp.float32) / 255)
-        return jnp.argmax(classifier.logits(variables, inputs), -1)
-
-    return predict
 
 
 def _epoch(

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from jinv.errors import ConfigError
-from jinv.metrics.verifier import judge, to_inputs, translate_labels
+from jinv.metrics.verifier import judge, translate_labels
+from jinv.models.classify import to_inputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 3), np.uint8)
 

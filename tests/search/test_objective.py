@@ -5,7 +5,7 @@ from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.evaluation import METRICS, Reference
 from jinv.metrics.observe import make_extractor
-from jinv.metrics.verifier import classify
+from jinv.models.classify import classify
 from jinv.search.objective import Objective, check_objective, recognition, score
 
 RNG = np.random.default_rng(0)

@@ -7,7 +7,12 @@ import pytest
 
 from jinv.data.augment import crop_and_flip
 from jinv.errors import ConfigError
-from jinv.transfer.supervised import TrainConfig, population_statistics, train
+from jinv.transfer.supervised import (
+    TrainConfig,
+    TrainingDiverged,
+    population_statistics,
+    train,
+)
 
 CONFIG = TrainConfig(epochs=4, batch_size=32, lr=0.1, warmup_epochs=1, margin=1)
 
@@ -78,3 +83,10 @@ def test_images_are_mirrored_only_if_they_may_be(flip):
     cut = crop_and_flip(images, 8, 0, np.random.default_rng(0), flip)
     mirrored = (cut[:, 0, 0, 0] == 0).mean()
     assert (0.3 < mirrored < 0.7) if flip else mirrored == 0
+
+
+def test_a_loss_that_is_no_number_ends_the_training(tiny, stripes, tmp_path):
+    config = replace(CONFIG, lr=1e30, warmup_epochs=0)
+    with pytest.raises(TrainingDiverged, match="in epoch 1: take a lower lr"):
+        train(tiny, *stripes, config, tmp_path)
+    assert not (tmp_path / "metrics.jsonl").exists()
