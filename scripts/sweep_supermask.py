@@ -15,6 +15,7 @@ from rich.console import Console
 
 from jinv.cli.training import epoch_printer, load_splits
 from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.precision import activation_type
 from jinv.models.classifier import make_classifier
 from jinv.models.zoo import classifier_spec
 from jinv.report.supermask_figure import plot_fractions
@@ -57,7 +58,8 @@ def main(options: Sweep) -> None:
         found = find_subnetwork(spec, training, test, mask, config, folder, report)
         hidden[fraction] = found.measured["test_accuracy"]
     config = replace(options.config, lr=options.dense_lr)
-    network = make_classifier(spec, config.seed)
+    dtype = activation_type(config.precision)
+    network = make_classifier(spec, config.seed, dtype=dtype)
     trained = train(network, training, test, config, place("dense"), report)
     dense = trained.measured["test_accuracy"]
     start = hide(spec, options.mask).parametrisation

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-import jax.numpy as jnp
 import numpy as np
 import tyro
 
 from jinv.cli.networks import load_network
-from jinv.engine.parallel import on_accelerator
+from jinv.engine.precision import Precision, activation_type
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
@@ -57,7 +56,7 @@ class JobOptions:
     """The verifier's weights, instead of =FILE."""
     seed: int = 0
     """Of all randomness."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    precision: Precision = "auto"
     """Type of the classifier's activations; auto: bfloat16 on accelerators."""
     remat: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
@@ -110,14 +109,11 @@ def prepare(
     options: JobOptions, images: int | None, per_class: int | None = None
 ) -> tuple[Job, Classifier | None]:
     """Load and check a job and its verifier, before anything is touched."""
-    fast = options.precision == "bfloat16" or (
-        options.precision == "auto" and on_accelerator()
-    )
     classifier = load_classifier(
         options.model,
         options.weights,
         _names(options.class_names),
-        dtype=jnp.bfloat16 if fast else jnp.float32,
+        dtype=activation_type(options.precision),
         remat=options.remat,
     )
     job = make_job(

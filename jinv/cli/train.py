@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import tyro
 from rich.console import Console
 
 from jinv.cli.training import epoch_printer, load_splits, write_card
 from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.precision import activation_type
 from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import sha256_of, write_weights
@@ -50,7 +50,7 @@ def run(options: Train) -> int:
     spec = classifier_spec(options.model)
     config = options.config
     console = Console(stderr=True)
-    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
+    dtype = activation_type(config.precision)
     splits = load_splits(options.data, spec)
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
+from jinv.engine.precision import activation_type
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import write_supermask
@@ -63,7 +63,7 @@ def find_subnetwork(
         ConfigError: The configuration is wrong, or the folder holds another search.
     """
     hidden = hide(spec, supermask)
-    dtype = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}[config.precision]
+    dtype = activation_type(config.precision)
     network = make_classifier(spec, config.seed, dtype=dtype)
     found = train(
         network, training, test, config, folder, report, hidden.parametrisation, devices

@@ -18,6 +18,7 @@ from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
+from jinv.engine.precision import Precision
 from jinv.engine.stage import Split
 from jinv.errors import ConfigError, JinvError
 from jinv.models.classifier import Classifier
@@ -41,7 +42,7 @@ class TrainConfig:
             cheap. Epochs beyond the listed ones use the full size.
         flip: Mirror half of the images; digits must not be.
         margin: Reflected pixels around an image before a full-size crop.
-        precision: "float32" or "bfloat16" activations.
+        precision: Type of the activations; "auto": bfloat16 on accelerators.
         seed: Of the initialisation, the order and the augmentation.
     """
 
@@ -56,7 +57,7 @@ class TrainConfig:
     crops: tuple[tuple[int, int], ...] = ()
     margin: int = 4
     flip: bool = True
-    precision: str = "float32"
+    precision: Precision = "auto"
     seed: int = 0
 
 

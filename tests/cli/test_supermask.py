@@ -5,8 +5,10 @@ import pytest
 from tiny_main import TINY
 
 from jinv.cli.main import main
+from jinv.cli.supermask import defaults
 from jinv.models import zoo
 from jinv.models.weight_files import sha256_of
+from jinv.transfer.supervised import TrainConfig
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +55,9 @@ def test_a_subnetwork_is_found_written_and_inverted(stripes, tmp_path, capsys):
 def test_there_is_something_to_search_or_something_to_convert(words, capsys):
     assert main(["supermask", "--model", "tiny", *words]) == 2
     assert "either --data" in capsys.readouterr().err
+
+
+def test_drawn_masks_have_a_learning_rate_of_their_own():
+    assert defaults(["--sampled"]).config.lr == 20
+    assert defaults(["--sampled"]).config.weight_decay == 0
+    assert defaults([]).config == TrainConfig()
