@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinv.data.labelled import load_labelled
     from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
     from jinv.inversion.dfad import DFAD
@@ -22,9 +23,10 @@ if TYPE_CHECKING:
     from jinv.models.classifier import (
         Classifier,
         load_classifier,
+        make_classifier,
         wrap_classifier,
     )
-    from jinv.models.zoo import classifier_names
+    from jinv.models.zoo import classifier_names, classifier_spec
     from jinv.report.run_folder import save_run
     from jinv.supermask.hidden import Supermask
     from jinv.supermask.published import load_published
@@ -44,11 +46,14 @@ _HOMES = {
     "Supermask": "jinv.supermask.hidden",
     "TrainConfig": "jinv.transfer.supervised",
     "classifier_names": "jinv.models.zoo",
+    "classifier_spec": "jinv.models.zoo",
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.job",
     "judge": "jinv.metrics.verifier",
     "load_classifier": "jinv.models.classifier",
+    "load_labelled": "jinv.data.labelled",
     "load_published": "jinv.supermask.published",
+    "make_classifier": "jinv.models.classifier",
     "make_job": "jinv.inversion.job",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
@@ -68,11 +73,14 @@ __all__ = [
     "Supermask",
     "TrainConfig",
     "classifier_names",
+    "classifier_spec",
     "find_subnetwork",
     "invert",
     "judge",
     "load_classifier",
+    "load_labelled",
     "load_published",
+    "make_classifier",
     "make_job",
     "save_run",
     "synthesize",

@@ -8,8 +8,11 @@ leaves the four runs, a table (table.json) and a picture of all (images.png).
 """
 
 import json
+import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import tyro
 from rich.console import Console
@@ -17,6 +20,7 @@ from rich.table import Table
 
 from jinv.cli.networks import load_network
 from jinv.engine.compilation import keep_compiled_programs
+from jinv.errors import ConfigError
 from jinv.inversion.job import invert
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import load_classifier
@@ -47,27 +51,31 @@ def main(options: Compare) -> None:
     keep_compiled_programs()
     console = Console()
     verifier = load_network(options.verifier)
+    networks = {
+        "trained": load_classifier(options.model, options.dense),
+        "hidden": load_classifier(options.model, options.hidden),
+    }
+    if verifier.sha256 in {network.sha256 for network in networks.values()}:
+        raise ConfigError("the verifier is one of the networks: choose another")
     table, pictures = {}, {}
-    for network, weights in (("trained", options.dense), ("hidden", options.hidden)):
-        classifier = load_classifier(options.model, weights)
-        for term, changes in (("with", {}), ("without", {"w_feature": 0.0})):
-            name = f"{network}, {term} the feature term"
-            console.print(name)
-            if options.steps:
-                changes = {**changes, "steps": options.steps}
-            result = invert(
-                classifier, "all", options.images, seed=options.seed, **changes
-            )
-            folder = options.out / f"{network}-{term}"
-            save_run(result, folder, verifier=verifier, overwrite=True)
-            shown = (result.images, result.labels, classifier.spec.classes)
-            terms = result.log[-1]["terms"]
-            table[name] = {
-                "own": judge(classifier, *shown)["top1"],
-                "verifier": judge(verifier, *shown)["top1"],
-                "feature": terms["feature"]["raw"] if "feature" in terms else None,
-            }
-            pictures[name] = grid(*shown)
+    for (name, classifier), term in product(networks.items(), ("with", "without")):
+        changes: dict[str, Any] = {"w_feature": 0.0} if term == "without" else {}
+        if options.steps:
+            changes["steps"] = options.steps
+        title, started = f"{name}, {term} the feature term", time.monotonic()
+        result = invert(classifier, "all", options.images, seed=options.seed, **changes)
+        folder = options.out / f"{name}-{term}"
+        save_run(result, folder, verifier=verifier, overwrite=True)
+        shown = (result.images, result.labels, classifier.spec.classes)
+        terms = result.log[-1]["terms"]
+        table[title] = {
+            "own": judge(classifier, *shown)["top1"],
+            "verifier": judge(verifier, *shown)["top1"],
+            "feature": terms["feature"]["raw"] if "feature" in terms else None,
+        }
+        pictures[title] = grid(*shown)
+        took, left = time.monotonic() - started, 4 - len(table)
+        console.print(f"{title}: {took:.0f} s; about {left * took:.0f} s left")
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "table.json").write_text(json.dumps(table, indent=2) + "\n")
     save_picture(options.out / "images.png", side_by_side(pictures, 2))

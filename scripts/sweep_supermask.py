@@ -14,14 +14,15 @@ import tyro
 from rich.console import Console
 
 from jinv.cli.training import epoch_printer, load_splits
+from jinv.data.labelled import LabelledImages
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.precision import activation_type
-from jinv.models.classifier import make_classifier
+from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.zoo import classifier_spec
 from jinv.report.supermask_figure import plot_fractions
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
-from jinv.transfer.supervised import TrainConfig, accuracy, train
+from jinv.transfer.measure import accuracy, population_statistics
+from jinv.transfer.supervised import TrainConfig, train
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def main(options: Sweep) -> None:
     keep_compiled_programs()
     console = Console(stderr=True)
     spec = classifier_spec(options.model)
-    training, test = load_splits(options.data, spec)
+    splits = load_splits(options.data, spec)
     report = epoch_printer(console, options.config)
 
     def place(name: str) -> Path:
@@ -54,25 +55,44 @@ def main(options: Sweep) -> None:
     hidden: dict[float, float] = {}
     for fraction in options.fractions:
         mask = replace(options.mask, keep_fraction=fraction)
-        config, folder = options.config, place(f"keep-{fraction}")
-        found = find_subnetwork(spec, training, test, mask, config, folder, report)
+        found = find_subnetwork(
+            spec,
+            *splits,
+            mask,
+            options.config,
+            place(f"keep-{fraction}"),
+            report,
+            options.devices,
+        )
         hidden[fraction] = found.measured["test_accuracy"]
     config = replace(options.config, lr=options.dense_lr)
-    dtype = activation_type(config.precision)
-    network = make_classifier(spec, config.seed, dtype=dtype)
-    trained = train(network, training, test, config, place("dense"), report)
+    network = make_classifier(spec, config.seed)
+    folder = place("dense")
+    trained = train(network, *splits, config, folder, report, devices=options.devices)
     dense = trained.measured["test_accuracy"]
-    start = hide(spec, options.mask).parametrisation
-    params = start.params(start.trained, start.frozen, None)
-    random = accuracy(network, {**network.variables, "params": params}, test)
+    random = untrained(network, options.mask, *splits)
 
     measured = {"hidden": hidden, "dense": dense, "random": random}
     (options.out / "sweep.json").write_text(json.dumps(measured, indent=2) + "\n")
-    names = {f"keep {fraction}": f"keep-{fraction}" for fraction in hidden}
-    losses = {name: losses_of(options.out / folder) for name, folder in names.items()}
-    losses["all trained"] = losses_of(options.out / "dense")
-    plot_fractions(options.out / "sweep.png", hidden, dense, random, losses)
+    losses = {kept: losses_of(options.out / f"keep-{kept}") for kept in hidden}
+    dense_losses = losses_of(options.out / "dense")
+    path = options.out / "sweep.png"
+    plot_fractions(path, hidden, dense, random, losses, dense_losses)
     console.print(measured)
+
+
+def untrained(
+    network: Classifier,
+    mask: Supermask,
+    training: LabelledImages,
+    test: LabelledImages,
+) -> float:
+    """Accuracy of the random network with the mask that the search starts from."""
+    start = hide(network.spec, mask).parametrisation
+    params = start.params(start.trained, start.frozen, None)
+    variables = {**network.variables, "params": params}
+    variables |= population_statistics(network, variables, training)
+    return accuracy(network, variables, test)
 
 
 def losses_of(folder: Path) -> list[float]:

@@ -1,8 +1,6 @@
 """`jinv supermask`: find a network hidden in a random one, and write it down."""
 
 import math
-import shlex
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,11 +11,16 @@ from rich.console import Console
 
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
-from jinv.cli.training import epoch_printer, load_splits, write_card
+from jinv.cli.training import (
+    command_line,
+    epoch_printer,
+    load_splits,
+    write_card,
+)
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import sha256_of, write_weights
+from jinv.models.weight_files import write_weights
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask
 from jinv.supermask.published import load_published
@@ -105,14 +108,16 @@ def _search(options: FindSupermask, data: str) -> int:
         epoch_printer(console, options.config),
         options.devices,
     )
-    path = options.out / f"{spec.name}.safetensors"
     measured = {name: round(value, 2) for name, value in found.measured.items()}
-    words = ["python", "scripts/supermask.py", *sys.argv[1:]]
-    more = {**measured, "mask": asdict(options.mask), "sha256": sha256_of(path)}
-    write_card(path, spec.name, data, splits, options.config, words, more)
+    more = {
+        **measured,
+        "mask": asdict(options.mask),
+        "sha256": found.classifier.sha256,
+    }
+    write_card(found.path, "supermask", spec.name, data, splits, options.config, more)
     console.print(
         f"test accuracy {measured['test_accuracy']} % with {measured['kept']} % of the "
-        f"weights; wrote {path}"
+        f"weights; wrote {found.path}"
     )
     return 0
 
@@ -142,7 +147,7 @@ def _convert(options: FindSupermask, published: Path) -> int:
         "published": source,
         "keep_fraction": found.keep_fraction,
         "keep_fraction_from": found.origin,
-        "command": shlex.join(["python", "scripts/supermask.py", *sys.argv[1:]]),
+        "command": command_line("supermask"),
         "sha256": sha256,
     }
     write_json(path.with_suffix(".json"), card)

@@ -1,7 +1,6 @@
 """`jinv train`: train a zoo architecture and write its weights and card."""
 
 import json
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from rich.console import Console
 
 from jinv.cli.training import epoch_printer, load_splits, write_card
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.precision import activation_type
 from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import sha256_of, write_weights
@@ -50,7 +48,6 @@ def run(options: Train) -> int:
     spec = classifier_spec(options.model)
     config = options.config
     console = Console(stderr=True)
-    dtype = activation_type(config.precision)
     splits = load_splits(options.data, spec)
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
@@ -58,9 +55,9 @@ def run(options: Train) -> int:
     )
     options.out.mkdir(parents=True, exist_ok=True)
     if options.init:
-        classifier = load_classifier(spec.name, options.init, dtype=dtype)
+        classifier = load_classifier(spec.name, options.init)
     else:
-        classifier = make_classifier(spec, config.seed, dtype=dtype)
+        classifier = make_classifier(spec, config.seed)
     trained = train(
         classifier,
         *splits,
@@ -75,14 +72,13 @@ def run(options: Train) -> int:
     path = options.out / f"{spec.name}.safetensors"
     sha256 = write_weights(path, state, {"model": spec.name})
     accuracy = round(trained.measured["test_accuracy"], 2)
-    words = ["python", "scripts/train_classifier.py", *sys.argv[1:]]
     more = {
         "test_accuracy": accuracy,
         "sha256": sha256,
         "initial_weights": _card_of(options.init),
         "storage": options.storage,
     }
-    write_card(path, spec.name, options.data, splits, config, words, more)
+    write_card(path, "train", spec.name, options.data, splits, config, more)
     console.print(f"test accuracy {accuracy} %; wrote {path}")
     return 0
 

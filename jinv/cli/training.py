@@ -1,18 +1,21 @@
 """What the commands that train a network have in common."""
 
-import json
 import platform
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from rich.console import Console
 
+from jinv.atomic import write_json
 from jinv.data.labelled import LabelledImages, load_labelled
+from jinv.engine.precision import activation_type
 from jinv.models.zoo import ClassifierSpec
 from jinv.transfer.supervised import TrainConfig
 
@@ -46,22 +49,22 @@ def epoch_printer(
 
 def write_card(
     weights: Path,
+    command: str,
     model: str,
     data: str,
     splits: tuple[LabelledImages, LabelledImages],
     config: TrainConfig,
-    words: Sequence[str],
     more: Mapping[str, Any],
 ) -> None:
     """Write the card beside a file of weights: where they come from, what they do.
 
     Args:
         weights: The file.
+        command: Name of the sub-command that wrote it.
         model: Its architecture.
         data: Where the images came from.
         splits: The training and the test images.
         config: How it was trained.
-        words: The command.
         more: What else there is to say.
     """
     training, test = splits
@@ -69,9 +72,18 @@ def write_card(
         "model": model,
         "data": f"{data} ({len(training)} training, {len(test)} test images)",
         "recipe": asdict(config),
-        "command": shlex.join(words),
+        "precision": np.dtype(activation_type(config.precision)).name,
+        "command": command_line(command),
         **more,
         "platform": f"{platform.machine()} {jax.default_backend()}",
         "jax": jax.__version__,
     }
-    weights.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+    write_json(weights.with_suffix(".json"), card)
+
+
+def command_line(command: str) -> str:
+    """The words with which this process was started, as `jinv` takes them."""
+    words = sys.argv[1:]
+    # A script has no name of a sub-command.
+    words = words[1:] if words[:1] == [command] else words
+    return shlex.join(["jinv", command, *words])

@@ -1,10 +1,11 @@
 """The type of a network's activations."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 
 from jinv.engine.parallel import on_accelerator
+from jinv.errors import ConfigError
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -14,7 +15,14 @@ def activation_type(precision: Precision) -> Any:
 
     Weights, statistics, losses and images are float32 always. On CPU bfloat16 brings
     nothing.
+
+    Raises:
+        ConfigError: There is no such precision.
     """
+    if precision not in get_args(Precision):
+        raise ConfigError(
+            f"precision {precision!r}: expected {', '.join(get_args(Precision))}"
+        )
     if precision == "auto":
         return jnp.bfloat16 if on_accelerator() else jnp.float32
     return jnp.bfloat16 if precision == "bfloat16" else jnp.float32

@@ -1,9 +1,11 @@
-"""Random weights that are the same on every machine, from a seed and a layer's name.
+"""Random weights that can be drawn again, from a seed and a layer's name.
 
 A network whose weights are never trained need not be stored: whoever knows the seed
 can draw them again. So they come from raw bits of Philox (Salmon et al. 2011), which
 are the same everywhere, and not from a library's samplers, whose streams change with
-versions and whose last digits change with the platform.
+versions. What is made of the bits is exact for constants and uniform numbers; normal
+ones pass through SciPy's inverse of the normal distribution, in float64, and are then
+rounded to float32.
 """
 
 import hashlib

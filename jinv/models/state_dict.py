@@ -91,6 +91,17 @@ def from_state_dict(
     return unflatten_dict(variables)
 
 
+def with_batchnorm_defaults(state: StateDict) -> StateDict:
+    """Add the scales 1 and the offsets 0 of BatchNorm layers that have none."""
+    filled = dict(state)
+    for key, value in state.items():
+        layer, _, leaf = key.rpartition(".")
+        if leaf == "running_mean":
+            filled.setdefault(f"{layer}.weight", np.ones_like(value))
+            filled.setdefault(f"{layer}.bias", np.zeros_like(value))
+    return filled
+
+
 def _describe(misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> str:
     # The classes' bias may come before their kernel, which tells more.
     key = max(misshapen, key=lambda key: len(misshapen[key][0]))

@@ -15,14 +15,16 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jinv.atomic import replacing
 from jinv.models.random_weights import WeightInit, draw_weights
-from jinv.models.state_dict import StateDict
+from jinv.models.state_dict import StateDict, with_batchnorm_defaults
 
-FORMAT = "jinv supermask 1"
+FORMAT = 1
+"""Of the files that are written here."""
+
+_ENTRY = "jinv.supermask"
 
 _MASK = ".mask"
 
@@ -82,48 +84,63 @@ def write_supermask(
         others: What is not a masked weight, by its key in the state dict.
     """
     packed = {name + _MASK: np.packbits(mask) for name, mask in masks.items()}
-    metadata = {
+    described = {
         "format": FORMAT,
         "model": model,
-        "frozen": json.dumps(asdict(frozen)),
+        "frozen": asdict(frozen),
         "sha256": _checksum(frozen.draw()),
     }
+    # One entry: of several the order in the file would be left to chance.
+    metadata = {_ENTRY: json.dumps(described)}
     with replacing(path) as partial:
         save_file(packed | _without_defaults(others), partial, metadata)
 
 
-def read_safetensors(path: Path) -> StateDict:
-    """Read a state dict; that of a hidden network is drawn and masked.
+def is_supermask(metadata: Mapping[str, str]) -> bool:
+    """Whether a file with these metadata holds a hidden network, of any format."""
+    return _ENTRY in metadata
+
+
+def expand_supermask(tensors: StateDict, metadata: Mapping[str, str]) -> StateDict:
+    """Draw and mask the weights of a hidden network.
+
+    Args:
+        tensors: What its file holds.
+        metadata: What its file says of itself.
+
+    Returns:
+        Its state dict.
 
     Raises:
-        ValueError: A hidden network is of a later format, contradicts itself, or its
-            weights cannot be drawn here as they were.
+        ValueError: It is of a later format, contradicts itself, or its weights cannot
+            be drawn here as they were.
     """
-    with safe_open(path, "numpy") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        metadata = file.metadata() or {}
-    kind = metadata.get("format", "")
-    if not kind.startswith("jinv supermask"):
-        return tensors
-    if kind != FORMAT:
-        raise ValueError(f"it is a {kind!r}, and this version of jinv reads {FORMAT!r}")
-    frozen = FrozenWeights.from_json(json.loads(metadata["frozen"]))
-    weights = frozen.draw()
-    if _checksum(weights) != metadata["sha256"]:
+    described = json.loads(metadata[_ENTRY])
+    if described["format"] != FORMAT:
         raise ValueError(
-            f"seed {frozen.seed} draws other weights here than where it was written"
+            f"it is a hidden network of format {described['format']}, and this version "
+            f"of jinv reads format {FORMAT}"
         )
-    state = {}
+    frozen = FrozenWeights.from_json(described["frozen"])
+    weights = frozen.draw()
+    if _checksum(weights) != described["sha256"]:
+        raise ValueError(
+            f"seed {frozen.seed} draws other weights here than where it was written: "
+            "load it there, and store it as ordinary weights"
+        )
+    others, state = dict(tensors), {}
     for name, weight in weights.items():
-        packed = tensors.pop(name + _MASK, None)
-        state[f"{name}.weight"] = (
-            weight if packed is None else weight * _unpack(name, packed, weight.shape)
-        )
-    return state | with_batchnorm_defaults(tensors)
+        if frozen.fractions[name] < 1:
+            mask = others.pop(name + _MASK, None)
+            weight = weight * _unpack(name, mask, weight.shape)
+        state[f"{name}.weight"] = weight
+    return state | with_batchnorm_defaults(others)
 
 
-def _unpack(name: str, packed: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _unpack(name: str, packed: np.ndarray | None, shape: tuple[int, ...]) -> np.ndarray:
     count = math.prod(shape)
+    if packed is None:
+        raise ValueError(f"it lacks the mask of {name}")
     if packed.dtype != np.uint8 or packed.shape != (-(-count // 8),):
         raise ValueError(
             f"the mask of {name} has {packed.size} bytes, but {count} weights need "
@@ -154,14 +171,3 @@ def _is_default(state: StateDict, key: str, value: np.ndarray) -> bool:
         and constant is not None
         and bool(np.all(value == constant))
     )
-
-
-def with_batchnorm_defaults(state: StateDict) -> StateDict:
-    """Add the scales 1 and the offsets 0 of BatchNorm layers that have none."""
-    filled = dict(state)
-    for key, value in state.items():
-        layer, _, leaf = key.rpartition(".")
-        if leaf == "running_mean":
-            filled.setdefault(f"{layer}.weight", np.ones_like(value))
-            filled.setdefault(f"{layer}.bias", np.zeros_like(value))
-    return filled

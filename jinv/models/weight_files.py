@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
 from jinv.models.pickles import read_numpy_pickle, read_torch_file
 from jinv.models.state_dict import StateDict, to_state_dict
-from jinv.models.supermask_file import read_safetensors
+from jinv.models.supermask_file import expand_supermask, is_supermask
 from jinv.models.zoo import ClassifierSpec, Download, Packaged
 
 SCORES = ".scores"
@@ -175,6 +176,13 @@ def _fetch(name: str, download: Download, path: Path) -> None:
     os.replace(partial, path)
 
 
+def _read_safetensors(path: Path) -> StateDict:
+    with safe_open(path, "numpy") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata() or {}
+    return expand_supermask(tensors, metadata) if is_supermask(metadata) else tensors
+
+
 def _read_torch(path: Path) -> StateDict:
     content = read_torch_file(path)
     for key in ("state_dict", "model", "model_state_dict"):
@@ -195,7 +203,7 @@ def _read_flax_pickle(path: Path) -> StateDict:
 
 
 _READERS: dict[str, Callable[[Path], StateDict]] = {
-    ".safetensors": read_safetensors,
+    ".safetensors": _read_safetensors,
     ".npz": lambda path: dict(np.load(path)),
     ".ckpt": _read_flax_pickle,
 } | dict.fromkeys((".pth", ".pt", ".th", ".bin", ".tar", ".state"), _read_torch)

@@ -136,7 +136,6 @@ def plot_embedding(
         origin: True for a real image (images,).
         classes: Names.
     """
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     labels, real = np.asarray(labels), np.asarray(origin, bool)
@@ -154,7 +153,7 @@ def plot_embedding(
 
     columns = min(3, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(3.6 * columns + 1.7, 3.8 * rows), layout="constrained")
+    figure = new_figure(3.6 * columns + 1.7, 3.8 * rows)
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes in grid[len(panels) :]:
         axes.set_visible(False)

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from PIL import Image, ImageDraw, ImageFont
 
+from jinv.report.palette import INK
+
 _MARGIN = 16
-_INK = "#3c4043"
 
 
 def side_by_side(pictures: Mapping[str, Image.Image], columns: int) -> Image.Image:
@@ -25,6 +26,6 @@ def side_by_side(pictures: Mapping[str, Image.Image], columns: int) -> Image.Ima
     for index, (name, picture) in enumerate(pictures.items()):
         row, column = divmod(index, columns)
         left, top = column * width + _MARGIN // 2, row * height
-        draw.text((left + _MARGIN // 2, top + title / 2), name, _INK, font, anchor="lm")
+        draw.text((left + _MARGIN // 2, top + title / 2), name, INK, font, anchor="lm")
         sheet.paste(picture, (left, top + title))
     return sheet

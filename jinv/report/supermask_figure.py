@@ -1,6 +1,7 @@
 """How good hidden networks are, by how much of the random network they keep."""
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ def plot_fractions(
     hidden: Mapping[float, float],
     dense: float,
     random: float,
-    losses: Mapping[str, Sequence[float]],
+    losses: Mapping[float, Sequence[float]],
+    dense_losses: Sequence[float],
 ) -> None:
     """Draw accuracy by the fraction kept, and how the losses fell.
 
@@ -24,8 +26,8 @@ def plot_fractions(
         hidden: Test accuracy in percent, by the fraction of weights that is kept.
         dense: That of the same network with all its weights trained.
         random: That of the random network before the search.
-        losses: By name, the training loss after each epoch; the last one is that of the
-            dense network.
+        losses: Training losses of the epochs, by the same fraction.
+        dense_losses: Those of the dense network.
     """
     figure = new_figure(11, 4.2)
     accuracy, loss = figure.subplots(1, 2)
@@ -55,11 +57,13 @@ def plot_fractions(
     accuracy.set_xlabel("keep_fraction", color=INK)
     accuracy.set_ylabel("%", color=INK)
 
-    for index, (name, rows) in enumerate(losses.items()):
-        last = index == len(losses) - 1
-        colour = _DENSE if last else COLOURS[index % len(COLOURS)]
-        epochs, style = range(1, len(rows) + 1), "--" if last else "-"
-        loss.plot(epochs, rows, style, marker=".", color=colour, label=name)
+    def fall(rows: Sequence[float], label: str, colour: str, style: str) -> None:
+        epochs = range(1, len(rows) + 1)
+        loss.plot(epochs, rows, style, marker=".", color=colour, label=label)
+
+    for fraction, colour in zip(fractions, cycle(COLOURS), strict=False):
+        fall(losses[fraction], f"keep {fraction:g}", colour, "-")
+    fall(dense_losses, "all trained", _DENSE, "--")
     loss.xaxis.get_major_locator().set_params(integer=True)
     loss.set_xlabel("epoch", color=INK)
     loss.set_ylabel("cross-entropy", color=INK)

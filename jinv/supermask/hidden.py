@@ -2,7 +2,7 @@
 
 Nothing here knows an architecture. A layer that has a kernel, be it a convolution or a
 dense one, computes with kernel · mask; so masking a network is a function from its
-parameters to its parameters, and any Flax module can be masked.
+parameters to its parameters, and any network of such layers can be masked.
 """
 
 import fnmatch
@@ -71,14 +71,14 @@ class Supermask:
             ConfigError: A fraction is not one, or a pattern fits no layer.
         """
         found = dict.fromkeys(names, self.keep_fraction)
-        rules = [text.rpartition("=")[::2] for text in self.layers]
-        for pattern, text in rules:
+        for rule in self.layers:
+            pattern, fraction = _parse(rule)
             fitting = fnmatch.filter(names, pattern)
             if not fitting:
                 raise ConfigError(
                     f"layers: {pattern!r} fits no layer; there are {', '.join(names)}"
                 )
-            found |= dict.fromkeys(fitting, _number(pattern, text))
+            found |= dict.fromkeys(fitting, fraction)
         found |= {names[0]: 1.0} if self.first_dense else {}
         found |= {names[-1]: 1.0} if self.last_dense else {}
         for name, fraction in found.items():
@@ -87,6 +87,12 @@ class Supermask:
                     f"keep_fraction of {name}: expected a number over 0 and up to 1, "
                     f"the fraction of weights kept, not {fraction}"
                 )
+        if min(found.values()) == 1 and not self.affine:
+            raise ConfigError(
+                "every layer keeps all of its weights, so there is nothing to search: "
+                "take a keep_fraction under 1 (and scaled=False, --no-scaled, if it is "
+                "not to change the weights of drawn masks)"
+            )
         return found
 
 
@@ -125,7 +131,8 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
         config: Which weights, and how much of them.
 
     Raises:
-        ConfigError: See `Supermask.fractions`; or an unknown way to draw weights.
+        ConfigError: See `Supermask.fractions`; an unknown way to draw weights; or the
+            architecture has parameters that are no kernels, biases or scales.
     """
     if config.weight_init not in WEIGHT_INITS:
         raise ConfigError(
@@ -136,17 +143,20 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
     fractions = config.fractions(kernel_names(module, spec))
     params: _Flat = dict(flatten_dict(init_shapes(module, spec)["params"]))
     paths = {".".join(path[:-1]): path for path in params if path[-1] == "kernel"}
+    if set(paths) != set(fractions):
+        unused = ", ".join(set(paths) - set(fractions))
+        raise ConfigError(
+            f"{spec.name}: a forward pass does not meet all its layers: {unused}"
+        )
     shapes = {name: torch_shape(params[paths[name]].shape) for name in fractions}
     seed = config.weight_seed
-    frozen = FrozenWeights(
-        seed, config.weight_init, config.scaled, fractions, dict(shapes)
-    )
+    drawn = FrozenWeights(seed, config.weight_init, config.scaled, fractions, shapes)
     scores = {
         # Under the name that weight decay looks for.
         name: {"kernel": kernel_from_torch(draw_scores(shape, seed, name))}
         for name, shape in shapes.items()
     }
-    kernels = {n: kernel_from_torch(weight) for n, weight in frozen.draw().items()}
+    kernels = {n: kernel_from_torch(weight) for n, weight in drawn.draw().items()}
     affine, constant = _others(params, config.affine)
 
     def params_of(trained: Any, frozen: Any, key: jax.Array | None) -> Any:
@@ -163,12 +173,18 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
         params_of,
         {"supermask": asdict(config)},
     )
-    return HiddenNetwork(frozen, parametrisation, config.sampled)
+    return HiddenNetwork(drawn, parametrisation, config.sampled)
 
 
 def _others(params: _Flat, affine: bool) -> tuple[_Flat, _Flat]:
     """Parameters that are no kernels, at 1 and 0: those to train, and the rest."""
     start = {"scale": np.ones, "bias": np.zeros}
+    for path in params:
+        if path[-1] not in ("kernel", *start):
+            raise ConfigError(
+                f"parameter {'.'.join(path)}: expected kernels, biases, and scales of "
+                "BatchNorm; networks with others cannot be masked"
+            )
     others = {
         path: start[path[-1]](leaf.shape, np.float32)
         for path, leaf in params.items()
@@ -193,10 +209,11 @@ def _masks(
     return masks
 
 
-def _number(pattern: str, text: str) -> float:
+def _parse(rule: str) -> tuple[str, float]:
+    pattern, _, text = rule.rpartition("=")
     try:
-        return float(text)
+        return pattern, float(text)
     except ValueError:
         raise ConfigError(
-            f"layers: {pattern}={text} is no PATTERN=FRACTION, e.g. conv1=0.9"
+            f"layers: {rule!r} is no PATTERN=FRACTION, e.g. conv1=0.9"
         ) from None

@@ -11,18 +11,22 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+_FINEST = 10**9
+"""Fractions are told apart by their first nine digits."""
+
 
 def kept_count(keep_fraction: float, weights: int) -> int:
     """How many of a layer's weights a mask keeps: ⌈keep_fraction · weights⌉.
 
-    The fraction is taken as it is written: 0.9 of 10 weights are 9, although 1 - 0.9 is
-    a little less than 0.1.
+    The fraction is what was meant: 0.9 of 10 weights are 9, although 1 - 0.9 is a
+    little less than 0.1, and 0.1 · 3 of them are 3, although that float is over 0.3.
 
     Example:
-        >>> kept_count(0.9, 10), kept_count(0.3, 11)
-        (9, 4)
+        >>> kept_count(0.9, 10), kept_count(0.1 * 3, 10), kept_count(0.3, 11)
+        (9, 3, 4)
     """
-    return math.ceil(Fraction(str(keep_fraction)) * weights)
+    exact = Fraction(keep_fraction).limit_denominator(_FINEST)
+    return math.ceil(exact * weights)
 
 
 def top_mask(scores: jax.Array, kept: int) -> jax.Array:

@@ -23,8 +23,12 @@ from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError, WeightsError
 from jinv.models.classifier import Classifier, init_shapes
-from jinv.models.state_dict import StateDict, canonical_key, from_state_dict
-from jinv.models.supermask_file import with_batchnorm_defaults
+from jinv.models.state_dict import (
+    StateDict,
+    canonical_key,
+    from_state_dict,
+    with_batchnorm_defaults,
+)
 from jinv.models.weight_files import SCORES, read_tensors, sha256_of
 from jinv.models.zoo import ClassifierSpec
 

@@ -1,6 +1,7 @@
 """The search for a subnetwork: its scores are trained, its weights are not."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,10 @@ import jax
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
-from jinv.engine.precision import activation_type
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import write_supermask
+from jinv.models.weight_files import sha256_of
 from jinv.models.zoo import ClassifierSpec
 from jinv.supermask.hidden import Supermask, hide
 from jinv.transfer.supervised import TrainConfig, train
@@ -22,11 +23,13 @@ class Found(NamedTuple):
 
     Attributes:
         classifier: The network with what the mask removes at 0.
+        path: The file that it was written to.
         masks: By layer, booleans of PyTorch's shapes; none for layers kept whole.
         measured: `test_accuracy` and `kept` (the fraction of all weights), in percent.
     """
 
     classifier: Classifier
+    path: Path
     masks: StateDict
     measured: dict[str, float]
 
@@ -61,10 +64,10 @@ def find_subnetwork(
 
     Raises:
         ConfigError: The configuration is wrong, or the folder holds another search.
+        TrainingDiverged: The loss became NaN or infinite.
     """
     hidden = hide(spec, supermask)
-    dtype = activation_type(config.precision)
-    network = make_classifier(spec, config.seed, dtype=dtype)
+    network = make_classifier(spec, config.seed)
     found = train(
         network, training, test, config, folder, report, hidden.parametrisation, devices
     )
@@ -80,4 +83,5 @@ def find_subnetwork(
     weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
     removed = sum(np.sum(~mask) for mask in masks.values())
     measured = {**found.measured, "kept": float(100 * (1 - removed / weights))}
-    return Found(found.classifier, masks, measured)
+    classifier = replace(found.classifier, sha256=sha256_of(path))
+    return Found(classifier, path, masks, measured)

@@ -1,10 +1,11 @@
 """Training a classifier on labelled images."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +19,11 @@ from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
-from jinv.engine.precision import Precision
+from jinv.engine.precision import Precision, activation_type
 from jinv.engine.stage import Split
 from jinv.errors import ConfigError, JinvError
 from jinv.models.classifier import Classifier
-from jinv.models.classify import classify
+from jinv.transfer.measure import accuracy, population_statistics
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def train(
     reproduce its noise.
 
     Args:
-        classifier: Architecture and initial weights.
+        classifier: Architecture and initial weights; `config` decides its precision.
         training: Images to learn from.
         test: Images to measure the accuracy on.
         config: How to train.
@@ -132,6 +133,8 @@ def train(
             cannot share a batch.
         TrainingDiverged: The loss became NaN or infinite.
     """
+    dtype = activation_type(config.precision)
+    classifier = replace(classifier, module=classifier.spec.make_module(dtype=dtype))
     steps = len(training) // config.batch_size
     if steps == 0:
         raise ConfigError(
@@ -153,12 +156,19 @@ def train(
         "optimizer": optimizer.init(trained),
     }
     checkpoints = Checkpoints(folder / "checkpoint")
-    described = json.loads(json.dumps(asdict(config) | parametrisation.described))
+    described = {
+        "model": classifier.spec.name,
+        "images": len(training),
+        "labels": hashlib.sha256(np.asarray(training.labels, np.int32)).hexdigest(),
+        **asdict(config),
+        "precision": np.dtype(dtype).name,
+        **parametrisation.described,
+    }
+    described = json.loads(json.dumps(described))
     notes = checkpoints.notes()
     first = 0
     if notes is not None:
-        if notes["config"] != described:
-            raise ConfigError(f"{folder} holds a training run of another configuration")
+        _compare(folder, notes["config"], described)
         state, first = checkpoints.restore(state), notes["epoch"]
     state = placement.put(state)
     frozen = placement.put(jax.tree.map(jnp.asarray, parametrisation.frozen))
@@ -170,7 +180,8 @@ def train(
     @jax.jit
     def variables_of(state, frozen):
         params = parametrisation.params(state["trained"], frozen, None)
-        return {"params": params, "batch_stats": state["batch_stats"]}
+        statistics = state["batch_stats"]
+        return {"params": params, **({"batch_stats": statistics} if statistics else {})}
 
     for epoch in range(first, config.epochs):
         start = time.monotonic()
@@ -182,10 +193,10 @@ def train(
             losses.append(loss)
         loss = float(np.mean(jax.device_get(losses)))
         if not np.isfinite(loss):
+            checkpoints.close()
             raise TrainingDiverged(
                 f"the loss became {loss} in epoch {epoch + 1}: take a lower lr than "
-                f"{config.lr}, and another folder than {folder}, which keeps the state "
-                "before"
+                f"{config.lr}, and another folder than {folder}"
             )
         row = {
             "epoch": epoch + 1,
@@ -198,75 +209,25 @@ def train(
             file.write(json.dumps(row) + "\n")
         report(row)
     checkpoints.close()
-    variables = placement.get(variables_of(state, frozen))
-    statistics = population_statistics(classifier, variables, training)
-    variables = {**variables, "batch_stats": statistics}
+    variables = variables_of(state, frozen)
+    variables |= population_statistics(classifier, variables, training)
     measured = {"test_accuracy": accuracy(classifier, variables, test)}
-    trained = placement.get(state["trained"])
+    variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Trained(
-        Classifier(classifier.spec, classifier.module, variables), trained, measured
+        replace(classifier, variables=variables, sha256=""),
+        placement.get(state["trained"]),
+        measured,
     )
 
 
-def accuracy(
-    classifier: Classifier, variables: dict[str, Any], data: LabelledImages
-) -> float:
-    """Top-1 accuracy on labelled images, in percent."""
-    right = 0
-    for images, labels in batches(data, np.arange(len(data)), 500):
-        logits = classify(classifier, images, 500, variables)
-        right += int(np.sum(np.argmax(logits, -1) == labels))
-    return 100 * right / len(data)
-
-
-def population_statistics(
-    classifier: Classifier,
-    variables: dict[str, Any],
-    data: LabelledImages,
-    images: int = 10_000,
-    batch_size: int = 500,
-) -> dict[str, Any]:
-    """BatchNorm statistics of plain training images, pooled over many batches.
-
-    The mean is the mean of the batches' means; the variance is the mean of their
-    variances plus the variance of their means (Wu & Johnson 2021, section 3).
-
-    Args:
-        classifier: The network.
-        variables: Its weights.
-        data: Its training images, not augmented.
-        images: How many of them to use.
-        batch_size: Images that are normalised together.
-
-    Returns:
-        A tree like `variables["batch_stats"]`.
-    """
-    if not variables.get("batch_stats"):
-        return {}
-
-    @jax.jit
-    def observe(variables, images):
-        inputs = classifier.normalise(images.astype(jnp.float32) / 255)
-        _, seen = classifier.module.apply(
-            variables, inputs, True, mutable=["taps", "batch_stats"]
+def _compare(folder: Path, there: dict[str, Any], asked: dict[str, Any]) -> None:
+    names = {**there, **asked}
+    changed = [name for name in names if there.get(name) != asked.get(name)]
+    if changed:
+        raise ConfigError(
+            f"{folder} holds a training of another configuration, which differs in "
+            f"{', '.join(changed)}: choose another folder"
         )
-        return seen["taps"]
-
-    order = np.random.default_rng(0).permutation(len(data))[:images]
-    batch_size = min(batch_size, len(order))
-    seen = [
-        observe(variables, x)
-        for x, _ in batches(data, order, batch_size, drop_last=True)
-    ]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
-
-    def pool(node):
-        if set(node) == {"mean", "var"}:
-            mean = node["mean"].mean(0)
-            return {"mean": mean, "var": (node["var"] + node["mean"].var(0)).mean(0)}
-        return {name: pool(child) for name, child in node.items()}
-
-    return pool(stacked)
 
 
 def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:

@@ -54,6 +54,12 @@ def test_a_file_holds_a_bit_for_each_weight_and_reads_as_a_state_dict(path, mask
     assert not state
 
 
+def test_the_same_network_makes_the_same_file(path, mask, tmp_path):
+    again = tmp_path / "again.safetensors"
+    write_supermask(again, "tiny", FROZEN, {"conv1": mask}, OTHERS)
+    assert again.read_bytes() == path.read_bytes()
+
+
 def test_trained_scales_are_kept(tmp_path, mask):
     others = {**OTHERS, "bn1.weight": np.arange(8, dtype=np.float32)}
     path = tmp_path / "affine.safetensors"
@@ -67,19 +73,22 @@ def test_a_truncated_file_is_refused(path):
         read_weights(path)
 
 
-def rewrite(path, tensors=None, **metadata):
-    kept = {
+def rewrite(path, tensors=None, **described):
+    known = {
         "format": FORMAT,
         "model": "tiny",
-        "frozen": json.dumps(FROZEN.__dict__),
+        "frozen": FROZEN.__dict__,
         "sha256": "0" * 64,
     }
-    save_file(tensors or load_file(path), path, kept | metadata)
+    metadata = {"jinv.supermask": json.dumps(known | described)}
+    save_file(tensors or load_file(path), path, metadata)
 
 
 def test_a_file_of_a_later_format_is_refused(path):
-    rewrite(path, format="jinv supermask 2")
-    with pytest.raises(WeightsError, match="reads 'jinv supermask 1'"):
+    rewrite(path, format=2)
+    with pytest.raises(
+        WeightsError, match="of format 2, and this version of jinv reads format 1"
+    ):
         read_weights(path)
 
 
@@ -96,8 +105,17 @@ def test_a_mask_of_another_layer_is_refused(path, monkeypatch):
         read_weights(path)
 
 
-@pytest.mark.parametrize("metadata", [{"frozen": "{}"}, {"frozen": "?"}])
-def test_a_file_that_does_not_say_how_to_draw_is_refused(path, metadata):
-    rewrite(path, **metadata)
+def test_a_file_without_a_mask_is_refused(path, monkeypatch):
+    monkeypatch.setattr("jinv.models.supermask_file._checksum", lambda _: "0" * 64)
+    tensors = load_file(path)
+    del tensors["conv1.mask"]
+    rewrite(path, tensors)
+    with pytest.raises(WeightsError, match="lacks the mask of conv1"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("frozen", [{}, "?"])
+def test_a_file_that_does_not_say_how_to_draw_is_refused(path, frozen):
+    rewrite(path, frozen=frozen)
     with pytest.raises(WeightsError, match="cannot read"):
         read_weights(path)

@@ -16,6 +16,8 @@ def test_every_picture_is_there_whole_under_its_title():
         rows, columns = np.nonzero(found)
         assert found.sum() == 300 * pictures[name].height
         # A title is dark on white, over the picture and not on it.
-        above = sheet[max(0, rows.min() - 30) : rows.min(), columns.min() :]
+        above = sheet[
+            max(0, rows.min() - 30) : rows.min(), columns.min() : columns.max()
+        ]
         assert above.min() < 100
     assert np.nonzero(np.all(sheet == colours["third"], -1))[0].min() > 100

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError
+from jinv.models.classifier import init_shapes, kernel_names
 from jinv.models.state_dict import kernel_from_torch
+from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask, hide
 
 NAMES = ("conv1", "layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1", "fc")
@@ -53,7 +56,8 @@ def test_layers_have_fractions_of_their_own():
         (Supermask(30), "the fraction of weights kept, not 30"),
         (Supermask(layers=("conv9=0.1",)), "fits no layer; there are conv1"),
         (Supermask(layers=("conv1=half",)), "no PATTERN=FRACTION"),
-        (Supermask(layers=("conv1",)), "fits no layer"),
+        (Supermask(layers=("conv1",)), "no PATTERN=FRACTION"),
+        (Supermask(1.0), "nothing to search"),
     ],
 )
 def test_fractions_that_are_none_are_refused(config, message):
@@ -97,3 +101,24 @@ def test_sampled_masks_change_with_the_key_and_settle_without(tiny):
     np.testing.assert_array_equal(
         settled["conv1"]["kernel"] != 0, trained["scores"]["conv1"]["kernel"] > 0
     )
+
+
+@pytest.mark.parametrize("name", ["densenet121", "mobilenet_v2", "inception_v3"])
+def test_architectures_of_every_kind_can_be_masked(name):
+    spec = classifier_spec(name)
+    module = spec.make_module()
+    params = flatten_dict(init_shapes(module, spec)["params"])
+    kernels = [".".join(path[:-1]) for path in params if path[-1] == "kernel"]
+    assert sorted(kernel_names(module, spec)) == sorted(kernels)
+
+
+def test_parameters_that_are_no_kernels_are_refused(tiny):
+    class Embedding(nn.Module):
+        @nn.compact
+        def __call__(self, x, train=False):
+            slope = self.param("slope", nn.initializers.ones, (3,))
+            return nn.Dense(6)(jnp.mean(x * slope, (1, 2)))
+
+    spec = replace(tiny.spec, build=lambda **_: Embedding())
+    with pytest.raises(ConfigError, match="parameter slope: expected kernels"):
+        hide(spec, Supermask())

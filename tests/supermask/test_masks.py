@@ -12,7 +12,8 @@ from jinv.supermask.masks import kept_count, largest, sampled_mask, top_mask
 def test_the_count_is_the_fraction_rounded_up(fraction):
     tenths = round(10 * fraction)
     for weights in (1, 9, 10, 11, 2_359_296):
-        assert kept_count(fraction, weights) == -(-tenths * weights // 10)
+        for computed in (fraction, 0.1 * tenths, 1 - 0.1 * (10 - tenths)):
+            assert kept_count(computed, weights) == -(-tenths * weights // 10)
 
 
 @pytest.mark.parametrize("kept", [1, 2, 36, 71, 72])

@@ -1,16 +1,21 @@
 from dataclasses import replace
+from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax.traverse_util import flatten_dict
 
+from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError
 from jinv.models import zoo
 from jinv.models.classifier import load_classifier
+from jinv.models.vgg import VGG
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
-from jinv.transfer.supervised import TrainConfig, accuracy
+from jinv.transfer.measure import accuracy
+from jinv.transfer.supervised import TrainConfig
 
 MASK = Supermask(keep_fraction=0.5, weight_seed=3)
 CONFIG = TrainConfig(epochs=5, batch_size=32, lr=0.5, warmup_epochs=1, margin=1)
@@ -41,16 +46,71 @@ def test_no_weight_changes_by_a_bit(tiny, found):
         np.testing.assert_array_equal(np.asarray(kernel)[used], weights[used])
 
 
+def same_logits(found, images):
+    """Whether what was found and its file answer alike, to the bit."""
+    inputs = found.classifier.normalise(images.astype(np.float32) / 255)
+    loaded = load_classifier(found.classifier.spec.name, found.path)
+    # One program: compiled twice, even the same one may round otherwise.
+    logits = jax.jit(found.classifier.logits)
+    ours, theirs = (
+        logits(network.variables, inputs) for network in (found.classifier, loaded)
+    )
+    return loaded.sha256 == found.classifier.sha256 and np.array_equal(ours, theirs)
+
+
 def test_what_was_found_reloads_to_the_same_logits(tiny, stripes, found, monkeypatch):
     monkeypatch.setitem(zoo._zoo(), "tiny", tiny.spec)
-    result, folder = found
-    loaded = load_classifier("tiny", folder / "tiny.safetensors")
-    inputs = tiny.normalise(stripes[1].images.astype(np.float32) / 255)
-    ours, theirs = (
-        jax.jit(network.logits)(network.variables, inputs)
-        for network in (result.classifier, loaded)
+    assert same_logits(found[0], stripes[1].images)
+
+
+SHORT = replace(CONFIG, epochs=1, warmup_epochs=0)
+
+
+def test_so_does_one_with_whole_layers_and_trained_scales(
+    tiny, stripes, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(zoo._zoo(), "tiny", tiny.spec)
+    mask = Supermask(0.3, ("layer1.*=0.7",), True, True, affine=True)
+    result = find_subnetwork(tiny.spec, *stripes, mask, SHORT, tmp_path)
+    assert set(result.masks) == set(hide(tiny.spec, mask).frozen.shapes) - {
+        "conv1",
+        "fc",
+    }
+    assert np.any(result.classifier.variables["params"]["bn1"]["scale"] != 1)
+    assert same_logits(result, stripes[1].images)
+
+
+def test_networks_without_batchnorm_are_searched_and_resumed(
+    stripes, tiny, tmp_path, monkeypatch
+):
+    spec = replace(
+        tiny.spec,
+        name="plain",
+        build=partial(VGG, (1, 1), (8, 16), batch_norm=False, head="linear"),
     )
-    np.testing.assert_array_equal(ours, theirs)
+    monkeypatch.setitem(zoo._zoo(), "plain", spec)
+    result = find_subnetwork(spec, *stripes, MASK, SHORT, tmp_path)
+    again = find_subnetwork(spec, *stripes, MASK, SHORT, tmp_path)
+    for name, mask in result.masks.items():
+        np.testing.assert_array_equal(again.masks[name], mask)
+    assert same_logits(result, stripes[1].images)
+    with pytest.raises(ConfigError, match="differs in model: choose another folder"):
+        find_subnetwork(tiny.spec, *stripes, MASK, SHORT, tmp_path)
+    fewer = ArrayImages(stripes[0].images[:320], stripes[0].labels[:320])
+    with pytest.raises(ConfigError, match="differs in images, labels"):
+        find_subnetwork(spec, fewer, stripes[1], MASK, SHORT, tmp_path)
+
+
+def test_scores_and_weights_stay_float32_in_bfloat16(tiny, stripes, tmp_path):
+    config = replace(SHORT, precision="bfloat16")
+    rows = []
+    result = find_subnetwork(tiny.spec, *stripes, MASK, config, tmp_path, rows.append)
+    assert np.isfinite(rows[0]["loss"])
+    assert result.classifier.dtype == jnp.bfloat16
+    kernel = np.asarray(result.classifier.variables["params"]["conv1"]["kernel"])
+    drawn = hide(tiny.spec, MASK).parametrisation.frozen["kernels"]["conv1"]
+    np.testing.assert_array_equal(kernel[kernel != 0], drawn[kernel != 0])
+    assert kernel.dtype == np.float32
 
 
 def test_an_interrupted_search_finds_the_same(tiny, stripes, found, tmp_path):
@@ -72,14 +132,13 @@ def test_an_interrupted_search_finds_the_same(tiny, stripes, found, tmp_path):
 
 
 def test_devices_share_a_batch(tiny, stripes, tmp_path):
-    config = replace(CONFIG, epochs=1, warmup_epochs=0)
     rows = []
     for devices in (1, 8):
         folder = tmp_path / str(devices)
-        find_subnetwork(tiny.spec, *stripes, MASK, config, folder, rows.append, devices)
+        find_subnetwork(tiny.spec, *stripes, MASK, SHORT, folder, rows.append, devices)
     assert rows[0]["loss"] == pytest.approx(rows[1]["loss"], rel=1e-3)
     with pytest.raises(ConfigError, match="cannot be shared evenly by 5 devices"):
-        find_subnetwork(tiny.spec, *stripes, MASK, config, tmp_path / "5", devices=5)
+        find_subnetwork(tiny.spec, *stripes, MASK, SHORT, tmp_path / "5", devices=5)
 
 
 def test_sampled_masks_are_searched_too(tiny, stripes, tmp_path):

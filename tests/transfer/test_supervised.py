@@ -7,10 +7,10 @@ import pytest
 
 from jinv.data.augment import crop_and_flip
 from jinv.errors import ConfigError
+from jinv.transfer.measure import population_statistics
 from jinv.transfer.supervised import (
     TrainConfig,
     TrainingDiverged,
-    population_statistics,
     train,
 )
 
@@ -66,7 +66,7 @@ def test_population_statistics_are_those_of_the_whole_set(tiny, stripes):
     first = jax.lax.conv_general_dilated(
         inputs, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    found = pooled["bn1"]
+    found = pooled["batch_stats"]["bn1"]
     np.testing.assert_allclose(found["mean"], first.mean((0, 1, 2)), atol=1e-4)
     np.testing.assert_allclose(found["var"], first.var((0, 1, 2)), rtol=1e-3)
 
