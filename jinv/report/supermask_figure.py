@@ -44,7 +44,7 @@ def plot_fractions(
         accuracy.annotate(
             f"{value:.1f}",
             (fraction, value),
-            (0, 7),
+            (0, -16),
             textcoords="offset points",
             ha="center",
             color=INK,
