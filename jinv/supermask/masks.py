@@ -74,7 +74,7 @@ def largest(values: jax.Array, count: int) -> jax.Array:
     """Mark exactly `count` largest of an array; of equal ones the first.
 
     The bits of floats that are not negative are ordered as the floats are, so the
-    `count`-th largest is found bit by bit: 31 passes that count. A sort costs 50 times
+    `count`-th largest is found bit by bit: 31 passes that count. A sort costs 36 times
     as much on CPU (`scripts/benchmark.py --forms`), and this is exact as well.
 
     Args:
