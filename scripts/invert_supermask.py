@@ -22,8 +22,8 @@ from jinv.cli.networks import load_network
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.job import invert
-from jinv.metrics.verifier import judge
 from jinv.models.classifier import load_classifier
+from jinv.report.html import read_json
 from jinv.report.panels import side_by_side
 from jinv.report.pictures import grid, save_picture
 from jinv.report.run_folder import save_run
@@ -66,14 +66,10 @@ def main(options: Compare) -> None:
         result = invert(classifier, "all", options.images, seed=options.seed, **changes)
         folder = options.out / f"{name}-{term}"
         save_run(result, folder, verifier=verifier, overwrite=True)
-        shown = (result.images, result.labels, classifier.spec.classes)
-        terms = result.log[-1]["terms"]
-        table[title] = {
-            "own": judge(classifier, *shown)["top1"],
-            "verifier": judge(verifier, *shown)["top1"],
-            "feature": terms["feature"]["raw"] if "feature" in terms else None,
-        }
-        pictures[title] = grid(*shown)
+        # Of the images as they are on disk.
+        summary = read_json(folder / "summary.json")
+        table[title] = {who: summary[who]["top1"] for who in ("teacher", "verifier")}
+        pictures[title] = grid(result.images, result.labels, classifier.spec.classes)
         took, left = time.monotonic() - started, 4 - len(table)
         console.print(f"{title}: {took:.0f} s; about {left * took:.0f} s left")
     options.out.mkdir(parents=True, exist_ok=True)
@@ -82,7 +78,7 @@ def main(options: Compare) -> None:
 
     lines = Table("images of", "recognised by itself", f"by {verifier.spec.name}")
     for name, row in table.items():
-        shares = (f"{100 * row[judged]:.0f} %" for judged in ("own", "verifier"))
+        shares = (f"{100 * row[judged]:.0f} %" for judged in ("teacher", "verifier"))
         lines.add_row(name, *shares)
     console.print(lines)
 
