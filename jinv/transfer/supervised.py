@@ -156,10 +156,11 @@ def train(
         "optimizer": optimizer.init(trained),
     }
     checkpoints = Checkpoints(folder / "checkpoint")
+    labels = np.asarray(training.labels, np.int32)
     described = {
         "model": classifier.spec.name,
         "images": len(training),
-        "labels": hashlib.sha256(np.asarray(training.labels, np.int32)).hexdigest(),
+        "labels": hashlib.sha256(labels.tobytes()).hexdigest(),
         **asdict(config),
         "precision": np.dtype(dtype).name,
         **parametrisation.described,
