@@ -115,11 +115,13 @@ class HiddenNetwork:
 
         Layers that are kept whole have none.
         """
-        masks = _masks(trained["scores"], self.frozen.fractions, self.sampled, None)
+        fractions, sampled = self.frozen.fractions, self.sampled
+        decide = jax.jit(lambda scores: _masks(scores, fractions, sampled, None))
+        masks = decide(trained["scores"])
         return {
             name: kernel_to_torch(np.asarray(mask) > 0)
             for name, mask in masks.items()
-            if self.frozen.fractions[name] < 1
+            if fractions[name] < 1
         }
 
 

@@ -18,7 +18,8 @@ NAMES = ("conv1", "layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1", "fc")
 
 def params_of(network, key=None):
     parts = network.parametrisation
-    return parts.params(parts.trained, parts.frozen, key)
+    follow = jax.jit(lambda trained, frozen: parts.params(trained, frozen, key))
+    return follow(parts.trained, parts.frozen)
 
 
 def test_every_layer_keeps_its_share_of_the_frozen_weights(tiny):
@@ -81,7 +82,7 @@ def test_batchnorm_learns_its_scale_only_if_it_is_told_to(tiny, affine):
         inputs = jax.random.normal(jax.random.key(0), (2, 8, 8, 3))
         return jnp.sum(tiny.logits({**tiny.variables, "params": params}, inputs) ** 2)
 
-    gradients = jax.grad(loss)(parts.trained)
+    gradients = jax.jit(jax.grad(loss))(parts.trained)
     assert all(np.any(x["kernel"] != 0) for x in gradients["scores"].values())
     assert ("bn1" in gradients["affine"]) == affine
     if affine:
