@@ -7,7 +7,6 @@ it, all at the same budget; has the images judged by a network that took no part
 leaves the four runs, a table (table.json) and a picture of all (images.png).
 """
 
-import json
 import time
 from dataclasses import dataclass
 from itertools import product
@@ -18,6 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from jinv.atomic import write_json
 from jinv.cli.networks import load_network
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
@@ -73,7 +73,7 @@ def main(options: Compare) -> None:
         took, left = time.monotonic() - started, 4 - len(table)
         console.print(f"{title}: {took:.0f} s; about {left * took:.0f} s left")
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "table.json").write_text(json.dumps(table, indent=2) + "\n")
+    write_json(options.out / "table.json", table)
     save_picture(options.out / "images.png", side_by_side(pictures, 2))
 
     lines = Table("images of", "recognised by itself", f"by {verifier.spec.name}")

@@ -13,6 +13,7 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from jinv.atomic import write_json
 from jinv.cli.training import epoch_printer, load_splits
 from jinv.data.labelled import LabelledImages
 from jinv.engine.compilation import keep_compiled_programs
@@ -73,7 +74,7 @@ def main(options: Sweep) -> None:
     random = untrained(network, options.mask, *splits)
 
     measured = {"hidden": hidden, "dense": dense, "random": random}
-    (options.out / "sweep.json").write_text(json.dumps(measured, indent=2) + "\n")
+    write_json(options.out / "sweep.json", measured)
     losses = {kept: losses_of(options.out / f"keep-{kept}") for kept in hidden}
     dense_losses = losses_of(options.out / "dense")
     path = options.out / "sweep.png"

@@ -49,18 +49,23 @@ class Example(nn.Module):
         return nn.Dense(self.classes)(x.mean((1, 2)))
 
 
-@pytest.fixture(scope="module")
-def wrapped():
+def wrap(channels=3, **normalisation):
     module = Example(3)
-    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False)
+    example = jnp.zeros((1, 8, 8, channels))
     return jinv.wrap_classifier(
         module,
-        variables,
+        module.init(jax.random.key(0), example, train=False),
         name="example",
         classes=["a", "b", "c"],
         input_size=8,
         inference={"train": False},
+        **normalisation,
     )
+
+
+@pytest.fixture(scope="module")
+def wrapped():
+    return wrap()
 
 
 def test_its_batchnorm_layers_report_their_inputs(wrapped):
@@ -90,21 +95,7 @@ def test_it_is_inverted(wrapped):
 
 
 def test_images_may_be_grey():
-    module = Example(3)
-    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 1)), train=False)
-
-    def wrap(**normalisation):
-        return jinv.wrap_classifier(
-            module,
-            variables,
-            name="example",
-            classes=["a", "b", "c"],
-            input_size=8,
-            inference={"train": False},
-            **normalisation,
-        )
-
-    grey = wrap(mean=[0.5], std=[0.25])
+    grey = wrap(1, mean=[0.5], std=[0.25])
     assert grey.spec.channels == 1
     result = jinv.invert(
         grey, "a,c", images=2, steps=(2,), execution=Execution(devices=1)
