@@ -13,7 +13,7 @@ from jinv.cli.stopping import Stop
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.parallel import device_name, peak_memory_mib
-from jinv.engine.run import Diverged, Interrupted
+from jinv.errors import Diverged, Interrupted
 from jinv.inversion.presets import find_preset
 from jinv.report.run_folder import RunFolder
 

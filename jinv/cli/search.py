@@ -17,8 +17,7 @@ from jinv.cli.stopping import Stop
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
 from jinv.engine.parallel import device_name
-from jinv.engine.run import Interrupted
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.job import Job
 from jinv.report.html import count
 from jinv.search.folder import SearchFolder

@@ -21,8 +21,7 @@ from jinv.engine.parallel import (
     is_first_host,
     join_hosts,
 )
-from jinv.engine.run import Diverged, Interrupted
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 

@@ -34,6 +34,7 @@ from jinv.engine.stage import (
     initial_state,
 )
 from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
+from jinv.errors import Diverged, Interrupted
 from jinv.models.classifier import Classifier
 
 
@@ -65,14 +66,6 @@ class Execution:
     frames: int = 12
     checkpoint_every: int = 500
     patience: float = 0.0
-
-
-class Interrupted(Exception):
-    """The run was asked to stop, and did, after saving what it had."""
-
-
-class Diverged(Exception):
-    """The loss became NaN or infinite; the last finite images were kept."""
 
 
 @dataclass

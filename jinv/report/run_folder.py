@@ -15,7 +15,7 @@ from jinv.configuration import first_difference
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
 from jinv.engine.run import Outcome
-from jinv.errors import RunFolderError
+from jinv.errors import FolderError
 from jinv.inversion.job import Job, Result
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import Classifier
@@ -53,7 +53,7 @@ class RunFolder:
             overwrite: Remove the run that the folder holds.
 
         Raises:
-            RunFolderError: The folder holds something that neither allows.
+            FolderError: The folder holds something that neither allows.
         """
         self.path, self.job = path, job
         inversion = job.describe()
@@ -219,7 +219,7 @@ def save_run(
         The page, `index.html`.
 
     Raises:
-        RunFolderError: The folder is not free.
+        FolderError: The folder is not free.
     """
     folder = RunFolder(Path(path), result.job, resume=False, overwrite=overwrite)
     names = [result.job.classifier.spec.classes[label] for label in result.labels]
@@ -234,14 +234,14 @@ def save_run(
 
 def _admit(path: Path, inversion: dict, resume: bool, overwrite: bool) -> None:
     if resume and overwrite:
-        raise RunFolderError("give --resume or --overwrite, not both")
+        raise FolderError("give --resume or --overwrite, not both")
     if path.exists() and not path.is_dir():
-        raise RunFolderError(f"{path} is a file: choose another --out")
+        raise FolderError(f"{path} is a file: choose another --out")
     if not path.exists() or not any(path.iterdir()):
         return
     config = path / "config.json"
     if not config.is_file():
-        raise RunFolderError(
+        raise FolderError(
             f"{path} holds files, but no run of jinv: choose another --out"
         )
     if overwrite:
@@ -253,13 +253,13 @@ def _admit(path: Path, inversion: dict, resume: bool, overwrite: bool) -> None:
                 target.unlink(missing_ok=True)
         return
     if not resume:
-        raise RunFolderError(
+        raise FolderError(
             f"{path} already holds a run: give --resume to go on with it, --overwrite "
             "to replace it, or another --out"
         )
     found = json.loads(config.read_text())["inversion"]
     if difference := first_difference(found, inversion):
-        raise RunFolderError(
+        raise FolderError(
             f"{path} holds a run of another configuration ({difference}): give the "
             "same options, --overwrite, or another --out"
         )

@@ -9,8 +9,7 @@ import optuna
 from optuna.trial import TrialState
 
 from jinv.engine.events import BatchDone, Event
-from jinv.engine.run import Diverged
-from jinv.errors import ConfigError, DataError
+from jinv.errors import ConfigError, DataError, Diverged
 from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
 from jinv.report.pictures import to_uint8

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jinv.atomic import write_json
-from jinv.errors import RunFolderError
+from jinv.errors import FolderError
 from jinv.inversion.preset import write_preset
 from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page
@@ -39,13 +39,13 @@ class SearchFolder:
         """Look at a folder, without touching it.
 
         Raises:
-            RunFolderError: The folder holds something else.
+            FolderError: The folder holds something else.
         """
         self.path = path
         if path.exists() and not path.is_dir():
-            raise RunFolderError(f"{path} is a file: choose another --out")
+            raise FolderError(f"{path} is a file: choose another --out")
         if path.is_dir() and not self._is_ours():
-            raise RunFolderError(
+            raise FolderError(
                 f"{path} holds files, but no search: choose another --out"
             )
 

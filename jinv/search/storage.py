@@ -19,7 +19,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from jinv.configuration import first_difference
-from jinv.errors import ConfigError, RunFolderError
+from jinv.errors import ConfigError, FolderError
 
 HEARTBEAT, GRACE = 15, 60
 """Seconds between two signs of life of a worker, and without any until its trial is
@@ -87,7 +87,7 @@ def join_study(
         queue: The first trials: the role of each, and its parameters.
 
     Raises:
-        RunFolderError: The study has another configuration.
+        FolderError: The study has another configuration.
     """
     try:
         study = optuna.create_study(
@@ -97,7 +97,7 @@ def join_study(
         study = optuna.load_study(study_name=name, storage=storage)
         found = _configuration(study)
         if difference := first_difference(found, configuration):
-            raise RunFolderError(
+            raise FolderError(
                 f"the study {name!r} has another configuration ({difference}): give "
                 "the same options, --overwrite, or another --out"
             ) from None
@@ -136,7 +136,7 @@ def _configuration(study: optuna.Study) -> dict[str, Any]:
     deadline = time.monotonic() + _OPENING
     while (found := study.user_attrs.get(_CONFIGURATION)) is None:
         if time.monotonic() > deadline:
-            raise RunFolderError(
+            raise FolderError(
                 f"the study {study.study_name!r} was begun, but never described: its "
                 "worker was killed, or it is not jinv's; --overwrite begins it anew"
             )

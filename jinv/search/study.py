@@ -8,7 +8,7 @@ from typing import Any, Literal
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from jinv.engine.run import Interrupted
+from jinv.errors import Interrupted
 from jinv.search.attempt import attempt
 from jinv.search.observer import Observer
 from jinv.search.plan import BASELINE, Plan
@@ -42,7 +42,7 @@ class Study:
 
         Raises:
             ConfigError: The database cannot be used.
-            RunFolderError: It holds another search of this name.
+            FolderError: It holds another search of this name.
         """
         self.plan = plan
         better = plan.objective.metric.better

@@ -64,7 +64,7 @@ def find_subnetwork(
 
     Raises:
         ConfigError: The configuration is wrong, or the folder holds another search.
-        TrainingDiverged: The loss became NaN or infinite.
+        Diverged: The loss became NaN or infinite.
     """
     hidden = hide(spec, supermask)
     network = make_classifier(spec, config.seed)

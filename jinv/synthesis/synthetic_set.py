@@ -19,7 +19,7 @@ from jinv.configuration import first_difference
 from jinv.data.exporting import Description, Example, export, remove_exported
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
-from jinv.errors import ConfigError, RunFolderError
+from jinv.errors import ConfigError, FolderError
 from jinv.inversion.job import Job
 from jinv.report.pictures import grid, save_picture, to_uint8
 from jinv.synthesis.card import write_card
@@ -48,7 +48,7 @@ class SyntheticSet:
             overwrite: Remove the set that the folder holds, finished or not.
 
         Raises:
-            RunFolderError: The folder holds something else.
+            FolderError: The folder holds something else.
         """
         self.path, self.recipe = path, recipe
         self._parts = path / "parts"
@@ -244,7 +244,7 @@ def synthesize(
 
     Raises:
         ConfigError: Something cannot work.
-        RunFolderError: The folder holds something else.
+        FolderError: The folder holds something else.
     """
     growing = SyntheticSet(Path(path), Recipe(job, **options), overwrite=overwrite)
 
@@ -260,9 +260,9 @@ def synthesize(
 def _admit(path: Path, recipe: Recipe, overwrite: bool) -> None:
     config = path / "config.json"
     if path.exists() and not path.is_dir():
-        raise RunFolderError(f"{path} is a file: choose another --out")
+        raise FolderError(f"{path} is a file: choose another --out")
     if path.is_dir() and any(path.iterdir()) and not _is_ours(path):
-        raise RunFolderError(
+        raise FolderError(
             f"{path} holds files, but no synthetic set: choose another --out"
         )
     if overwrite and config.is_file():
@@ -277,7 +277,7 @@ def _admit(path: Path, recipe: Recipe, overwrite: bool) -> None:
     except FileExistsError:
         found = json.loads(config.read_text())
         if difference := first_difference(found["set"], wanted["set"]):
-            raise RunFolderError(
+            raise FolderError(
                 f"{path} holds a set of another configuration ({difference}): give "
                 "the same options, --overwrite, or another --out"
             ) from None

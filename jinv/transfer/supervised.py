@@ -21,7 +21,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
 from jinv.engine.precision import Precision, activation_type
 from jinv.engine.stage import Split
-from jinv.errors import ConfigError, JinvError
+from jinv.errors import ConfigError, Diverged
 from jinv.models.classifier import Classifier
 from jinv.transfer.measure import accuracy, population_statistics
 
@@ -81,10 +81,6 @@ class Parametrisation:
     described: dict[str, Any] = field(default_factory=dict)
 
 
-class TrainingDiverged(JinvError):
-    """The loss became NaN or infinite."""
-
-
 class Trained(NamedTuple):
     """What comes out of a training.
 
@@ -131,7 +127,7 @@ def train(
     Raises:
         ConfigError: The folder holds a run of another configuration, or the devices
             cannot share a batch.
-        TrainingDiverged: The loss became NaN or infinite.
+        Diverged: The loss became NaN or infinite.
     """
     dtype = activation_type(config.precision)
     classifier = replace(classifier, module=classifier.spec.make_module(dtype=dtype))
@@ -195,7 +191,7 @@ def train(
         loss = float(np.mean(jax.device_get(losses)))
         if not np.isfinite(loss):
             checkpoints.close()
-            raise TrainingDiverged(
+            raise Diverged(
                 f"the loss became {loss} in epoch {epoch + 1}: take a lower lr than "
                 f"{config.lr}, and another folder than {folder}"
             )

@@ -3,8 +3,8 @@ import pytest
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Frame, Logged
-from jinv.engine.run import Diverged, Execution, Interrupted
-from jinv.errors import ConfigError
+from jinv.engine.run import Execution
+from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.inversion.job import invert, make_job
 
 SETTINGS = {"steps": (12, 8), "resolutions": (4, 8), "jitter": 1}

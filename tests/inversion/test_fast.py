@@ -6,8 +6,8 @@ import pytest
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Logged
-from jinv.engine.run import Execution, Interrupted
-from jinv.errors import ConfigError
+from jinv.engine.run import Execution
+from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.dafl import DAFL
 from jinv.inversion.dfad import DFAD
 from jinv.inversion.fast import FastGenerators

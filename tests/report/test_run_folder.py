@@ -8,7 +8,7 @@ from PIL import Image
 import jinv
 from jinv.engine.events import Frame, Place
 from jinv.engine.run import Execution
-from jinv.errors import RunFolderError
+from jinv.errors import FolderError
 from jinv.inversion.job import make_job
 from jinv.report.run_folder import RunFolder
 
@@ -21,7 +21,7 @@ def test_a_result_is_saved_as_the_command_line_would(tiny, tmp_path):
     np.testing.assert_array_equal(first, np.round(result.images[0] * 255))
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["images"] == 4 and summary["verifier"] is None
-    with pytest.raises(RunFolderError, match="already holds a run"):
+    with pytest.raises(FolderError, match="already holds a run"):
         jinv.save_run(result, tmp_path / "run")
     jinv.save_run(result, tmp_path / "run", overwrite=True)
 

@@ -7,8 +7,8 @@ import pytest
 from sketch import Sketch, add_sketch
 
 from jinv.engine.events import BatchDone, Place
-from jinv.engine.run import Diverged, Execution, Interrupted
-from jinv.errors import RunFolderError
+from jinv.engine.run import Execution
+from jinv.errors import Diverged, FolderError, Interrupted
 from jinv.inversion.job import Job, make_job
 from jinv.inversion.preset import write_preset
 from jinv.inversion.presets import find_preset
@@ -115,9 +115,9 @@ def test_a_search_can_be_repeated(plan, tmp_path):
 def test_another_configuration_is_refused(plan, url):
     Study(plan, url, "s").run(1)
     other = replace(plan, job=replace(plan.job, seed=1))
-    with pytest.raises(RunFolderError, match="seed: 0 there, 1 now"):
+    with pytest.raises(FolderError, match="seed: 0 there, 1 now"):
         Study(other, url, "s")
-    with pytest.raises(RunFolderError, match="lr: 0.001..4:log there, 0.1,0.2 now"):
+    with pytest.raises(FolderError, match="lr: 0.001..4:log there, 0.1,0.2 now"):
         Study(over(plan, "lr=0.1,0.2"), url, "s")
     assert Study(other, url, "another").run(1).trials
 

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from jinv.data.augment import crop_and_flip
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, Diverged
 from jinv.transfer.measure import population_statistics
 from jinv.transfer.supervised import (
     TrainConfig,
-    TrainingDiverged,
     train,
 )
 
@@ -87,6 +86,6 @@ def test_images_are_mirrored_only_if_they_may_be(flip):
 
 def test_a_loss_that_is_no_number_ends_the_training(tiny, stripes, tmp_path):
     config = replace(CONFIG, lr=1e30, warmup_epochs=0)
-    with pytest.raises(TrainingDiverged, match="in epoch 1: take a lower lr"):
+    with pytest.raises(Diverged, match="in epoch 1: take a lower lr"):
         train(tiny, *stripes, config, tmp_path)
     assert not (tmp_path / "metrics.jsonl").exists()
