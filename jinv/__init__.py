@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from jinv.data.labelled import load_labelled
     from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
@@ -91,6 +92,17 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     # Imported when first used, so that `jinv --help` need not wait for jax.
+    if name == "__version__":
+        return _version()
     if name not in _HOMES:
         raise AttributeError(f"module 'jinv' has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("jinv")
+    except PackageNotFoundError:  # a source tree that nobody installed
+        return "0+unknown"
