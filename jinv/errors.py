@@ -1,5 +1,7 @@
 """The errors that a user can cause or meet, and the exit status of each accident."""
 
+import errno
+
 STOPPED = 128
 """A shell expects of a program that a signal ended: this and the signal's number."""
 
@@ -40,3 +42,34 @@ class Interrupted(JinvError):
     """Work was asked to stop, and did, after saving what it had."""
 
     exit_status = STOPPED + 2
+
+
+def explain(error: OSError) -> str:
+    """What the system refused, on one line: the path, the reason, and what to do."""
+    path = error.filename if error.filename is not None else "the system"
+    if isinstance(path, bytes):
+        path = path.decode(errors="replace")
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{path}: {reason}; {_ADVICE.get(error.errno or 0, _OTHERWISE)}"
+
+
+_ROOM = "make room, then give the same command again: what was done is kept"
+_PERMISSION = "choose a place where you may write (--out), or a file you may read"
+_ADVICE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EROFS: _PERMISSION,
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.ENOENT: "was it removed meanwhile? The same command begins it again",
+    errno.ENOTDIR: "a file lies where a folder is needed: choose another --out",
+    errno.EEXIST: "something else lies there: choose another --out",
+    errno.EISDIR: "a folder lies where a file is needed: choose another --out",
+    errno.ENOTEMPTY: "something else lies there: choose another --out",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ELOOP: "links lead in a circle, or may not be followed there: remove them",
+    errno.ENOMEM: "there is too little memory: take a smaller --batch-size",
+    errno.EMFILE: "too many files are open: raise the limit (ulimit -n)",
+}
+_OTHERWISE = "see to it, then give the same command again: what was done is kept"

@@ -1,79 +1,130 @@
-"""The console command `jinv`."""
+"""The console command `jinv`.
 
+Nothing slow is imported before it is needed: help and mistakes must not wait for jax.
+"""
+
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, get_args, get_origin
+from typing import NamedTuple
 
-import tyro
-from rich.console import Console
-from rich.markup import escape
-
-from jinv.errors import JinvError
+import jinv
+from jinv.cli.stopping import Stopped, signals_that_stop
+from jinv.errors import STOPPED, JinvError, explain
 from jinv.suggest import near
 
+
+class Command(NamedTuple):
+    """A sub-command, whose module is called as it is.
+
+    Attributes:
+        options: Name of its dataclass of options, in that module.
+        purpose: The first line of that dataclass's docstring, which a test compares.
+    """
+
+    options: str
+    purpose: str
+
+
 COMMANDS = {
-    "evaluate": "Evaluate",
-    "invert": "Invert",
-    "models": "Models",
-    "search": "Search",
-    "supermask": "FindSupermask",
-    "synthesize": "Synthesize",
-    "train": "Train",
+    "evaluate": Command(
+        "Evaluate",
+        "Measure how good a set of images is, beside real images and controls.",
+    ),
+    "invert": Command(
+        "Invert", "Turn a classifier back into images of some of its classes."
+    ),
+    "models": Command(
+        "Models",
+        "List the classifiers that can be inverted, or describe one of them.",
+    ),
+    "search": Command("Search", "Search settings that make better images, by Optuna."),
+    "supermask": Command(
+        "FindSupermask",
+        "Search a random network for a subnetwork that classifies (edge-popup).",
+    ),
+    "synthesize": Command(
+        "Synthesize",
+        "Make a whole data set by inverting a classifier, batch after batch.",
+    ),
+    "train": Command("Train", "Train a classifier of the zoo on labelled images."),
 }
-"""Sub-commands: the module of that name → its dataclass of options."""
+"""Sub-commands by name."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one sub-command; returns the exit status.
 
-    A `JinvError` is printed on one line and ends with status 2.
+    What a person can mend is printed on one line; see `run_command`.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help"):
-        print("usage: jinv {" + ",".join(COMMANDS) + "} [options]   (--help for each)")
-        return 0 if words else 2
+    if not words:
+        print(_help(), file=sys.stderr)
+        return 2
+    if words[0] in ("-h", "--help"):
+        print(_help())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(f"jinv {jinv.__version__}")
+        return 0
     if words[0] not in COMMANDS:
         return _refuse(f"unknown command {words[0]!r}{near(words[0], COMMANDS)}")
     return run_command(words[0], words[1:])
 
 
 def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
-    """Parse one sub-command's options and run it; returns the exit status."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    module = import_module(f"jinv.cli.{name}")
+    """Parse one sub-command's options and run it; returns the exit status.
+
+    | status | accident |
+    |---|---|
+    | 0 | none: the work is done, or was done before |
+    | 1 | the loss became NaN or infinite (`Diverged`) |
+    | 2 | something that the user can mend: an option, a file, a folder, a full disk |
+    | 130, 143 | Ctrl-C, SIGTERM; the same command goes on |
+    """
     try:
-        defaults = getattr(module, "defaults", None)
-        extra = {"default": defaults(words)} if defaults else {}
-        options = tyro.cli(
-            getattr(module, COMMANDS[name]),
-            prog=f"jinv {name}",
-            args=words,
-            registry=_registry,
-            **extra,
-        )
-        return module.run(options)
+        with signals_that_stop():
+            return _run(name, list(sys.argv[1:] if arguments is None else arguments))
     except JinvError as error:
-        return _refuse(str(error))
+        return _refuse(str(error), error.exit_status)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED + 13
+    except OSError as error:
+        return _refuse(explain(error))
+    except Stopped as stopped:
+        return _refuse(str(stopped), stopped.exit_status)
 
 
-_registry = tyro.constructors.ConstructorRegistry()
+def _run(name: str, words: list[str]) -> int:
+    from jinv.cli.parsing import parse
+
+    module = import_module(f"jinv.cli.{name}")
+    defaults = getattr(module, "defaults", None)
+    extra = {"default": defaults(words)} if defaults else {}
+    options = parse(getattr(module, COMMANDS[name].options), name, words, **extra)
+    return module.run(options)
 
 
-@_registry.primitive_rule
-def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
-    """Let lists of integers be written with commas, as classes are."""
-    if get_origin(info.type) is not tuple or get_args(info.type) != (int, ...):
-        return None
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="INT,…",
-        instance_from_str=lambda words: tuple(map(int, words[0].split(","))),
-        is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda value: [",".join(map(str, value))],
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(
+        f"  {name:{width}}  {command.purpose}" for name, command in COMMANDS.items()
+    )
+    return (
+        "usage: jinv COMMAND [options]\n\n"
+        "Turn a trained image classifier back into images.\n\n"
+        f"commands:\n{commands}\n\n"
+        "`jinv COMMAND --help` explains every option, `jinv --version` tells the "
+        "version."
     )
 
 
-def _refuse(message: str) -> int:
+def _refuse(message: str, status: int = JinvError.exit_status) -> int:
+    from rich.console import Console
+    from rich.markup import escape
+
     Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(message)}")
-    return 2
+    return status

@@ -1,12 +1,45 @@
 """Ctrl-C and SIGTERM as a wish to stop."""
 
 import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Self
+from typing import Any, Self
+
+from jinv.errors import STOPPED
+
+_WATCHED = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stopped(BaseException):
+    """A signal came where work can be left at once: what is on disk is complete."""
+
+    def __init__(self, number: int):
+        """Say by which signal."""
+        super().__init__(
+            f"stopped by {signal.Signals(number).name}; what was done is kept, and the "
+            "same command goes on"
+        )
+        self.exit_status = STOPPED + number
+
+
+@contextmanager
+def signals_that_stop() -> Iterator[None]:
+    """Let a first signal end the block by `Stopped`, and a second one the process."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Stopped(number)
+
+    before = _handle(stop)
+    try:
+        yield
+    finally:
+        _restore(before)
 
 
 class Stop:
-    """Notes a signal instead of dying of it; a second one stops at once.
+    """Notes a signal instead of ending at once; a second one does.
 
     A context manager: afterwards, signals do again what they did before.
     """
@@ -14,15 +47,13 @@ class Stop:
     def __init__(self) -> None:
         """Note signals from now on."""
         self.signal = 0
-        watched = (signal.SIGINT, signal.SIGTERM)
-        self._before = {number: signal.signal(number, self._note) for number in watched}
+        self._before = _handle(self._note)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+        _restore(self._before)
 
     def requested(self) -> bool:
         """Whether a signal came."""
@@ -31,8 +62,21 @@ class Stop:
     @property
     def exit_status(self) -> int:
         """What a shell expects of a program that a signal ended."""
-        return 128 + self.signal
+        return STOPPED + self.signal
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self.signal = number
         signal.signal(number, signal.SIG_DFL)
+
+
+def _handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Set a handler; returns those before. Only a main thread can, and is told."""
+    try:
+        return {number: signal.signal(number, handler) for number in _WATCHED}
+    except ValueError:
+        return {}
+
+
+def _restore(before: dict[int, Any]) -> None:
+    for number, handler in before.items():
+        signal.signal(number, handler)
