@@ -1,6 +1,6 @@
 """The options of all commands that invert a classifier."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import zip_longest
 from pathlib import Path
@@ -64,6 +64,8 @@ class JobOptions:
     """Replace what is in --out."""
     settings: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=DeepInversion)
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
+    given: tyro.conf.Suppress[frozenset[str]] = frozenset()
+    """Names of the settings that the command line gives; the others may follow them."""
 
 
 Options = TypeVar("Options", bound=JobOptions)
@@ -84,19 +86,29 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     name = word_after(words, "--preset") or default_preset(spec, asked)
     preset = find_preset(name, asked)
     method = method_name(preset.method)
-    _refuse_settings_of_others(words, method)
+    given = _settings_in(words)
+    _refuse_settings_of_others(given, method)
     return kind(
         method=method,
         preset=name,
         settings=preset.fitted(spec),
         execution=Execution(patience=preset.patience),
+        given=frozenset(given),
     )
 
 
-def _refuse_settings_of_others(words: Sequence[str], method: str) -> None:
+def _settings_in(words: Sequence[str]) -> dict[str, str]:
+    """What a command line seems to give: names of settings → their flags."""
+    flags = (word.partition("=")[0] for word in words if word.startswith("--"))
+    return {
+        flag.removeprefix("--").removeprefix("no-").replace("-", "_"): flag
+        for flag in flags
+    }
+
+
+def _refuse_settings_of_others(given: Mapping[str, str], method: str) -> None:
     settings = {n: {f.name for f in fields(i.kind)} for n, i in METHODS.items()}
-    for flag in (word.partition("=")[0] for word in words if word.startswith("--")):
-        setting = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+    for setting, flag in given.items():
         owners = [name for name in settings if setting in settings[name]]
         if owners and method not in owners:
             raise ConfigError(
@@ -123,7 +135,7 @@ def prepare(
         per_class=per_class,
         batch_size=options.batch_size,
         company=options.company,
-        method=options.settings,
+        method=options.settings.follow(options.given),
         student=load_network(options.student) if options.student else None,
         seed=options.seed,
         execution=options.execution,

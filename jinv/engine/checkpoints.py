@@ -1,46 +1,98 @@
 """Run state on disk, by Orbax: complete or absent, never half-written."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from jinv.errors import FolderError
+
 
 class Checkpoints:
     """The newest checkpoint of a run: a tree of arrays and a small JSON object."""
 
-    def __init__(self, folder: Path):
-        """Keep checkpoints under `folder`, which is made when the first is saved."""
-        self._folder = folder.absolute()
+    def __init__(self, folder: Path, noted: Collection[str] = ()):
+        """Keep checkpoints under `folder`, which is made when the first is saved.
+
+        Args:
+            folder: Where.
+            noted: What the JSON object must hold, each a number, if anything.
+        """
+        self._folder, self._noted = folder.absolute(), frozenset(noted)
         self._manager: ocp.CheckpointManager | None = None
 
     def save(self, serial: int, state: Any, notes: dict[str, Any]) -> None:
-        """Save under a serial number that grows from one checkpoint to the next."""
+        """Save under a serial number that grows from one checkpoint to the next.
+
+        Raises:
+            FolderError: It cannot be written; the one before is kept.
+        """
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
-        self._open().save(serial, args=items, force=True)
-        self._open().wait_until_finished()
+        try:
+            self._open().save(serial, args=items, force=True)
+            self._open().wait_until_finished()
+        except Exception as error:  # disks fail in Orbax's way and in TensorStore's
+            raise FolderError(
+                f"cannot keep the state of the work in {self._folder} "
+                f"({_first_line(error)}): make room, or see that it can be written; "
+                "then the same command goes on from the checkpoint before"
+            ) from error
 
     def notes(self) -> dict[str, Any] | None:
-        """The newest checkpoint's JSON object; None where there is no checkpoint."""
-        if not self._folder.is_dir() or self._open().latest_step() is None:
+        """The newest checkpoint's JSON object; None where there is no checkpoint.
+
+        Raises:
+            FolderError: It cannot be read, or is not what is saved here.
+        """
+        if not self._folder.is_dir() or (newest := self._newest()) is None:
             return None
         items = ocp.args.Composite(notes=ocp.args.JsonRestore())
-        return self._open().restore(self._open().latest_step(), args=items)["notes"]
+        notes = self._restored(newest, items)["notes"]
+        if self._noted and not (
+            isinstance(notes, dict)
+            and notes.keys() == self._noted
+            and all(type(value) in (int, float) for value in notes.values())
+        ):
+            raise self._unreadable("its notes are not those of this version")
+        return notes
 
     def restore(self, like: Any) -> Any:
-        """The newest checkpoint's arrays, placed as those of `like` are."""
+        """The newest checkpoint's arrays, placed as those of `like` are.
+
+        Raises:
+            FolderError: They cannot be read, or are of other shapes.
+        """
         target = jax.tree.map(ocp.utils.to_shape_dtype_struct, like)
         items = ocp.args.Composite(state=ocp.args.StandardRestore(target))
-        return self._open().restore(self._open().latest_step(), args=items)["state"]
+        return self._restored(self._newest(), items)["state"]
 
     def close(self) -> None:
         """Finish writing and let go of the folder."""
         if self._manager is not None:
             self._manager.close()
             self._manager = None
+
+    def _newest(self) -> int | None:
+        try:
+            return self._open().latest_step()
+        except Exception as error:
+            raise self._unreadable(_first_line(error)) from error
+
+    def _restored(self, serial: int | None, items: Any) -> Any:
+        try:
+            return self._open().restore(serial, args=items)
+        except Exception as error:  # whatever lies there, it is no checkpoint of ours
+            raise self._unreadable(_first_line(error)) from error
+
+    def _unreadable(self, reason: str) -> FolderError:
+        return FolderError(
+            f"the checkpoint in {self._folder} cannot be read ({reason}): remove that "
+            "folder to begin the work anew, or choose another --out"
+        )
 
     def _open(self) -> ocp.CheckpointManager:
         if self._manager is None:
@@ -49,3 +101,8 @@ class Checkpoints:
             )
             self._manager = ocp.CheckpointManager(self._folder, options=options)
         return self._manager
+
+
+def _first_line(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}".splitlines()[0]
+    return text if len(text) <= 200 else text[:199] + "…"

@@ -39,7 +39,8 @@ class Logged:
     row: dict[str, Any]
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Frame:
     """How the first batch's images look at this step: inputs, NHWC."""
 
@@ -47,7 +48,8 @@ class Frame:
     inputs: np.ndarray
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class BatchDone:
     """A batch's images, finished or cut short: inputs, NHWC."""
 

@@ -1,7 +1,7 @@
 """Spreading a batch over devices. Nothing else in jinv names a device."""
 
 import re
-import resource
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal, Protocol
@@ -29,6 +29,8 @@ class Placement(Protocol):
     device.
     """
 
+    devices: int
+    """How many there are."""
     groups: int
     """Parts of the batch whose statistics one program measures apart."""
     team: Team
@@ -60,6 +62,7 @@ class Sharded:
 
     def __init__(self, devices: int, scope: BatchNormScope):
         """Spread batches over the first `devices` devices."""
+        self.devices = devices
         self.groups = devices if scope == "local" else 1
         self.team = ALONE
         mesh = jax.make_mesh(
@@ -98,6 +101,7 @@ class Mapped:
 
     def __init__(self, devices: int):
         """Spread batches over the first `devices` devices."""
+        self.devices = devices
         self.groups = 1
         self.team = Team(partial(jax.lax.pmean, axis_name=_AXIS), devices)
         self._devices = jax.devices()[:devices]
@@ -140,37 +144,67 @@ class Mapped:
 
 
 def make_placement(
-    parallel: Parallel, devices: int, batch: int, scope: BatchNormScope
+    parallel: Parallel,
+    devices: int,
+    batch: int,
+    scope: BatchNormScope,
+    company: int = 0,
 ) -> Placement:
     """Choose how to spread a batch.
 
     Args:
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
-        devices: How many devices; 0 for all.
+        devices: How many devices; 0 for as many as can; see `sharing_devices`.
         batch: Images in the batch.
         scope: Whether BatchNorm statistics are measured over the whole batch or by
             each device on its own part.
+        company: How many of the images are company, for messages.
 
     Raises:
         ConfigError: There are fewer devices, or they cannot share the batch evenly.
     """
-    count = devices or jax.device_count()
-    if count > jax.device_count():
+    if parallel == "pmap" and jax.process_count() > 1:
+        raise ConfigError("pmap cannot span several hosts: take --parallel jit")
+    count = sharing_devices(devices, batch, company)
+    return Mapped(count) if parallel == "pmap" else Sharded(count, scope)
+
+
+def sharing_devices(devices: int, batch: int, company: int = 0) -> int:
+    """How many devices share a batch evenly.
+
+    The batch decides how many devices are used, never they how large it is: images
+    would depend on the machine.
+
+    Args:
+        devices: How many were asked for; 0 for as many as can, at most all. Where
+            several processes compute together, all of their devices take part.
+        batch: Images in the batch.
+        company: How many of them are company, for the message.
+
+    Raises:
+        ConfigError: There are fewer devices, or they cannot share the batch evenly.
+    """
+    there, together = jax.device_count(), jax.process_count() > 1
+    if devices > there:
+        raise ConfigError(f"{devices} devices were asked for, but there are {there}")
+    if together and devices not in (0, there):
         raise ConfigError(
-            f"{count} devices were asked for, but there are {jax.device_count()}"
+            f"{devices} devices were asked for, but processes that compute together "
+            f"use all of their {there}: leave --devices out"
         )
-    if batch % count:
+    fewer = _largest_divisor(batch, devices or there)
+    if devices == 0 and not together:
+        return fewer
+    count = devices or there
+    if fewer < count:
         below, above = batch // count * count, -(-batch // count) * count
         fits = f"{below} or {above}" if below else str(above)
+        named = f"{batch}, {company} of them company," if company else batch
         raise ConfigError(
-            f"a batch of {batch} cannot be shared evenly by {count} devices: take "
-            f"a batch of {fits}, or --devices {_largest_divisor(batch, count)}"
+            f"a batch of {named} cannot be shared evenly by {count} devices: take a "
+            f"batch of {fits}" + ("" if together else f", or --devices {fewer}")
         )
-    if parallel == "pmap":
-        if jax.process_count() > 1:
-            raise ConfigError("pmap cannot span several hosts: take --parallel jit")
-        return Mapped(count)
-    return Sharded(count, scope)
+    return count
 
 
 def join_hosts(hosts: str) -> None:
@@ -216,7 +250,7 @@ def from_first_host(values: np.ndarray) -> np.ndarray:
 
 
 def device_count() -> int:
-    """Devices that a run uses unless told otherwise."""
+    """Devices that there are; see `sharing_devices` for how many a run uses."""
     return jax.device_count()
 
 
@@ -231,11 +265,20 @@ def device_name() -> str:
 
 
 def peak_memory_mib() -> float:
-    """Most memory that was in use: of the first accelerator, else of the process."""
+    """Most memory that was in use: of the first accelerator, else of the process.
+
+    0 where neither is known, as on Windows.
+    """
     statistics = jax.devices()[0].memory_stats() or {}
     if "peak_bytes_in_use" in statistics:
         return statistics["peak_bytes_in_use"] / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _spread(tree: Any) -> Any:

@@ -1,8 +1,10 @@
 """Running stages over batches, with a log, checkpoints, and a way to stop."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -37,25 +39,33 @@ from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
 from jinv.errors import Diverged, Interrupted
 from jinv.models.classifier import Classifier
 
+PATIENCE_INTERVAL = 25
+"""Steps between the losses that `Execution.patience` compares.
+
+A constant, as a stage's end must not depend on how often a run logs.
+"""
+
 
 @dataclass(frozen=True)
 class Execution:
     """How a run is carried out; none of it changes what is computed.
 
     Except `bn_scope` and `patience`: the first chooses which statistics are compared,
-    the second when a stage ends.
+    the second when a stage ends. Where statistics are those of each device's part, the
+    number of devices counts as well.
 
     Attributes:
-        devices: Devices to spread each batch over; 0 for all.
+        devices: Devices to spread each batch over; 0 for as many as share it evenly.
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
         bn_scope: Statistics of the whole batch ("global") or of each device's part.
-        chunk: Steps compiled into one program; 0 for 1 on CPU and 50 elsewhere.
+        chunk: Steps compiled into one program, 0 for 1 on CPU and 50 elsewhere; with
+            patience, as many of them as divide the 25 between two comparisons.
         log_every: Steps between measurements.
         frames: Pictures taken of the first batch in each stage.
         checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
             batch and when the run is stopped.
         patience: A stage ends after this share of its steps without improvement of
-            the logged loss; 0 never.
+            the loss, which is compared every 25 steps; 0 never.
     """
 
     devices: int = 0
@@ -156,6 +166,11 @@ def run(
     ).all(numbers, resume)
 
 
+def run_checkpoints(folder: Path) -> Checkpoints:
+    """Where a run keeps its state; their notes say how far it is."""
+    return Checkpoints(folder, [field.name for field in fields(_Progress)])
+
+
 class _Run:
     def __init__(
         self,
@@ -180,6 +195,8 @@ class _Run:
             execution.parallel, execution.devices, self.size, execution.bn_scope
         )
         self.chunk = execution.chunk or (50 if on_accelerator() else 1)
+        if execution.patience > 0:
+            self.chunk = math.gcd(self.chunk, PATIENCE_INTERVAL)
         self.programs: dict[tuple[Any, ...], Callable] = {}
         self.now = _Progress(batch=-procedure.rehearsals)
         self.saved = 0
@@ -283,29 +300,30 @@ class _Run:
         frames = _frame_steps(stage.steps, execution.frames) if now.batch == 0 else ()
         chunk = min(self.chunk, stage.steps)
         while now.step < stage.steps:
-            length = chunk if now.step % chunk == 0 else 1
-            length = length if now.step + length <= stage.steps else 1
+            # Batches of a lasting procedure may be shorter than the intervals.
+            counted = now.passes // size if self.procedure.lasting else now.step
+            length = self._length(chunk, stage.steps, counted)
             program = self._program(stage, length, state, constants)
             if self.mark is None:
                 self.mark = (time.monotonic(), now.passes)
             state, metrics = program(state, constants)
             before, now.step = now.step, now.step + length
-            so_far = now.passes // size
             now.passes += length * size
             last = now.step == stage.steps
             stopped = agreed(self.should_stop())
-            ended = False
-            # Batches of a lasting procedure may be shorter than the interval.
-            counted = so_far if self.procedure.lasting else before
             due = _crossed(counted, counted + length, execution.log_every)
             due |= last and now.batch >= 0
-            if due or stopped:
+            judged = execution.patience > 0 and _crossed(
+                counted, counted + length, PATIENCE_INTERVAL
+            )
+            ended = False
+            if due or judged or stopped:
                 row = self._row(stage, metrics)
-                if due:
+                ended = judged and self._out_of_patience(stage, row["loss"])
+                if due or ended:
                     self.on_event(Logged(now.place, row))
                 if not row["finite"]:
                     raise self._diverged(state, constants)
-                ended = self._out_of_patience(stage, row["loss"])
             if any(before < step <= now.step for step in frames):
                 self.on_event(Frame(now.place, self._inputs(state, constants)))
             if stopped:
@@ -317,6 +335,14 @@ class _Run:
             if ended:
                 break
         return state
+
+    def _length(self, chunk: int, steps: int, counted: int) -> int:
+        """How many steps to take at once: a chunk where it fits, else one."""
+        fits = self.now.step % chunk == 0 and self.now.step + chunk <= steps
+        if self.execution.patience > 0:
+            # Batches of a lasting procedure begin anywhere between two comparisons.
+            fits &= counted % PATIENCE_INTERVAL + chunk <= PATIENCE_INTERVAL
+        return chunk if fits else 1
 
     def _program(
         self, stage: Stage, length: int, state: State, constants: Constants
@@ -373,10 +399,11 @@ class _Run:
         }
 
     def _out_of_patience(self, stage: Stage, loss: float) -> bool:
+        """Whether the loss, compared every `PATIENCE_INTERVAL` steps, is at rest."""
         if loss < self.now.best:
             self.now.best, self.now.best_step = loss, self.now.step
-        patience = self.execution.patience * stage.steps
-        return patience > 0 and self.now.step - self.now.best_step >= patience
+        waited = self.now.step - self.now.best_step
+        return waited >= self.execution.patience * stage.steps
 
     def _diverged(self, state: State, constants: Constants) -> Diverged:
         self._cut_short(state, constants)

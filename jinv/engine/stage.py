@@ -26,7 +26,8 @@ class Split(NamedTuple):
     shared: Any = ()
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Context:
     """What a rendering may look at beside the parameters.
 
@@ -49,7 +50,8 @@ Render = Callable[[Split, Context], jax.Array]
 """Parameters → inputs (batch, height, width, channels)."""
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Evaluation:
     """All that a loss term may look at, for one batch.
 
@@ -101,7 +103,8 @@ def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
     return params, state
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Stage:
     """A stretch of optimisation with one parametrisation and one optimiser for it.
 

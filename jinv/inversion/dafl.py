@@ -52,6 +52,10 @@ class DAFL:
         del factor
         return self
 
+    def follow(self, given: frozenset[str]) -> Self:
+        """Itself: none of its settings is tied to another."""
+        return self
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do.
 

@@ -7,6 +7,7 @@ Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is Dee
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
+import numpy as np
 import optax
 
 from jinv.engine.optimizers import (
@@ -106,6 +107,20 @@ class DeepInversion:
             jitter=round(factor * self.jitter),
         )
 
+    def follow(self, given: frozenset[str]) -> Self:
+        """Itself, with as many stages as resolutions, and room in them for the warm-up.
+
+        Steps follow resolutions: as many in all, and shared out as they were. A warm-up
+        follows steps: it takes half of the shortest stage at most.
+        """
+        steps, warmup = self.steps, self.warmup
+        count = len(self.resolutions) or 1
+        if "resolutions" in given and "steps" not in given:
+            steps = _share_out(steps, count)
+        if {"steps", "resolutions"} & given and "warmup" not in given:
+            warmup = max(0, min(warmup, min(steps, default=0) // 2))
+        return replace(self, steps=steps, warmup=warmup)
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch.
 
@@ -161,6 +176,16 @@ def _stage(
             Split(clip(params.own, **bounds)) if config.clip else params
         ),
     )
+
+
+def _share_out(steps: tuple[int, ...], stages: int) -> tuple[int, ...]:
+    """As many steps in another number of stages; one number stands for any."""
+    if len(steps) in (0, 1, stages):
+        return steps
+    done = np.cumsum((0, *steps))
+    places = np.linspace(0, len(steps), stages + 1)
+    ends = np.rint(np.interp(places, np.arange(len(done)), done)).astype(int)
+    return tuple(np.diff(ends).tolist())
 
 
 def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:

@@ -93,6 +93,10 @@ class FastGenerators:
         """Itself for inputs that are larger by a factor."""
         return replace(self, jitter=round(factor * self.jitter))
 
+    def follow(self, given: frozenset[str]) -> Self:
+        """Itself: none of its settings is tied to another."""
+        return self
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do.
 

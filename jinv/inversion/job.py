@@ -9,21 +9,22 @@ import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged
-from jinv.engine.parallel import device_count, make_placement, on_accelerator
+from jinv.engine.parallel import make_placement, on_accelerator, sharing_devices
 from jinv.engine.run import Execution, Outcome, run
 from jinv.engine.stage import Procedure
 from jinv.errors import ConfigError
 from jinv.inversion.classes import RANDOM, assign_labels, parse_classes
 from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
-from jinv.inversion.settings import setting_kind
+from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Job:
-    """What is computed: every field changes the images, and nothing else does.
+    """What is computed: all that changes the images, and how the work is carried out.
 
     Attributes:
         classifier: The network to invert.
@@ -61,8 +62,17 @@ class Job:
             "settings": asdict(self.method),
             **({"student_sha256": self.student.sha256} if self.student else {}),
             "bn_scope": self.execution.bn_scope,
+            **({"devices": self.devices} if self.execution.bn_scope == "local" else {}),
             "patience": self.execution.patience,
         }
+
+    def __repr__(self) -> str:
+        """A line for people; `describe` tells all."""
+        return (
+            f"<Job: {_about(self.labels)} by {self.classifier.spec.name}, "
+            f"{type(self.method).__name__}, batches of {self.batch_size} and "
+            f"{len(self.company)} in company, seed {self.seed}>"
+        )
 
     @cached_property
     def procedure(self) -> Procedure:
@@ -73,6 +83,14 @@ class Job:
     def batches(self) -> int:
         """How many batches make all the images."""
         return -(-len(self.labels) // self.batch_size)
+
+    @property
+    def devices(self) -> int:
+        """How many devices share each batch, of those that there are."""
+        company = len(self.company)
+        return sharing_devices(
+            self.execution.devices, self.batch_size + company, company
+        )
 
     def numbers_of(self, batch: int) -> range:
         """The numbers of the images that a batch yields."""
@@ -124,7 +142,8 @@ class Job:
         )
 
 
-@dataclass(frozen=True)
+# Compared by identity, as a job is.
+@dataclass(frozen=True, eq=False)
 class Result:
     """What an inversion yields.
 
@@ -141,6 +160,14 @@ class Result:
     log: list[dict[str, Any]]
     outcome: Outcome
     job: Job
+
+    def __repr__(self) -> str:
+        """A line for people."""
+        height, width = self.images.shape[1:3]
+        return (
+            f"<Result: {_about(self.labels)}, {height}x{width}, by "
+            f"{self.job.classifier.spec.name} in {self.outcome.running:.0f} s>"
+        )
 
 
 def make_job(
@@ -160,6 +187,10 @@ def make_job(
 ) -> Job:
     """Check an inversion before any work is done.
 
+    What is computed follows from what is asked for and whether it runs on a CPU or an
+    accelerator, never from the number of devices. By default as many of them take part
+    as share a batch evenly; see `Job.devices`.
+
     Args:
         classifier: The network to invert.
         classes: As `parse_classes` reads them, or indices.
@@ -177,7 +208,8 @@ def make_job(
         seed: Of all randomness.
         execution: How to carry the work out.
         student: A network whose answers the method is to compare with the classifier's.
-        **overrides: Settings of the method that differ, e.g. `steps=(500,)`.
+        **overrides: Settings of the method that differ, e.g. `steps=(500,)`; others
+            that are tied to them follow, see `with_given`.
 
     Raises:
         ConfigError: Something cannot work.
@@ -190,9 +222,7 @@ def make_job(
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
     execution = execution or Execution()
-    for name in overrides:
-        setting_kind(type(method), name)  # checks the name
-    settings = replace(method, **overrides)
+    settings = with_given(method, overrides)
     names = spec.classes
     text = classes if isinstance(classes, str) else ",".join(map(str, classes))
     targets = parse_classes(text, names)
@@ -207,20 +237,23 @@ def make_job(
     if company is not None and company < 0:
         raise ConfigError(f"company must not be negative, is {company}")
     labels = assign_labels(targets, count, len(names), seed)
-    devices = execution.devices or device_count()
     if batch_size is None:
-        most = (100 if spec.small else 20) if not on_accelerator() else 64 * devices
-        batch_size = _even_batch(count, most, devices)
+        most = 64 if on_accelerator() else 100 if spec.small else 20
+        batch_size = _even_batch(count, most)
     absent = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
     if company is None:
         few = len(names) <= 20
         company = 3 * len(absent) if few else max(0, 20 - batch_size)
-    others = _choose(absent, company, batch_size, devices, seed)
-    make_placement(
-        execution.parallel, devices, batch_size + len(others), execution.bn_scope
-    )
+    others = _choose(absent, company, seed)
     job = Job(
         classifier, labels, batch_size, others, settings, seed, execution, student
+    )
+    make_placement(
+        execution.parallel,
+        execution.devices,
+        batch_size + len(others),
+        execution.bn_scope,
+        len(others),
     )
     _check_procedure(job, targets)
     return job
@@ -288,25 +321,26 @@ def _check_procedure(job: Job, targets: Sequence[int]) -> None:
         )
 
 
-def _even_batch(images: int, most: int, devices: int) -> int:
-    """A batch size that shares images out evenly and that devices can share."""
+def _even_batch(images: int, most: int) -> int:
+    """A batch size that shares images out evenly."""
     batches = -(-images // most)
-    size = -(-images // batches)
-    return -(-size // devices) * devices
+    return -(-images // batches)
 
 
-def _choose(
-    absent: np.ndarray, wanted: int, batch_size: int, devices: int, seed: int
-) -> np.ndarray:
-    """Labels of company: of each absent class as many, or of some of them one.
-
-    As many more than wanted as the devices need to share the whole evenly.
-    """
+def _choose(absent: np.ndarray, wanted: int, seed: int) -> np.ndarray:
+    """Labels of company: of each absent class as many, or of some of them one."""
     if wanted == 0 or len(absent) == 0:
         return absent[:0]
-    whole = -(-(batch_size + wanted) // devices) * devices
     mixed = np.random.default_rng(seed).permutation(absent)
-    return np.sort(np.resize(mixed, whole - batch_size))
+    return np.sort(np.resize(mixed, wanted))
+
+
+def _about(labels: np.ndarray) -> str:
+    """How many images there are, and of how many classes."""
+    images, classes = len(labels), len(np.unique(labels))
+    return (
+        f"{images} image{'s' * (images != 1)} of {classes} class{'es' * (classes != 1)}"
+    )
 
 
 def _batches(labels: np.ndarray, size: int, company: np.ndarray) -> list[np.ndarray]:

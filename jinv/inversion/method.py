@@ -22,3 +22,11 @@ class Method(Protocol):
     def scaled(self, factor: float) -> Self:
         """The configuration with all its lengths in pixels multiplied."""
         ...
+
+    def follow(self, given: frozenset[str]) -> Self:
+        """The configuration with what nobody gave made to fit what somebody gave.
+
+        Args:
+            given: Names of the settings that were given; they stay as they are.
+        """
+        ...

@@ -103,6 +103,16 @@ class NaturalInversion:
         """Itself for inputs that are larger by a factor."""
         return replace(self, jitter=round(factor * self.jitter))
 
+    def follow(self, given: frozenset[str]) -> Self:
+        """Itself, without settings of parts that are switched off."""
+        plain, follows = NaturalInversion(), {}
+        for switch, options in _PARTS.items():
+            if switch in given and not getattr(self, switch):
+                follows |= {name: getattr(plain, name) for name in options}
+        if "one_to_one" in given and not self.one_to_one:
+            follows["schedule"] = "constant"
+        return replace(self, **{n: v for n, v in follows.items() if n not in given})
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do.
 
@@ -111,6 +121,13 @@ class NaturalInversion:
         """
         _check(self, classifier)
         return Procedure((_stage(self, classifier),), lasting=not self.one_to_one)
+
+
+_PARTS = {
+    "pyramid": ("pyramid_stages", "lr_pyramid"),
+    "channel_scaling": ("init_scale", "lr_scale"),
+}
+"""Parts that can be switched off, and the settings that mean nothing without them."""
 
 
 def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
@@ -210,10 +227,7 @@ def _check(config: NaturalInversion, classifier: Classifier) -> None:
             "generator for all batches goes on learning: use --schedule constant"
         )
     plain = NaturalInversion()
-    for switch, options in {
-        "pyramid": ("pyramid_stages", "lr_pyramid"),
-        "channel_scaling": ("init_scale", "lr_scale"),
-    }.items():
+    for switch, options in _PARTS.items():
         for option in options:
             if not getattr(config, switch) and getattr(config, option) != getattr(
                 plain, option

@@ -1,10 +1,40 @@
 """A method's settings as text and as JSON: what each field takes, and reading it."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from math import isfinite
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from jinv.errors import ConfigError
+from jinv.inversion.method import Method
 from jinv.suggest import near
+
+Config = TypeVar("Config", bound=Method)
+
+
+def with_given(method: Config, given: Mapping[str, Any]) -> Config:
+    """A configuration with some settings replaced, and others that follow from them.
+
+    What nobody gave must not stand in the way of what somebody did: settings that are
+    tied to the given ones, and not given themselves, are made to fit, as
+    `Method.follow` says. Where nothing tied is given, all stay as they were; given
+    settings that contradict each other are left for `Method.procedure` to refuse.
+
+    Args:
+        method: The configuration, e.g. a preset's.
+        given: Settings by name.
+
+    Raises:
+        ConfigError: There is no such setting; near matches are offered.
+
+    Example:
+        >>> from jinv.inversion.deep import DeepInversion
+        >>> with_given(DeepInversion((600,), warmup=20), {"steps": (10,)}).warmup
+        5
+    """
+    for name in given:
+        setting_kind(type(method), name)  # checks the name
+    return replace(method, **given).follow(frozenset(given))
 
 
 def setting_kind(method: type, name: str) -> Any:

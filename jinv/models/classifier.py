@@ -73,6 +73,16 @@ class Classifier:
     sha256: str = ""
     inference: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """A line for people, without the weights."""
+        spec = self.spec
+        count = sum(x.size for x in jax.tree.leaves(self.variables.get("params", {})))
+        return (
+            f"<Classifier: {spec.name}, {len(spec.classes)} classes, inputs "
+            f"{spec.input_size}x{spec.input_size}x{spec.channels}, {count:,} "
+            f"parameters, weights {self.sha256[:8] or 'from no file'}>"
+        )
+
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Logits (batch, classes), float32, of (batch, height, width, channels)."""
         logits: Any = self.module.apply(variables, inputs, **self.inference)

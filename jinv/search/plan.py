@@ -9,6 +9,7 @@ import numpy as np
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.inversion.preset import Preset
+from jinv.inversion.settings import with_given
 from jinv.search.objective import Objective
 from jinv.search.results import Results, Trial
 from jinv.search.space import Choice, Space
@@ -81,8 +82,8 @@ class Plan:
         self.objective.check(self.job.labels, self.job.classifier.spec.input_size)
 
     def job_with(self, settings: Mapping[str, Any]) -> Job:
-        """The job with some settings replaced."""
-        return replace(self.job, method=replace(self.job.method, **settings))
+        """The job with some settings replaced; others follow, see `with_given`."""
+        return replace(self.job, method=with_given(self.job.method, settings))
 
     def queue(self) -> list[tuple[str, dict[str, Any]]]:
         """The trials that come first: the role of each, and its parameters.

@@ -96,7 +96,8 @@ class Supermask:
         return found
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class HiddenNetwork:
     """A random network whose subnetworks can be searched.
 

@@ -1,9 +1,12 @@
 """One device, several devices under jit, and pmap compute the same."""
 
+import sys
+
+import jax
 import numpy as np
 import pytest
 
-from jinv.engine.parallel import make_placement
+from jinv.engine.parallel import make_placement, peak_memory_mib, sharing_devices
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.job import invert
@@ -42,6 +45,27 @@ def test_eight_devices_make_the_images_of_one(tiny, references, parallel, name):
     np.testing.assert_allclose(found, references[name], atol=1e-4)
 
 
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_company_is_the_same_whoever_makes_it(tiny, parallel):
+    """By default 16 images of two classes have 12 others in company."""
+
+    def levels(**execution):
+        result = invert(
+            tiny,
+            "cat,dog",
+            16,
+            steps=(20,),
+            resolutions=(),
+            lr=0.01,
+            execution=Execution(**execution),
+        )
+        return np.rint(255 * result.images), result.job.devices
+
+    (one, _), (several, count) = levels(devices=1), levels(parallel=parallel)
+    assert count == 7
+    assert np.abs(one - several).max() <= 1
+
+
 def test_the_compared_images_have_moved(tiny, references):
     start = images(tiny, 1, steps=(1,), lr=1e-9)
     for moved in references.values():
@@ -53,6 +77,42 @@ def test_local_statistics_are_those_of_each_device(tiny, references):
     pmap = images(tiny, 8, "pmap", "local")
     np.testing.assert_allclose(jit, pmap, atol=1e-4)
     assert np.abs(jit - references["adam"]).max() > 1e-3
+
+
+def test_as_many_devices_take_part_as_share_a_batch_evenly():
+    assert [sharing_devices(0, batch) for batch in (16, 22, 12, 13)] == [8, 2, 6, 1]
+    assert [sharing_devices(2, batch) for batch in (16, 22, 12)] == [2, 2, 2]
+
+
+@pytest.mark.parametrize("parallel", ["jit", "pmap"])
+def test_a_placement_says_how_many_devices_it_uses(parallel):
+    assert make_placement(parallel, 0, 22, "global").devices == 2
+
+
+def test_processes_that_compute_together_use_all_devices(monkeypatch):
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    assert sharing_devices(0, 16) == sharing_devices(8, 16) == 8
+    with pytest.raises(ConfigError, match="a batch of 8 or 16$"):
+        sharing_devices(0, 12)
+    with pytest.raises(ConfigError, match="use all of their 8: leave --devices out"):
+        sharing_devices(4, 16)
+
+
+def test_company_is_told_apart_where_devices_cannot_share_it():
+    with pytest.raises(ConfigError, match="of 22, 6 of them company, cannot be shared"):
+        make_placement("jit", 8, 22, "global", company=6)
+
+
+def test_memory_is_that_of_the_process_in_the_units_of_its_system(monkeypatch):
+    linux = peak_memory_mib()
+    assert 50 < linux < 50_000
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert peak_memory_mib() == pytest.approx(linux / 1024, rel=0.1)
+
+
+def test_memory_is_left_out_where_no_system_tells(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert peak_memory_mib() == 0
 
 
 def test_a_batch_that_devices_cannot_share_is_refused_with_ways_out():

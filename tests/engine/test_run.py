@@ -5,6 +5,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Frame, Logged
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.inversion.fast import FastGenerators
 from jinv.inversion.job import invert, make_job
 
 SETTINGS = {"steps": (12, 8), "resolutions": (4, 8), "jitter": 1}
@@ -90,6 +91,103 @@ def test_a_stage_ends_when_patience_does(tiny):
         flip=0.0,
     ).log
     assert rows[-1]["step"] < 100
+
+
+def impatient(tiny, log_every=25, chunk=1, **options):
+    """Images of a stage that patience ends after 75 of its 100 steps, and its end."""
+    execution = Execution(devices=1, log_every=log_every, chunk=chunk, patience=0.2)
+    job = make_job(
+        tiny,
+        "all",
+        6,
+        execution=execution,
+        steps=(100,),
+        resolutions=(),
+        lr=0.3,
+        schedule="constant",
+    )
+    events = []
+    job.run(events.append, **options)
+    ends = [event.place.step for event in events if isinstance(event, Logged)]
+    return images_of(events), ends[-1]
+
+
+@pytest.fixture(scope="module")
+def images_in_the_end(tiny):
+    images, end = impatient(tiny)
+    assert end == 75
+    return images
+
+
+@pytest.mark.parametrize("log_every", [1, 7, 1000])
+def test_patience_does_not_ask_how_often_a_run_logs(tiny, images_in_the_end, log_every):
+    images, end = impatient(tiny, log_every)
+    assert end == 75
+    np.testing.assert_array_equal(images, images_in_the_end)
+
+
+@pytest.mark.parametrize("chunk", [10, 50])
+def test_patience_does_not_ask_how_many_steps_are_one_program(
+    tiny, images_in_the_end, chunk
+):
+    images, end = impatient(tiny, chunk=chunk)
+    assert end == 75
+    np.testing.assert_allclose(images, images_in_the_end, atol=1e-3)
+
+
+def test_patience_does_not_ask_where_a_run_was_stopped(
+    tiny, images_in_the_end, tmp_path
+):
+    calls = iter(range(100))
+    with pytest.raises(Interrupted, match="step 33"):
+        impatient(
+            tiny,
+            should_stop=lambda: next(calls) == 32,
+            checkpoints=run_checkpoints(tmp_path / "checkpoint"),
+        )
+    images, end = impatient(
+        tiny, checkpoints=run_checkpoints(tmp_path / "checkpoint"), resume=True
+    )
+    assert end == 75
+    np.testing.assert_array_equal(images, images_in_the_end)
+
+
+def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):
+    """Batches compare at step 25; at 10 and 35, which ends it; and at 25."""
+    still = FastGenerators(
+        steps=40,
+        rehearsals=0,
+        lr=1e-12,
+        lr_latent=1e-12,
+        w_feature=0.0,
+        jitter=0,
+        flip=0.0,
+        latent=4,
+        channels=16,
+    )
+
+    def passes(chunk):
+        execution = Execution(devices=1, chunk=chunk, log_every=1000, patience=0.5)
+        job = make_job(tiny, "all", 18, batch_size=6, method=still, execution=execution)
+        return job.run().passes
+
+    assert passes(1) == passes(50) == 6 * (40 + 35 + 40)
+
+
+def test_a_loss_that_is_no_number_is_no_end_of_patience(tiny):
+    execution = Execution(devices=1, log_every=1000, patience=0.1)
+    with pytest.raises(Diverged, match="step 25"):
+        invert(
+            tiny,
+            "all",
+            6,
+            execution=execution,
+            steps=(100,),
+            resolutions=(),
+            lr=1e30,
+            optimizer="sgd",
+            clip=False,
+        )
 
 
 def test_batches_are_filled_up_and_the_surplus_is_dropped(tiny):

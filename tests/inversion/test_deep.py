@@ -108,9 +108,8 @@ def test_company_is_enough_by_default(tiny):
 
 
 def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
-    job = make_job(tiny, "cat", 6, batch_size=3, company=5, execution=Execution(8))
     result = invert(
-        tiny, "cat", 6, batch_size=3, company=2, execution=Execution(8), steps=(2,)
+        tiny, "cat", 6, batch_size=3, company=5, execution=Execution(8), steps=(2,)
     )
-    assert len(job.company) == 5 and result.images.shape == (6, 8, 8, 3)
+    assert len(result.job.company) == 5 and result.images.shape == (6, 8, 8, 3)
     assert result.outcome.passes == 2 * 2 * 2 * 8  # stages, batches, steps, images
