@@ -1,33 +1,165 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, whatever happens while they are written.
+
+A file is written under a name of its own beside its place, brought to the disk, and
+renamed. Those names cannot be guessed, so nobody can lay a link there beforehand, and
+processes that have the same number, as in two containers, do not meet. What a killed
+process leaves is known by its name, `is_leftover`.
+"""
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.(partial|removed)")
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, which takes its place when the block succeeds.
+    """A temporary file beside `path`, which takes its place when the block succeeds.
 
     Args:
         path: The file to write or to replace.
 
     Yields:
-        Where to write.
+        Where to write: an empty file.
+
+    Raises:
+        OSError: It cannot be written; the error names `path`.
     """
-    # Several processes may write the same file.
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    partial = _beside(path, "partial")
     try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        descriptor = os.open(partial, flags, 0o666)
+        mode = os.fstat(descriptor).st_mode & 0o777
+        os.close(descriptor)
         yield partial
+        # Some libraries write to a private file of their own, and rename it.
+        os.chmod(partial, mode)
+        _sync(partial)
         os.replace(partial, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        if error.errno is None or error.filename not in (None, str(partial)):
+            raise
+        raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write a JSON file that people can read."""
     with replacing(path) as partial:
-        partial.write_text(json.dumps(content, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+
+
+def new_folder(path: Path) -> Path:
+    """Make a folder beside `path` to be filled, and renamed to it when it is complete.
+
+    Whoever removes what is left of killed processes removes it as well.
+    """
+    folder = _beside(path, "partial")
+    folder.mkdir()
+    return folder
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder: at once under its name, then from the disk.
+
+    A folder that is half removed under its own name could be taken for a whole one. It
+    is no error if there is none.
+    """
+    doomed = _beside(path, "removed")
+    try:
+        os.replace(path, doomed)
+    except FileNotFoundError:
+        return
+    _erase(doomed)
+
+
+def sweep(folder: Path, depth: int = 1) -> None:
+    """Remove what killed processes left of their temporary files.
+
+    Args:
+        folder: Nobody else may be writing to it.
+        depth: How far below it to look.
+    """
+    for entry in list(folder.iterdir()):
+        if is_leftover(entry.name):
+            _erase(entry)
+        elif depth and entry.is_dir() and not entry.is_symlink():
+            sweep(entry, depth - 1)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a name is one that this module gives to what is not complete."""
+    return _LEFTOVER.fullmatch(name) is not None
+
+
+class JsonLines:
+    """A log of one JSON object to a line, which may lose its end but not its sense."""
+
+    def __init__(self, path: Path):
+        """Look at a log, which need not exist."""
+        self._path = path
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add a row."""
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows that can be read; a power loss may have torn the last ones."""
+        try:
+            text = self._path.read_text("utf-8", "replace")
+        except FileNotFoundError:
+            return []
+        return [row for line in text.splitlines() if (row := _object(line))]
+
+    def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
+        """Drop the rows that are not wanted, and what cannot be read."""
+        kept = (json.dumps(row) + "\n" for row in self.rows() if wanted(row))
+        with replacing(self._path) as partial:
+            partial.write_text("".join(kept), "utf-8")
+
+
+def _beside(path: Path, state: str) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}.{state}")
+
+
+def _erase(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # where folders cannot be opened
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        # Some file systems cannot, and need not.
+        with suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

@@ -1,6 +1,5 @@
 """`jinv evaluate`: how good a set of images is, beside real ones and controls."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -24,12 +23,14 @@ from jinv.data.labelled import (
 )
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
-from jinv.errors import ConfigError, DataError
+from jinv.errors import ConfigError, DataError, FolderError
+from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
 from jinv.metrics.observe import Extractor, draw, observe
 from jinv.models.classifier import Classifier
-from jinv.report.evaluation_report import LookedAt, write_report
+from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
+from jinv.synthesis.synthetic_set import SET
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,12 @@ class Evaluate:
     """Folder for the page; by default SET/evaluation, or runs/evaluate for a file."""
     seed: int = 0
     """Of the images drawn where sets have to be equally large, and of resampling."""
+    overwrite: bool = False
+    """Replace the evaluation in --out."""
+
+
+_HOW = ("out", "overwrite")
+"""Options on which no figure depends."""
 
 
 def run(options: Evaluate) -> int:
@@ -85,7 +92,47 @@ def run(options: Evaluate) -> int:
     extractor = load_extractor(
         options.extractor, options.feature, judges, options.stages
     )
+    out = options.out or _default_out(options.set)
+    described = {
+        **{name: value for name, value in asdict(options).items() if name != "out"},
+        "extractor_sha256": extractor.classifier.sha256,
+        "verifier_sha256": [judge.sha256 for judge in judges],
+    }
+    del described["overwrite"]
     reader = _Reader(console, extractor, judges, options.seed)
+    for source, split in (
+        (options.set, options.split),
+        *([(options.real, options.real_split)] if options.real else []),
+    ):
+        reader.open(source, split, options.size)
+    out = options.out or _default_out(options.set)
+    described = {
+        **{name: value for name, value in asdict(options).items() if name not in _HOW},
+        "extractor_sha256": extractor.classifier.sha256,
+        "verifier_sha256": [judge.sha256 for judge in judges],
+    }
+    with Folder(out, EVALUATION, described, overwrite=options.overwrite) as folder:
+        if folder.finished:
+            raise FolderError(
+                f"{out} already holds this evaluation: --overwrite measures anew, or "
+                "choose another --out"
+            )
+        evaluation = _evaluate(options, reader, also, out, started)
+    _print(evaluation, extractor, console)
+    console.print(
+        f"everything in {out}/index.html ({time.monotonic() - started:.0f} s)"
+    )
+    return 0
+
+
+def _evaluate(
+    options: Evaluate,
+    reader: "_Reader",
+    also: Sequence[tuple[str, str]],
+    out: Path,
+    started: float,
+) -> dict[str, Any]:
+    extractor, judges = reader.extractor, reader.judges
     judged = reader.look("this set", options.set, options.split, options.size)
     height, width = judged.images(np.arange(1)).shape[1:3]
     size = height if height == width else None
@@ -121,8 +168,7 @@ def run(options: Evaluate) -> int:
             warnings.append(f"{title} is left out: {error}")
     if options.noise:
         rows["noise"] = measured(reader.noise(judged))
-    out = options.out or _default_out(options.set)
-    evaluation = write_report(
+    return write_report(
         out,
         judged,
         real,
@@ -137,11 +183,6 @@ def run(options: Evaluate) -> int:
         },
         options.seed,
     )
-    _print(evaluation, extractor, console)
-    console.print(
-        f"everything in {out}/index.html ({time.monotonic() - started:.0f} s)"
-    )
-    return 0
 
 
 class _Reader:
@@ -154,11 +195,19 @@ class _Reader:
         judges: Sequence[Classifier],
         seed: int,
     ):
-        self._console, self._extractor = console, extractor
-        self._judges, self._seed = judges, seed
+        self._console, self.extractor = console, extractor
+        self.judges, self._seed = judges, seed
         # Where one network knows grey images only, all are shown the same ones.
         networks = (extractor.classifier, *judges)
         self._channels = min(network.spec.channels for network in networks)
+
+    def open(
+        self, source: str, split: str, size: int | None
+    ) -> tuple[Sequence[str], LabelledImages]:
+        """The classes and the images of a set; nothing is decoded yet."""
+        own = classes_of(source, split)
+        classes = own or self.extractor.classifier.spec.classes
+        return classes, load_labelled(source, split, classes, size, self._channels)
 
     def look(
         self,
@@ -168,9 +217,7 @@ class _Reader:
         size: int | None,
         most: int | None = None,
     ) -> LookedAt:
-        own = classes_of(source, split)
-        classes = own or self._extractor.classifier.spec.classes
-        data = load_labelled(source, split, classes, size, self._channels)
+        classes, data = self.open(source, split, size)
         batches = batches_of(source, split, len(data))
         if most is not None:
             data, batches = SomeImages(data, most, self._seed), None
@@ -197,8 +244,8 @@ class _Reader:
             task = bar.add_task(title, total=len(data))
             seen = observe(
                 data,
-                self._extractor,
-                self._judges,
+                self.extractor,
+                self.judges,
                 batches=batches,
                 on_batch=lambda done, _: bar.update(task, completed=done),
             )
@@ -212,10 +259,7 @@ def _partial_judges(
     source: str, extractor: Extractor, judges: Sequence[Classifier]
 ) -> list[str]:
     """A warning for each network from which a set of jinv's own was made."""
-    config = Path(source) / "config.json"
-    if not config.is_file():
-        return []
-    inverted = json.loads(config.read_text()).get("set", {}).get("weights_sha256")
+    inverted = description_of(Path(source), SET).get("weights_sha256")
     roles = [("extractor", extractor.classifier), *(("verifier", j) for j in judges)]
     return [
         f"the {role} {network.spec.name} is the network that was inverted: images fit "

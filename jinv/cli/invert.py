@@ -4,8 +4,10 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from rich.console import Console
+from rich.markup import escape
 
 from jinv.cli.job_options import JobOptions, job_defaults, prepare, verdict_line
 from jinv.cli.progress import Progress
@@ -13,7 +15,9 @@ from jinv.cli.stopping import Stop
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.parallel import device_name, peak_memory_mib
-from jinv.errors import Diverged, Interrupted
+from jinv.engine.run import Outcome
+from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.inversion.job import Job
 from jinv.inversion.presets import find_preset
 from jinv.report.run_folder import RunFolder
 
@@ -31,7 +35,8 @@ class Invert(JobOptions):
     out: Path = Path("runs/invert")
     """Folder for everything that the run leaves."""
     resume: bool = False
-    """Go on with the run in --out where it was interrupted."""
+    """Go on with the run in --out where it was interrupted, as the same command does
+    by itself."""
 
 
 def defaults(words: Sequence[str]) -> Invert:
@@ -42,26 +47,40 @@ def defaults(words: Sequence[str]) -> Invert:
 def run(options: Invert) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     keep_compiled_programs()
+    if options.resume and options.overwrite:
+        raise ConfigError("give --resume or --overwrite, not both")
     job, verifier = prepare(options, options.images)
-    folder = RunFolder(
-        options.out, job, resume=options.resume, overwrite=options.overwrite
-    )
-    console.print(
-        f"Inverting {job.classifier.spec.name}: {len(job.labels)} images in batches of "
-        f"{job.batch_size} on {device_name()}, preset {options.preset} "
-        f"({find_preset(options.preset or 'default').source})",
-        highlight=False,
-    )
-    if not job.classifier.batchnorm_names:
-        console.print(
-            f"{job.classifier.spec.name} has no BatchNorm statistics: the images come "
-            "from the class and the image prior alone",
-            highlight=False,
-        )
-    outcome, status, code = None, "finished", 0
-    with Stop() as stop, Progress(job, console) as progress:
+    with RunFolder(options.out, job, overwrite=options.overwrite) as folder:
+        if folder.summary is not None:
+            console.print(
+                f"{options.out} holds this run, finished: there is nothing to do, and "
+                "--overwrite begins it anew"
+            )
+            _conclude(folder.summary, options.out, console)
+            return 0
+        _announce(options, job, folder.begun and not options.overwrite, console)
+        status = _invert(folder, job, console)
+        extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
+        total = time.monotonic() - started
+        summary = folder.finish(status.name, total, status.outcome, verifier, extra)
+    took = f" ({time.monotonic() - started:.0f} s)"
+    _conclude(summary, options.out, console, took)
+    return status.code
+
+
+class _Status(NamedTuple):
+    """How a run ended, its bill, and the exit status."""
+
+    name: str
+    outcome: Outcome | None
+    code: int
+
+
+def _invert(folder: RunFolder, job: Job, console: Console) -> _Status:
+    missing = folder.missing()
+    with Stop() as stop, Progress(job, console, missing) as progress:
 
         def on_event(event: Event) -> None:
             folder.on_event(event)
@@ -69,26 +88,38 @@ def run(options: Invert) -> int:
 
         try:
             outcome = job.run(
-                on_event, stop.requested, folder.checkpoints, options.resume
+                on_event, stop.requested, folder.checkpoints, True, missing
             )
         except Interrupted as reason:
-            status, code = "interrupted", stop.exit_status
-            progress.note(f"{reason}; go on with --resume")
+            progress.note(f"{reason}; the same command goes on")
+            return _Status("interrupted", None, stop.exit_status)
         except Diverged as reason:
-            status, code = "diverged", 1
-            progress.note(f"[red]error:[/red] {reason}")
-    extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
-    total = time.monotonic() - started
-    summary = folder.finish(status, total, outcome, verifier, extra)
-    if status == "finished":
-        folder.close()
+            progress.note(f"[red]error:[/red] {escape(str(reason))}")
+            return _Status("diverged", None, reason.exit_status)
+    return _Status("finished", outcome, 0)
+
+
+def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:
+    name = job.classifier.spec.name
+    console.print(
+        f"{'Going on with' if begun else 'Inverting'} {name}: {len(job.labels)} images "
+        f"in batches of {job.batch_size} on {device_name()}, preset {options.preset} "
+        f"({find_preset(options.preset or 'default').source})"
+    )
+    if not job.classifier.batchnorm_names:
+        console.print(
+            f"{name} has no BatchNorm statistics: the images come from the class and "
+            "the image prior alone"
+        )
+
+
+def _conclude(
+    summary: dict[str, Any], out: Path, console: Console, took: str = ""
+) -> None:
     for role in ("teacher", "verifier"):
         if summary[role]:
-            console.print(verdict_line(role, summary[role]), highlight=False)
+            console.print(verdict_line(role, summary[role]))
     console.print(
-        f"{summary['images']} images in {options.out}/images, everything about them in "
-        f"{options.out}/index.html ({time.monotonic() - started:.0f} s)",
-        highlight=False,
-        soft_wrap=True,
+        f"{summary['images']} images in {out}/images, everything about them in "
+        f"{out}/index.html{took}"
     )
-    return code

@@ -107,20 +107,44 @@ def run(options: Search) -> int:
     started = time.monotonic()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keep_compiled_programs()
-    folder = SearchFolder(options.out)
     plan = _plan(options, console)
-    storage, name = options.storage or folder.database, options.study or _name(options)
-    if options.overwrite:
-        folder.clear()
-        if options.storage:
-            remove_study(open_storage(storage), name)
-    if not options.storage:
-        options.out.mkdir(parents=True, exist_ok=True)
-    study = Study(plan, storage, name)
-    folder.begin(plan)
-    trials = options.trials or plan.size or _TRIALS
-    trials = min(trials, plan.size or trials)
-    now, metric = study.results(), plan.objective.metric
+    storage = options.storage or SearchFolder.database(options.out)
+    name = options.study or _name(options)
+
+    elsewhere = open_storage(storage) if options.storage else None
+
+    def forget() -> None:
+        if elsewhere is not None:
+            remove_study(elsewhere, name)
+
+    with SearchFolder(
+        options.out, plan, overwrite=options.overwrite, forget=forget
+    ) as folder:
+        study = Study(plan, storage, name)
+        trials = options.trials or plan.size or _TRIALS
+        trials = min(trials, plan.size or trials)
+        _announce(options, plan, trials, study.results(), console)
+        with Stop() as stop:
+            try:
+                worker = _Worker(plan, folder, trials, console)
+                study.run(trials, worker, stop.requested)
+            except Interrupted as reason:
+                console.print(f"{reason}; the same command goes on")
+                return stop.exit_status
+            finally:
+                folder.write(plan, study.results())
+        _print(study.results(), console)
+    console.print(
+        f"the best settings are {options.out}/best.json, to be used by --preset; "
+        f"everything in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
+    )
+    return 0
+
+
+def _announce(
+    options: Search, plan: Plan, trials: int, now: Results, console: Console
+) -> None:
+    metric = plan.objective.metric
     console.print(
         f"Searching {', '.join(plan.space.describe())} of "
         f"{plan.job.classifier.spec.name}: {trials} trials of {options.images} images "
@@ -133,20 +157,6 @@ def run(options: Search) -> int:
             "all images are one batch, so no trial can be ended early; with a smaller "
             "--batch-size, hopeless ones can"
         )
-    with Stop() as stop:
-        try:
-            study.run(trials, _Worker(plan, folder, trials, console), stop.requested)
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
-        finally:
-            folder.write(plan, study.results())
-    _print(study.results(), console)
-    console.print(
-        f"the best settings are {options.out}/best.json, to be used by --preset; "
-        f"everything in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
-    )
-    return 0
 
 
 class _Worker(Observer):

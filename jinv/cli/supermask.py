@@ -11,6 +11,7 @@ from rich.console import Console
 
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
+from jinv.cli.stopping import Stop
 from jinv.cli.training import (
     command_line,
     epoch_printer,
@@ -18,7 +19,7 @@ from jinv.cli.training import (
     write_card,
 )
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, Interrupted
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import write_weights
 from jinv.models.zoo import classifier_spec
@@ -49,7 +50,10 @@ class FindSupermask:
 
     data: str | None = None
     """An .npz file with x_train, y_train, x_test, y_test; a folder
-    {train,test}/CLASS/*.png; or tfds:NAME."""
+    {train,test}/CLASS/*.png; what `jinv synthesize` wrote; or tfds:NAME."""
+    test: str | None = None
+    """Set whose test images measure the accuracy; by default --data's own, or where it
+    has none a tenth of its training images, held out."""
     published: Path | None = None
     """Checkpoint of the original PyTorch repository to convert instead of searching.
     If --keep-fraction is not given, its folder (prune_rate=…) or its weights tell."""
@@ -58,7 +62,9 @@ class FindSupermask:
     out: Path = Path("runs/supermask")
     """Folder for the checkpoint, the log, the subnetwork and its card."""
     devices: int = 0
-    """Over how many devices each batch is spread; 0 for all."""
+    """Over how many devices each batch is spread; 0 for as many as share it evenly."""
+    overwrite: bool = False
+    """Replace what is in --out."""
     mask: tyro.conf.OmitArgPrefixes[Supermask] = field(default_factory=Supermask)
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
@@ -92,29 +98,44 @@ def run(options: FindSupermask) -> int:
 def _search(options: FindSupermask, data: str) -> int:
     spec = classifier_spec(options.model)
     console = Console(stderr=True)
-    splits = load_splits(data, spec)
+    splits = load_splits(data, spec, options.test, options.config.seed)
     console.print(
         f"Searching {spec.name} on {len(splits[0])} images for "
         f"{options.config.epochs} epochs ({jax.default_backend()}); progress is kept "
         f"in {options.out}"
     )
-    options.out.mkdir(parents=True, exist_ok=True)
-    found = find_subnetwork(
-        spec,
-        *splits,
-        options.mask,
-        options.config,
-        options.out,
-        epoch_printer(console, options.config),
-        options.devices,
-    )
+    with Stop() as stop:
+        try:
+            found = find_subnetwork(
+                spec,
+                *splits,
+                options.mask,
+                options.config,
+                options.out,
+                epoch_printer(console, options.config),
+                options.devices,
+                overwrite=options.overwrite,
+                should_stop=stop.requested,
+            )
+        except Interrupted as reason:
+            console.print(f"{reason}; the same command goes on", soft_wrap=True)
+            return stop.exit_status
     measured = {name: round(value, 2) for name, value in found.measured.items()}
     more = {
         **measured,
         "mask": asdict(options.mask),
         "sha256": found.classifier.sha256,
     }
-    write_card(found.path, "supermask", spec.name, data, splits, options.config, more)
+    write_card(
+        found.path,
+        "supermask",
+        spec.name,
+        data,
+        options.test,
+        splits,
+        options.config,
+        more,
+    )
     console.print(
         f"test accuracy {measured['test_accuracy']} % with {measured['kept']} % of the "
         f"weights; wrote {found.path}"
@@ -126,7 +147,8 @@ def _convert(options: FindSupermask, published: Path) -> int:
     """Write the subnetwork of a published checkpoint as ordinary weights."""
     fraction = options.mask.keep_fraction
     searching = replace(options.mask, keep_fraction=Supermask.keep_fraction)
-    if (searching, options.config) != (Supermask(), TrainConfig()):
+    given = (searching, options.config, options.test)
+    if given != (Supermask(), TrainConfig(), None):
         raise ConfigError(
             "--published converts what was searched already: of the options of masks "
             "and of training it takes --keep-fraction alone"

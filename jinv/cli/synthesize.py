@@ -3,11 +3,13 @@
 import re
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 
 from jinv.cli.job_options import JobOptions, job_defaults, prepare, verdict_line
 from jinv.cli.progress import Progress
@@ -22,6 +24,7 @@ from jinv.engine.parallel import (
     join_hosts,
 )
 from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 
@@ -83,53 +86,67 @@ def run(options: Synthesize) -> int:
         options.accepted_only,
         options.best,
     )
-    growing = None
-    missing = np.zeros(job.batches, bool)
-    if is_first_host():
-        growing = SyntheticSet(options.out, recipe, overwrite=options.overwrite)
-        missing[growing.missing(shard)] = True
-    numbers = np.flatnonzero(from_first_host(missing)).tolist()
+    # Hosts that compute together write once, and would have to agree on a checkpoint.
+    with ExitStack() as stack:
+        growing, missing = None, np.zeros(job.batches, bool)
+        if is_first_host():
+            growing = stack.enter_context(
+                SyntheticSet(options.out, recipe, shard, overwrite=options.overwrite)
+            )
+            missing[growing.missing()] = True
+        numbers = np.flatnonzero(from_first_host(missing)).tolist()
+        _announce(options, job, growing, numbers, console)
+        checkpoints = None if options.hosts or not growing else growing.checkpoints
+        with Stop() as stop, Progress(job, console, numbers) as progress:
+
+            def on_event(event: Event) -> None:
+                if growing:
+                    growing.on_event(event)
+                progress.on_event(event)
+
+            try:
+                job.run(on_event, stop.requested, checkpoints, True, numbers)
+            except Interrupted as reason:
+                progress.note(f"{reason}; the same command goes on")
+                return stop.exit_status
+            except Diverged as reason:
+                message = f"[red]error:[/red] {escape(str(reason))}"
+                progress.note(f"{message}; finished batches are kept")
+                return reason.exit_status
+        if growing:
+            _conclude(growing, console, time.monotonic() - started)
+    return 0
+
+
+def _announce(
+    options: Synthesize,
+    job: Job,
+    growing: SyntheticSet | None,
+    numbers: list[int],
+    console: Console,
+) -> None:
+    if growing and growing.complete:
+        console.print(
+            f"{options.out} holds this set, finished: 0 to do here, and --overwrite "
+            "begins it anew",
+            soft_wrap=True,
+        )
+        return
     console.print(
         f"Synthesising {len(job.labels)} images from {job.classifier.spec.name} in "
         f"{job.batches} batches of {job.batch_size} on {device_name()}, preset "
         f"{options.preset}; {len(numbers)} to do here"
-        + (f" (shard {options.shard})" if shard[1] > 1 else ""),
+        + (f" (shard {options.shard})" if options.shard != "0/1" else ""),
         soft_wrap=True,
     )
-    # Hosts that compute together would have to agree on a checkpoint.
-    checkpoints = growing.checkpoints(shard) if growing and not options.hosts else None
-    with Stop() as stop, Progress(job, console, numbers) as progress:
-
-        def on_event(event: Event) -> None:
-            if growing:
-                growing.on_event(event)
-            progress.on_event(event)
-
-        try:
-            job.run(on_event, stop.requested, checkpoints, True, numbers)
-        except Interrupted as reason:
-            progress.note(f"{reason}; the same command goes on")
-            return stop.exit_status
-        except Diverged as reason:
-            progress.note(f"[red]error:[/red] {reason}; finished batches are kept")
-            return 1
-        finally:
-            if checkpoints:
-                checkpoints.close()
-    if growing:
-        _conclude(growing, shard, console, time.monotonic() - started)
-    return 0
 
 
-def _conclude(
-    growing: SyntheticSet, shard: tuple[int, int], console: Console, seconds: float
-) -> None:
-    summary = growing.finish(shard)
+def _conclude(growing: SyntheticSet, console: Console, seconds: float) -> None:
+    summary = growing.finish()
     if summary is None:
-        left = len(growing.missing())
         console.print(
-            f"this shard is done ({seconds:.0f} s); {left} batches of other shards are "
-            "missing, and whoever makes the last one puts the set together",
+            f"this shard is done ({seconds:.0f} s); {growing.left()} batches of other "
+            "shards are missing, and whoever makes the last one puts the set together",
             soft_wrap=True,
         )
         return

@@ -9,8 +9,10 @@ import jax
 import tyro
 from rich.console import Console
 
+from jinv.cli.stopping import Stop
 from jinv.cli.training import epoch_printer, load_splits, write_card
 from jinv.engine.compilation import keep_compiled_programs
+from jinv.errors import Interrupted
 from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import sha256_of, write_weights
@@ -28,7 +30,10 @@ class Train:
 
     data: str
     """An .npz file with x_train, y_train, x_test, y_test; a folder
-    {train,test}/CLASS/*.png; or tfds:NAME."""
+    {train,test}/CLASS/*.png; what `jinv synthesize` wrote; or tfds:NAME."""
+    test: str | None = None
+    """Set whose test images measure the accuracy; by default --data's own, or where it
+    has none a tenth of its training images, held out."""
     model: str = "cifar10_resnet20"
     """Architecture, by its name in the zoo (`jinv models`)."""
     init: Path | None = None
@@ -38,7 +43,9 @@ class Train:
     storage: str = "float32"
     """Type in which the weights are stored: float32 or float16."""
     devices: int = 0
-    """Over how many devices each batch is spread; 0 for all."""
+    """Over how many devices each batch is spread; 0 for as many as share it evenly."""
+    overwrite: bool = False
+    """Replace what is in --out."""
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
 
 
@@ -48,24 +55,30 @@ def run(options: Train) -> int:
     spec = classifier_spec(options.model)
     config = options.config
     console = Console(stderr=True)
-    splits = load_splits(options.data, spec)
+    splits = load_splits(options.data, spec, options.test, config.seed)
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
         f"({jax.default_backend()}); progress is kept in {options.out}"
     )
-    options.out.mkdir(parents=True, exist_ok=True)
     if options.init:
         classifier = load_classifier(spec.name, options.init)
     else:
         classifier = make_classifier(spec, config.seed)
-    trained = train(
-        classifier,
-        *splits,
-        config,
-        options.out,
-        epoch_printer(console, config),
-        devices=options.devices,
-    )
+    with Stop() as stop:
+        try:
+            trained = train(
+                classifier,
+                *splits,
+                config,
+                options.out,
+                epoch_printer(console, config),
+                devices=options.devices,
+                overwrite=options.overwrite,
+                should_stop=stop.requested,
+            )
+        except Interrupted as reason:
+            console.print(f"{reason}; the same command goes on", soft_wrap=True)
+            return stop.exit_status
     state = to_state_dict(jax.device_get(trained.classifier.variables))
     if options.storage != "float32":
         state = {key: value.astype(options.storage) for key, value in state.items()}
@@ -78,7 +91,9 @@ def run(options: Train) -> int:
         "initial_weights": _card_of(options.init),
         "storage": options.storage,
     }
-    write_card(path, "train", spec.name, options.data, splits, config, more)
+    write_card(
+        path, "train", spec.name, options.data, options.test, splits, config, more
+    )
     console.print(f"test accuracy {accuracy} %; wrote {path}")
     return 0
 

@@ -14,21 +14,63 @@ import numpy as np
 from rich.console import Console
 
 from jinv.atomic import write_json
-from jinv.data.labelled import LabelledImages, load_labelled
+from jinv.data.labelled import (
+    ChosenImages,
+    LabelledImages,
+    has_split,
+    hold_out,
+    load_labelled,
+)
 from jinv.engine.precision import activation_type
+from jinv.errors import DataError
 from jinv.models.zoo import ClassifierSpec
 from jinv.transfer.supervised import TrainConfig
 
 
 def load_splits(
-    source: str, spec: ClassifierSpec
+    source: str, spec: ClassifierSpec, test: str | None = None, seed: int = 0
 ) -> tuple[LabelledImages, LabelledImages]:
-    """The training and the test images of a labelled set, as a network takes them."""
-    training, test = (
-        load_labelled(source, split, spec.classes, spec.input_size, spec.channels)
-        for split in ("train", "test")
+    """Images to train with and images to test by, as a network takes them.
+
+    Where there are no test images, a tenth of the training images is held out, and a
+    line says so.
+
+    Args:
+        source: Set of the training images; see `load_labelled`.
+        spec: The network.
+        test: Set whose test images are taken instead of those of `source`.
+        seed: Of the choice of held-out images.
+
+    Raises:
+        DataError: A set cannot be read, or `test` has no test images, or neither has
+            and there are too few images to hold some out.
+    """
+
+    def load(source: str, split: str) -> LabelledImages:
+        return load_labelled(
+            source, split, spec.classes, spec.input_size, spec.channels
+        )
+
+    training = load(source, "train")
+    if has_split(test or source, "test"):
+        return training, load(test or source, "test")
+    if test is not None:
+        raise DataError(
+            f"--test {test} has no test images: expected x_test and y_test in an .npz "
+            "file, a folder with test/CLASS/*.png, or a split 'test' of tfds"
+        )
+    rest, held_out = hold_out(training, seed)
+    if len(held_out) == 0:
+        raise DataError(
+            f"{source} has no test images, and of its {len(training)} training images "
+            "no tenth can be held out: give test images by --test SET"
+        )
+    Console(stderr=True, soft_wrap=True).print(
+        f"{source} has no test images: {len(held_out)} of its {len(training)} are held "
+        "out; --test gives others",
+        markup=False,
     )
-    return training, test
+    return rest, held_out
 
 
 def epoch_printer(
@@ -52,6 +94,7 @@ def write_card(
     command: str,
     model: str,
     data: str,
+    test: str | None,
     splits: tuple[LabelledImages, LabelledImages],
     config: TrainConfig,
     more: Mapping[str, Any],
@@ -63,14 +106,14 @@ def write_card(
         command: Name of the sub-command that wrote it.
         model: Its architecture.
         data: Where the images came from.
-        splits: The training and the test images.
+        test: Where the test images came from, if from elsewhere.
+        splits: The training and the test images; see `load_splits`.
         config: How it was trained.
         more: What else there is to say.
     """
-    training, test = splits
     card = {
         "model": model,
-        "data": f"{data} ({len(training)} training, {len(test)} test images)",
+        "data": _described(data, test, *splits),
         "recipe": asdict(config),
         "precision": np.dtype(activation_type(config.precision)).name,
         "command": command_line(command),
@@ -79,6 +122,22 @@ def write_card(
         "jax": jax.__version__,
     }
     write_json(weights.with_suffix(".json"), card)
+
+
+def _described(
+    source: str, test: str | None, training: LabelledImages, tested: LabelledImages
+) -> str:
+    if test is not None:
+        return (
+            f"{source} ({len(training)} training images), {test} ({len(tested)} test "
+            "images)"
+        )
+    # A set's own test images are taken whole.
+    held_out = isinstance(tested, ChosenImages)
+    return (
+        f"{source} ({len(training)} training, {len(tested)} "
+        f"{'held-out' if held_out else 'test'} images)"
+    )
 
 
 def command_line(command: str) -> str:

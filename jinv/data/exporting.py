@@ -7,7 +7,7 @@ taken one by one, so a set may be larger than the memory.
 import io
 import json
 import os
-import shutil
+import re
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.lib import format as npy
 
+from jinv.atomic import new_folder, remove
 from jinv.data.labelled import folder_name, to_picture
-from jinv.errors import DataError
+from jinv.errors import DataError, FolderError
 
 Form = Literal["folder", "npz", "array_record"]
 
-_FILES = (
+EXPORTED = (
     "metadata.jsonl",
     "set.npz",
     "synthetic-*.array_record-*",
@@ -29,6 +30,8 @@ _FILES = (
     "features.json",
     "label.labels.txt",
 )
+"""Patterns of what `export` writes to a folder, beside the folder of a split."""
+_EXAMPLE = re.compile(r"\d{6,}\.png")
 
 
 class Example(NamedTuple):
@@ -89,23 +92,59 @@ def export(
 
     Raises:
         DataError: array_record needs packages that are not installed.
+        FolderError: Other files are in the way.
     """
-    partial = folder / ".export.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    _WRITERS[form](partial, description, examples)
-    remove_exported(folder, description.split)
-    for entry in partial.iterdir():
-        os.replace(entry, folder / entry.name)
-    partial.rmdir()
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = new_folder(folder / "export")
+    try:
+        _WRITERS[form](partial, description, examples)
+        if hasattr(os, "sync"):  # not on Windows
+            os.sync()
+        remove_split(folder, description.split)
+        for pattern in EXPORTED:
+            for path in folder.glob(pattern):
+                path.unlink()
+        for entry in sorted(partial.iterdir()):
+            if entry.is_dir() and (folder / entry.name).exists():
+                raise FolderError(
+                    f"{folder / entry.name} holds files that are not of this set: move "
+                    "them away, then give the same command again"
+                )
+            os.replace(entry, folder / entry.name)
+    finally:
+        remove(partial)
 
 
-def remove_exported(folder: Path, split: str) -> None:
-    """Remove what `export` has written to a folder, in whatever form."""
-    shutil.rmtree(folder / split, ignore_errors=True)
-    for pattern in _FILES:
-        for path in folder.glob(pattern):
-            path.unlink()
+def remove_split(folder: Path, split: Any) -> None:
+    """Remove the folder of a split that `export` has written, and nothing else in it.
+
+    Args:
+        folder: The set's.
+        split: Its name. It may come from a file, so anything but a plain name of a real
+            folder is left alone, and so are files that `export` does not write.
+    """
+    if not isinstance(split, str) or not split.isidentifier():
+        return
+    root = folder / split
+    if root.is_symlink() or not (root / "metadata.jsonl").is_file():
+        return
+    for place in [entry for entry in root.iterdir() if _is_real_folder(entry)]:
+        for path in place.iterdir():
+            if _EXAMPLE.fullmatch(path.name):
+                path.unlink()
+        _remove_if_empty(place)
+    # Last: without it, the folder is no longer known as ours.
+    if all(entry.name == "metadata.jsonl" for entry in root.iterdir()):
+        remove(root)
+
+
+def _is_real_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _remove_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def _write_folder(
@@ -119,7 +158,7 @@ def _write_folder(
             file = Path(folder_name(name)) / f"{example.number:06d}.png"
             (split / file).parent.mkdir(exist_ok=True)
             (split / file).write_bytes(_png(example.image))
-            metadata.write(_row(description, example, file_name=str(file)))
+            metadata.write(_row(description, example, file_name=file.as_posix()))
 
 
 def _write_npz(

@@ -120,15 +120,13 @@ class DecodedImages:
         return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-class SomeImages:
-    """Some images of a set, drawn at random."""
+class ChosenImages:
+    """The images of a set that have these indices, in this order."""
 
-    def __init__(self, data: LabelledImages, most: int, seed: int):
-        """Draw so many, or take all where there are no more."""
-        rng = np.random.default_rng(seed)
-        self._data = data
-        self._chosen = np.sort(rng.permutation(len(data))[:most])
-        self.labels = data.labels[self._chosen]
+    def __init__(self, data: LabelledImages, chosen: np.ndarray):
+        """Leave the set as it is, and show only what was chosen, (n,) int."""
+        self._data, self._chosen = data, chosen
+        self.labels = data.labels[chosen]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -136,6 +134,35 @@ class SomeImages:
     def read(self, indices):
         """See `LabelledImages.read`."""
         return self._data.read(self._chosen[indices])
+
+
+class SomeImages(ChosenImages):
+    """Some images of a set, drawn at random."""
+
+    def __init__(self, data: LabelledImages, most: int, seed: int):
+        """Draw so many, or take all where there are no more."""
+        rng = np.random.default_rng(seed)
+        super().__init__(data, np.sort(rng.permutation(len(data))[:most]))
+
+
+def hold_out(data: LabelledImages, seed: int) -> tuple[ChosenImages, ChosenImages]:
+    """Part a set in nine tenths and one tenth, which shares every class alike.
+
+    Args:
+        data: The set; of fewer than ten images none is held out.
+        seed: Of the choice.
+
+    Returns:
+        What remains, and what is held out, both in the order of the set.
+    """
+    order = np.random.default_rng(seed).permutation(len(data))
+    by_class = order[np.argsort(data.labels[order], kind="stable")]
+    held = np.zeros(len(data), bool)
+    held[by_class[9::10]] = True
+    return (
+        ChosenImages(data, np.flatnonzero(~held)),
+        ChosenImages(data, np.flatnonzero(held)),
+    )
 
 
 def centre_crop(image: Image.Image, short_side: int, size: int) -> Image.Image:
@@ -163,7 +190,8 @@ def load_labelled(
 
     Args:
         source: An .npz file with `x_SPLIT` (uint8, NHWC; grey also NHW) and `y_SPLIT`;
-            a folder `SPLIT/class/image.png`; a folder that tfds wrote; or `tfds:NAME`.
+            a folder `SPLIT/class/image.png`; a folder in which `export` left
+            `set.npz`; a folder that tfds wrote; or `tfds:NAME`.
         split: "train" or "test"; "." for a folder with no level of splits.
         classes: Names of the classes in the order of the labels.
         size: Height and width of the images, in pixels; None leaves them as they are.
@@ -175,15 +203,33 @@ def load_labelled(
     """
     if _is_tfds(source):
         return _from_tfds(source, split, size, channels)
+    if path := _npz_file(source, split):
+        return _from_npz(path, split, len(classes), size, channels)
     path = Path(source)
     if path.is_dir():
         return _from_folder(path, split, classes, size, channels)
-    if path.suffix == ".npz" and path.is_file():
-        return _from_npz(path, split, len(classes), size, channels)
-    raise DataError(
-        f"no labelled images at {source!r}: expected an .npz file, a folder with "
-        f"{split}/CLASS/*.png, or tfds:NAME"
-    )
+    raise _nothing_at(source, split)
+
+
+def has_split(source: str, split: str) -> bool:
+    """Whether a labelled set has images of this split.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+
+    Raises:
+        DataError: The source is missing or of no known form.
+    """
+    if _is_tfds(source):
+        return split in _tfds_builder(source).info.splits
+    if path := _npz_file(source, split):
+        with np.load(path) as arrays:
+            return f"x_{split}" in arrays
+    path = Path(source)
+    if path.is_dir():
+        return (path / split).is_dir()
+    raise _nothing_at(source, split)
 
 
 def classes_of(source: str, split: str) -> tuple[str, ...] | None:
@@ -196,15 +242,13 @@ def classes_of(source: str, split: str) -> tuple[str, ...] | None:
     Returns:
         The names; None where the set, an .npz file, does not tell them.
     """
-    path = Path(source)
     if _is_tfds(source):
         return tuple(_tfds_builder(source).info.features["label"].names)
-    if (path / split).is_dir():
-        return tuple(_folders(path / split))
-    if path.suffix == ".npz" and path.is_file():
+    if path := _npz_file(source, split):
         with np.load(path) as arrays:
             return tuple(arrays["classes"].tolist()) if "classes" in arrays else None
-    return None
+    path = Path(source)
+    return tuple(_folders(path / split)) if (path / split).is_dir() else None
 
 
 def batches_of(source: str, split: str, count: int) -> np.ndarray | None:
@@ -225,10 +269,11 @@ def batches_of(source: str, split: str, count: int) -> np.ndarray | None:
     if not path.exists():
         return None
     try:
-        if path.is_dir() and not _is_tfds(source):
-            root = path / split
+        root = path / split
+        if root.is_dir() and not _is_tfds(source):
             known = {row["file_name"]: row["batch"] for row in _metadata(root)}
-            found = [known[str(file.relative_to(root))] for file in _image_files(root)]
+            files = (file.relative_to(root) for file in _image_files(root))
+            found = [known[file.as_posix()] for file in files]
         else:
             rows = _metadata(path if path.is_dir() else path.parent)
             found = [row["batch"] for row in sorted(rows, key=lambda row: row["index"])]
@@ -246,6 +291,21 @@ def batches(
     stop = len(order) - batch_size + 1 if drop_last else len(order)
     for start in range(0, stop, batch_size):
         yield data.read(order[start : start + batch_size])
+
+
+def _npz_file(source: str, split: str) -> Path | None:
+    """The .npz file that a source is, or that `export` left in it."""
+    path = Path(source)
+    if path.is_dir() and not (path / split).is_dir():
+        path = path / "set.npz"
+    return path if path.suffix == ".npz" and path.is_file() else None
+
+
+def _nothing_at(source: str, split: str) -> DataError:
+    return DataError(
+        f"no labelled images at {source!r}: expected an .npz file, a folder with "
+        f"{split}/CLASS/*.png, or tfds:NAME"
+    )
 
 
 def _from_npz(

@@ -46,7 +46,9 @@ _PRECISION_RECALL = (
 )
 
 
-def write_evaluation_page(folder: Path) -> Path:
+def write_evaluation_page(
+    folder: Path, evaluation: Mapping[str, Any] | None = None
+) -> Path:
     """Write `index.html` from what lies in an evaluation's folder.
 
     Pictures are embedded, so that the page can be sent around alone. What is missing is
@@ -56,11 +58,13 @@ def write_evaluation_page(folder: Path) -> Path:
         folder: Holds any of `evaluation.json`, `grid.png`, `confusion_*.png` (one for
             each verifier), `embedding.png`, `neighbours.png` and
             `precision_recall.png`.
+        evaluation: What `evaluation.json` will hold, where it is not there yet.
 
     Returns:
         The page.
     """
-    evaluation = read_json(folder / "evaluation.json")
+    if evaluation is None:
+        evaluation = read_json(folder / "evaluation.json")
     sections = (
         _headline(evaluation),
         _warnings(evaluation.get("warnings", [])),

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from jinv.atomic import write_json
 from jinv.data.labelled import LabelledImages
+from jinv.folders import Kind
 from jinv.metrics.evaluation import (
     BATCH_METRICS,
     METRICS,
@@ -30,6 +31,19 @@ from jinv.report.evaluation_page import write_evaluation_page
 from jinv.report.neighbour_sheet import neighbour_sheet
 from jinv.report.pictures import grid, save_picture, slug
 
+EVALUATION = Kind(
+    "evaluation",
+    "evaluation",
+    owned=(
+        "confusion_*.png",
+        "grid.png",
+        "precision_recall.png",
+        "embedding.png",
+        "neighbours.png",
+        "index.html",
+    ),
+    last="evaluation.json",
+)
 _GRID_IMAGES = 100
 _EMBEDDED = 500  # of each set
 _QUERIES = 2000  # images whose nearest real images are sought
@@ -73,7 +87,7 @@ def write_report(
     """Draw the figures, and write `evaluation.json` and `index.html`.
 
     Args:
-        folder: Where to; made if missing.
+        folder: Where to; taken for an `EVALUATION`.
         judged: The set.
         real: Real images, if any.
         rows: What was measured of the set (first) and of its controls, by name.
@@ -86,9 +100,6 @@ def write_report(
     Returns:
         What `evaluation.json` holds.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.glob("confusion_*.png"):
-        old.unlink()
     tables = []
     for verifier, logits in zip(verifiers, judged.seen.logits[1:], strict=True):
         name = verifier.network.spec.name
@@ -149,8 +160,9 @@ def write_report(
         ],
         **facts,
     }
-    write_json(folder / "evaluation.json", evaluation)
-    write_evaluation_page(folder)
+    write_evaluation_page(folder, evaluation)
+    # Last: with it the evaluation is finished.
+    write_json(folder / EVALUATION.last, evaluation)
     return evaluation
 
 

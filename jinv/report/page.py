@@ -1,6 +1,5 @@
 """The page about a run: one file that needs nothing else."""
 
-import json
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from jinv.atomic import JsonLines
 from jinv.report.html import (
     card,
     card_row,
@@ -21,13 +21,13 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
-from jinv.report.pictures import enlargement, slug
+from jinv.report.pictures import enlargement, read_picture, saved_images, slug
 
 _MOST_IMAGES = 200
 _MOST_CLASSES = 40
 
 
-def write_page(folder: Path) -> Path:
+def write_page(folder: Path, summary: Mapping[str, Any] | None = None) -> Path:
     """Write `index.html` from what lies in a run's folder.
 
     Pictures are embedded, so that the page can be sent around alone. What is missing is
@@ -36,11 +36,13 @@ def write_page(folder: Path) -> Path:
     Args:
         folder: Holds any of `config.json`, `summary.json`, `metrics.jsonl`, `grid.png`,
             `evolution.webp`, `curves.png` and `images/*.png`.
+        summary: What `summary.json` will hold, where it is not there yet.
 
     Returns:
         The page.
     """
-    summary = read_json(folder / "summary.json")
+    if summary is None:
+        summary = read_json(folder / "summary.json")
     sections = (
         _headline(summary),
         _cards(summary, _speed(folder / "metrics.jsonl")),
@@ -144,7 +146,8 @@ def _terms(summary: Mapping[str, Any]) -> str:
 
 
 def _images(folder: Path, classes: list[str]) -> str:
-    paths = sorted(folder.glob("*.png"))
+    found = (paths[0] for _, paths in sorted(saved_images(folder).items()))
+    paths = [path for path in found if read_picture(path) is not None]
     if not paths:
         return ""
     names = {slug(name): name for name in classes}
@@ -171,11 +174,10 @@ def _images(folder: Path, classes: list[str]) -> str:
 
 def _speed(path: Path) -> float | None:
     """The usual number of image steps a second; robust to a slow first step."""
-    if not path.is_file():
-        return None
-    rows = map(json.loads, path.read_text("utf-8").splitlines())
     speeds = [
-        row["image_steps_per_second"] for row in rows if "image_steps_per_second" in row
+        row["image_steps_per_second"]
+        for row in JsonLines(path).rows()
+        if "image_steps_per_second" in row
     ]
     return median(speeds) if speeds else None
 

@@ -22,6 +22,7 @@ _LINE_WIDTH, _MOST_COLUMNS = 2300, 16  # ten images of 224 pixels, 16 small ones
 _MOST_UPRIGHT = 1.3  # height of a picture for its width, where classes can move
 _MARGIN, _GAP, _CLASS_GAP = 12, 4, 10
 _LABEL_CHARACTERS = 14
+_NUMBERED = re.compile(r"(\d{5,})_.*\.png")
 _INK, _PALE_INK = (32, 33, 36), (120, 124, 130)
 
 
@@ -93,6 +94,25 @@ def save_picture(path: Path, picture: Image.Image) -> None:
     """Write a picture as PNG, whole or not at all."""
     with replacing(path) as partial:
         picture.save(partial, "PNG")
+
+
+def saved_images(folder: Path) -> dict[int, list[Path]]:
+    """What `save_images` has written to a folder, by number; other files are not."""
+    files: dict[int, list[Path]] = {}
+    for path in sorted(folder.glob("*.png")):
+        if found := _NUMBERED.fullmatch(path.name):
+            files.setdefault(int(found[1]), []).append(path)
+    return files
+
+
+def read_picture(path: Path) -> np.ndarray | None:
+    """A picture (height, width, channels), uint8; None where it cannot be read."""
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image)
+    except (OSError, SyntaxError, ValueError, EOFError):  # what Pillow raises
+        return None
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def grid(

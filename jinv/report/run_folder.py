@@ -1,40 +1,47 @@
 """The folder that a run leaves behind."""
 
-import json
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from PIL import Image
 
-from jinv.atomic import write_json
-from jinv.configuration import first_difference
-from jinv.engine.checkpoints import Checkpoints
+from jinv.atomic import JsonLines, write_json
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
-from jinv.engine.run import Outcome
+from jinv.engine.run import Outcome, run_checkpoints
 from jinv.errors import FolderError
+from jinv.folders import Folder, Kind
 from jinv.inversion.job import Job, Result
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
 from jinv.report.page import write_page
-from jinv.report.pictures import enlarge, grid, save_images, to_uint8
+from jinv.report.pictures import (
+    enlarge,
+    grid,
+    read_picture,
+    save_images,
+    save_picture,
+    saved_images,
+    to_uint8,
+)
 
-_OURS = (
-    "config.json",
-    "summary.json",
-    "metrics.jsonl",
-    "images",
-    "frames",
-    "checkpoint",
-    "grid.png",
-    "curves.png",
-    "evolution.webp",
-    "index.html",
+RUN = Kind(
+    "run",
+    "inversion",
+    owned=(
+        "metrics.jsonl",
+        "images",
+        "grid.png",
+        "curves.png",
+        "evolution.webp",
+        "index.html",
+    ),
+    last="summary.json",
+    scraps=("checkpoint", "frames"),
 )
 _FRAME_IMAGES = 40
 """Images shown in each frame of the evolution."""
@@ -43,52 +50,102 @@ _FRAME_IMAGES = 40
 class RunFolder:
     """Writes what a run yields, event by event, and sums it up in the end."""
 
-    def __init__(self, path: Path, job: Job, *, resume: bool, overwrite: bool):
-        """Take a folder for a job.
+    def __init__(self, path: Path, job: Job, *, overwrite: bool = False):
+        """Take a folder for a job, or go on with it there.
 
         Args:
             path: The folder; made if missing.
             job: What will run.
-            resume: Go on with the run that the folder holds, if it holds one.
             overwrite: Remove the run that the folder holds.
 
         Raises:
-            FolderError: The folder holds something that neither allows.
+            FolderError: The folder holds something else, or its checkpoint cannot be
+                read.
         """
         self.path, self.job = path, job
-        inversion = job.describe()
-        _admit(path, inversion, resume, overwrite)
-        (path / "images").mkdir(parents=True, exist_ok=True)
-        (path / "frames").mkdir(exist_ok=True)
         versions = {name: version(name) for name in ("jax", "flax", "optax", "numpy")}
-        config = {
-            "inversion": inversion,
+        more = {
             "execution": vars(job.execution),
             "versions": {"jinv": version("jinv"), **versions},
         }
-        write_json(path / "config.json", config)
-        self.checkpoints = Checkpoints(path / "checkpoint")
-        self._forget_after(self.checkpoints.notes() if resume else None)
+        self._folder = Folder(path, RUN, job.describe(), overwrite=overwrite, more=more)
+        self._log = JsonLines(path / "metrics.jsonl")
+        self.checkpoints = run_checkpoints(path / "checkpoint")
+        try:
+            if not self.finished:
+                (path / "images").mkdir(exist_ok=True)
+                (path / "frames").mkdir(exist_ok=True)
+                self._log.keep(self._is_settled())
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder; of a finished run, remove what a resumed one needs."""
+        self.checkpoints.close()
+        self._folder.close()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the folder held this run already, finished or not."""
+        return self._folder.begun
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self._folder.finished
+
+    @property
+    def summary(self) -> dict[str, Any] | None:
+        """What a finished run has to say."""
+        return self._folder.last
+
+    def missing(self) -> list[int]:
+        """Batches that are not done, or of whose images one cannot be read.
+
+        The one that the checkpoint serves comes first.
+        """
+        notes = self.checkpoints.notes()
+        done = max(0, notes["batch"]) if notes else 0
+        lost = [batch for batch in range(done) if not self._has_images(batch)]
+        if lost and self.job.procedure.lasting:
+            return list(range(self.job.batches))
+        return [*range(done, self.job.batches), *lost]
 
     def on_event(self, event: Event) -> None:
         """Write down what the engine reports."""
         match event:
             case Logged(row=row):
-                with (self.path / "metrics.jsonl").open("a") as file:
-                    file.write(json.dumps(row) + "\n")
+                self._log.append(row)
             case Frame(place=place, inputs=inputs):
                 # Pictures of all stages are laid out alike.
                 size = self.job.classifier.spec.input_size
                 images = enlarge(self._images(inputs[:_FRAME_IMAGES]), size)
                 picture = self._grid(images, self.job.labels[: len(images)])
                 name = f"{place.stage:02d}_{place.step:07d}.png"
-                picture.save(self.path / "frames" / name)
+                save_picture(self.path / "frames" / name, picture)
             case BatchDone(place=place, inputs=inputs):
-                numbers = self.job.numbers_of(place.batch)
-                images = self._images(inputs)
-                classes = self.job.classifier.spec.classes
-                names = [classes[i] for i in self.job.labels_of(numbers, images)]
-                save_images(self.path / "images", images, names, numbers.start)
+                self.keep(self._images(inputs), self.job.numbers_of(place.batch))
+
+    def keep(self, images: np.ndarray, numbers: range) -> None:
+        """Write images (images, height, width, channels), uint8, of these numbers."""
+        before = self._files()
+        classes = self.job.classifier.spec.classes
+        names = [classes[label] for label in self.job.labels_of(numbers, images)]
+        folder = self.path / "images"
+        for number, path in zip(
+            numbers, save_images(folder, images, names, numbers.start), strict=True
+        ):
+            # A classifier that names the images may have changed its mind.
+            for other in before.get(number, ()):
+                if other != path:
+                    other.unlink()
 
     def finish(
         self,
@@ -111,7 +168,7 @@ class RunFolder:
             What `summary.json` holds.
         """
         images, labels = self.load_images()
-        rows = self.rows()
+        rows = self._log.rows()
         classes = self.job.classifier.spec.classes
         judges = {"teacher": self.job.classifier, "verifier": verifier}
         verdicts = {
@@ -137,37 +194,43 @@ class RunFolder:
                 "running": outcome.running,
             }
             summary["classifier_passes"] = outcome.passes
-        write_json(self.path / "summary.json", summary)
         if len(images):
-            self._grid(images, labels).save(self.path / "grid.png")
+            save_picture(self.path / "grid.png", self._grid(images, labels))
         plot_curves(self.path / "curves.png", rows, self.job.procedure.lasting)
         self._save_evolution()
-        write_page(self.path)
+        write_page(self.path, summary)
+        # Last: with it the run is finished.
+        write_json(self.path / RUN.last, summary)
         return summary
-
-    def close(self) -> None:
-        """Remove what only a resumed run would need."""
-        self.checkpoints.close()
-        for name in ("checkpoint", "frames"):
-            shutil.rmtree(self.path / name, ignore_errors=True)
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """Images on disk (images, height, width, channels), uint8, and their labels."""
-        paths = sorted((self.path / "images").glob("*.png"))
-        if not paths:
+        images, numbers = [], []
+        for number, paths in sorted(self._files().items()):
+            if (image := self._read(paths[0])) is not None:
+                images.append(image)
+                numbers.append(number)
+        if not images:
             return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
-        images = np.stack([np.asarray(Image.open(path)) for path in paths])
-        # Files of grey images have no axis of channels.
-        images = images.reshape(*images.shape[:3], -1)
-        numbers = [int(path.name.split("_")[0]) for path in paths]
-        return images, self.job.labels_of(numbers, images)
+        return np.stack(images), self.job.labels_of(numbers, np.stack(images))
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The log so far."""
-        path = self.path / "metrics.jsonl"
-        if not path.exists():
-            return []
-        return [json.loads(line) for line in path.read_text().splitlines()]
+    def _files(self) -> dict[int, list[Path]]:
+        """The run's images on disk, by number; what else lies there is not its own."""
+        found = saved_images(self.path / "images")
+        return {n: paths for n, paths in found.items() if n < len(self.job.labels)}
+
+    def _has_images(self, batch: int) -> bool:
+        files = self._files()
+        return all(
+            number in files and self._read(files[number][0]) is not None
+            for number in self.job.numbers_of(batch)
+        )
+
+    def _read(self, path: Path) -> np.ndarray | None:
+        spec = self.job.classifier.spec
+        image = read_picture(path)
+        shape = (spec.input_size, spec.input_size, spec.channels)
+        return image if image is not None and image.shape == shape else None
 
     def _images(self, inputs: np.ndarray) -> np.ndarray:
         return to_uint8(self.job.classifier.denormalise(inputs))
@@ -176,28 +239,39 @@ class RunFolder:
         return grid(images, labels.tolist(), self.job.classifier.spec.classes)
 
     def _save_evolution(self) -> None:
-        frames = sorted((self.path / "frames").glob("*.png"))
-        if frames:
-            several = len({frame.stem[:2] for frame in frames}) > 1
-            captions = []
-            for frame in frames:
-                stage, step = map(int, frame.stem.split("_"))
-                captions.append(
-                    f"stage {stage + 1}, step {step}" if several else f"step {step}"
-                )
-            pictures = [Image.open(frame).convert("RGB") for frame in frames]
-            save_evolution(self.path / "evolution.webp", pictures, captions)
+        found = {
+            path: image
+            for path in sorted((self.path / "frames").glob("*.png"))
+            if (image := read_picture(path)) is not None
+        }
+        if not found:
+            return
+        several = len({path.stem[:2] for path in found}) > 1
+        captions = []
+        for path in found:
+            stage, step = map(int, path.stem.split("_"))
+            captions.append(
+                f"stage {stage + 1}, step {step}" if several else f"step {step}"
+            )
+        pictures = [Image.fromarray(image) for image in found.values()]
+        save_evolution(self.path / "evolution.webp", pictures, captions)
 
-    def _forget_after(self, notes: dict[str, Any] | None) -> None:
-        """Drop what was written after the checkpoint that will be resumed from."""
-        here = ("batch", "stage", "step")
-        # Rehearsals have negative numbers.
-        limit = tuple(notes[name] for name in here) if notes else (-float("inf"),)
-        kept = [
-            row for row in self.rows() if tuple(row[name] for name in here) <= limit
-        ]
-        text = "".join(json.dumps(row) + "\n" for row in kept)
-        (self.path / "metrics.jsonl").write_text(text)
+    def _is_settled(self) -> Callable[[dict[str, Any]], bool]:
+        """Tells rows of the log that stay from those that will be written again."""
+        notes, missing = self.checkpoints.notes(), self.missing()
+        goes_on = notes and (not missing or missing[0] == max(0, notes["batch"]))
+
+        def settled(row: dict[str, Any]) -> bool:
+            place = [row.get(name) for name in ("batch", "stage", "step")]
+            if notes is None or not goes_on:
+                return False
+            if not all(isinstance(number, int) for number in place):
+                return False
+            here = [notes[name] for name in ("batch", "stage", "step")]
+            # Rehearsals have negative numbers.
+            return place <= here and (place[0] == here[0] or place[0] not in missing)
+
+        return settled
 
 
 def save_run(
@@ -221,48 +295,18 @@ def save_run(
     Raises:
         FolderError: The folder is not free.
     """
-    folder = RunFolder(Path(path), result.job, resume=False, overwrite=overwrite)
-    names = [result.job.classifier.spec.classes[label] for label in result.labels]
-    save_images(folder.path / "images", result.images, names)
-    for row in result.log:
-        folder.on_event(Logged(Place(row["batch"], row["stage"], row["step"]), row))
-    seconds = result.outcome.compiling + result.outcome.running
-    folder.finish("finished", seconds, result.outcome, verifier, {})
-    folder.close()
+    with RunFolder(Path(path), result.job, overwrite=overwrite) as folder:
+        if folder.begun and not overwrite:
+            raise FolderError(
+                f"{path} already holds a run: overwrite=True replaces it, or choose "
+                "another folder"
+            )
+        folder.keep(to_uint8(result.images), range(len(result.images)))
+        for row in result.log:
+            folder.on_event(Logged(Place(row["batch"], row["stage"], row["step"]), row))
+        seconds = result.outcome.compiling + result.outcome.running
+        folder.finish("finished", seconds, result.outcome, verifier, {})
     return folder.path / "index.html"
-
-
-def _admit(path: Path, inversion: dict, resume: bool, overwrite: bool) -> None:
-    if resume and overwrite:
-        raise FolderError("give --resume or --overwrite, not both")
-    if path.exists() and not path.is_dir():
-        raise FolderError(f"{path} is a file: choose another --out")
-    if not path.exists() or not any(path.iterdir()):
-        return
-    config = path / "config.json"
-    if not config.is_file():
-        raise FolderError(
-            f"{path} holds files, but no run of jinv: choose another --out"
-        )
-    if overwrite:
-        for name in _OURS:
-            target = path / name
-            if target.is_dir():
-                shutil.rmtree(target)
-            else:
-                target.unlink(missing_ok=True)
-        return
-    if not resume:
-        raise FolderError(
-            f"{path} already holds a run: give --resume to go on with it, --overwrite "
-            "to replace it, or another --out"
-        )
-    found = json.loads(config.read_text())["inversion"]
-    if difference := first_difference(found, inversion):
-        raise FolderError(
-            f"{path} holds a run of another configuration ({difference}): give the "
-            "same options, --overwrite, or another --out"
-        )
 
 
 def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:

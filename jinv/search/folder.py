@@ -1,13 +1,12 @@
 """The folder in which a search leaves what it has found."""
 
-import json
-import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from jinv.atomic import write_json
-from jinv.errors import FolderError
+from jinv.folders import Folder, Kind
 from jinv.inversion.preset import write_preset
 from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page
@@ -16,13 +15,18 @@ from jinv.search.plan import Plan
 from jinv.search.results import Results, write_csv
 
 _DATABASE = "study.db"
-_OURS = (
-    "config.json",
-    "trials.csv",
-    "best.json",
-    "parallel_coordinates.png",
-    "index.html",
-    "images",
+SEARCH = Kind(
+    "search",
+    "search",
+    owned=(
+        f"{_DATABASE}*",
+        "trials.csv",
+        "best.json",
+        "parallel_coordinates.png",
+        "index.html",
+        "images",
+    ),
+    shared=True,
 )
 
 
@@ -35,35 +39,41 @@ class SearchFolder:
     people may look while they work.
     """
 
-    def __init__(self, path: Path):
-        """Look at a folder, without touching it.
+    def __init__(
+        self,
+        path: Path,
+        plan: Plan,
+        *,
+        overwrite: bool = False,
+        forget: Callable[[], None] = lambda: None,
+    ):
+        """Take a folder for a search, or join those who work on the same one.
+
+        Args:
+            path: The folder; made if missing.
+            plan: What is searched.
+            overwrite: Remove the search that the folder holds.
+            forget: Removes what is kept of it elsewhere.
 
         Raises:
-            FolderError: The folder holds something else.
+            FolderError: The folder holds something else, or others work on the search
+                that is to be removed.
         """
         self.path = path
-        if path.exists() and not path.is_dir():
-            raise FolderError(f"{path} is a file: choose another --out")
-        if path.is_dir() and not self._is_ours():
-            raise FolderError(
-                f"{path} holds files, but no search: choose another --out"
-            )
+        self._folder = Folder(path, SEARCH, plan.describe(), overwrite=overwrite)
+        if overwrite:
+            forget()
 
-    @property
-    def database(self) -> str:
-        """The address of the database in it."""
-        return f"sqlite:///{self.path / _DATABASE}"
+    def __enter__(self) -> Self:
+        return self
 
-    def clear(self) -> None:
-        """Remove a search, but nothing else."""
-        for pattern in (*_OURS, f"{_DATABASE}*"):
-            for found in self.path.glob(pattern):
-                shutil.rmtree(found) if found.is_dir() else found.unlink()
+    def __exit__(self, *_: object) -> None:
+        self._folder.close()
 
-    def begin(self, plan: Plan) -> None:
-        """Make the folder, and say what it is for."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.path / "config.json", {"search": plan.describe()})
+    @staticmethod
+    def database(path: Path) -> str:
+        """The address of the database in a folder."""
+        return f"sqlite:///{path / _DATABASE}"
 
     def keep(self, plan: Plan, number: int, images: np.ndarray) -> None:
         """Write a picture of a trial's images (images, height, width, channels)."""
@@ -81,11 +91,3 @@ class SearchFolder:
         if (best := results.best) is not None and best.value is not None:
             write_preset(self.path / "best.json", plan.preset_of(best, results))
         write_search_page(self.path, plan, results)
-
-    def _is_ours(self) -> bool:
-        config = self.path / "config.json"
-        if config.is_file():
-            return "search" in json.loads(config.read_text())
-        # Another worker may have made the folder a moment ago.
-        names = [entry.name for entry in self.path.iterdir()]
-        return all(name[0] == "." or name.startswith(_DATABASE) for name in names)

@@ -2,8 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Literal
 
 import optuna
@@ -113,6 +113,23 @@ def remove_study(storage: RDBStorage, name: str) -> None:
     """Forget a study, if there is one of this name."""
     with suppress(KeyError):
         optuna.delete_study(study_name=name, storage=storage)
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Say in one line that the database failed, whichever of its layers did.
+
+    Raises:
+        FolderError: It did.
+    """
+    try:
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        raise FolderError(
+            f"the database of the search cannot be used ({reason}): see to it, e.g. "
+            "make room, then the same command goes on"
+        ) from error
 
 
 def role_of(trial: Any) -> str | None:

@@ -14,7 +14,13 @@ from jinv.search.observer import Observer
 from jinv.search.plan import BASELINE, Plan
 from jinv.search.results import Results, Trial
 from jinv.search.sampling import NumberedSampler
-from jinv.search.storage import enqueue, join_study, open_storage, role_of
+from jinv.search.storage import (
+    database_errors,
+    enqueue,
+    join_study,
+    open_storage,
+    role_of,
+)
 
 _POLL = 2.0  # seconds
 _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
@@ -69,9 +75,15 @@ class Study:
             should_stop: Asked after every step.
 
         Raises:
+            FolderError: The database failed.
             Interrupted: `should_stop` said so; the trial at hand will be begun anew.
         """
-        observer = observer or Observer()
+        with database_errors():
+            return self._work(trials, observer or Observer(), should_stop)
+
+    def _work(
+        self, trials: int, observer: Observer, should_stop: Callable[[], bool]
+    ) -> Results:
         waiting = False
         while (outlook := self._outlook(trials)) != "done":
             if should_stop():

@@ -43,6 +43,9 @@ def find_subnetwork(
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
     devices: int = 1,
+    *,
+    overwrite: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Found:
     """Search a random network for a subnetwork that classifies.
 
@@ -60,16 +63,29 @@ def find_subnetwork(
         folder: For the checkpoint, the log and the result; an interrupted search goes
             on where it stopped.
         report: Called after every epoch with its measurements.
-        devices: Over how many each batch is spread; 0 for all.
+        devices: Over how many each batch is spread; 0 for as many as share it evenly.
+        overwrite: Remove the search that the folder holds.
+        should_stop: Asked after every step.
 
     Raises:
-        ConfigError: The configuration is wrong, or the folder holds another search.
+        ConfigError: The configuration is wrong.
+        FolderError: The folder holds something else, e.g. another search.
+        Interrupted: `should_stop` said so; the epochs before this one are kept.
         Diverged: The loss became NaN or infinite.
     """
     hidden = hide(spec, supermask)
     network = make_classifier(spec, config.seed)
     found = train(
-        network, training, test, config, folder, report, hidden.parametrisation, devices
+        network,
+        training,
+        test,
+        config,
+        folder,
+        report,
+        hidden.parametrisation,
+        devices,
+        overwrite=overwrite,
+        should_stop=should_stop,
     )
     masks = hidden.masks(found.trained)
     state = to_state_dict(jax.device_get(found.classifier.variables))

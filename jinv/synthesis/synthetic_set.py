@@ -1,32 +1,42 @@
 """The folder in which a synthetic set grows, and which becomes the set."""
 
-import fcntl
 import json
-import os
-import shutil
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
 from jinv.atomic import replacing, write_json
-from jinv.configuration import first_difference
-from jinv.data.exporting import Description, Example, export, remove_exported
+from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
-from jinv.errors import ConfigError, FolderError
+from jinv.engine.run import run_checkpoints
+from jinv.errors import ConfigError
+from jinv.folders import Folder, Kind
 from jinv.inversion.job import Job
+from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture, to_uint8
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Facts, Recipe
 
+SET = Kind(
+    "synthetic set",
+    "set",
+    owned=(*EXPORTED, "README.md", "grid.png"),
+    last="summary.json",
+    scraps=("parts", "checkpoint-*", "preview.png"),
+    shared=True,
+    clear=lambda path, described: remove_split(path, described.get("split")),
+)
 _SAMPLE = 100
 """Images on the set's picture."""
+_PART = ("images", "facts", "bill")
+"""Arrays of a part."""
 
 
 class SyntheticSet:
@@ -39,54 +49,81 @@ class SyntheticSet:
     `grid.png` and `summary.json`. All but `summary.json` depends on the recipe alone.
     """
 
-    def __init__(self, path: Path, recipe: Recipe, *, overwrite: bool = False):
+    def __init__(
+        self,
+        path: Path,
+        recipe: Recipe,
+        shard: tuple[int, int] = (0, 1),
+        *,
+        overwrite: bool = False,
+    ):
         """Take a folder for a set, or join those who work on the same one.
 
         Args:
             path: The folder; made if missing.
             recipe: What to make.
+            shard: (i, n): of every n batches, the one that leaves i is made here.
             overwrite: Remove the set that the folder holds, finished or not.
 
         Raises:
-            FolderError: The folder holds something else.
+            ConfigError: Each batch builds on the one before, so none can be left out.
+            FolderError: The folder holds something else, or another process works on
+                this shard.
         """
-        self.path, self.recipe = path, recipe
+        if shard[1] > 1 and recipe.job.procedure.lasting:
+            raise ConfigError(
+                f"with {type(recipe.job.method).__name__}, each batch builds on the "
+                "one before: leave --shard out, or make several sets with a --seed each"
+            )
+        self.path, self.recipe, self.shard = path, recipe, shard
         self._parts = path / "parts"
         self._rows: dict[int, dict[str, Any]] = {}
         self._steps: dict[tuple[int, int], int] = {}
         self._mark = time.monotonic()
-        _admit(path, recipe, overwrite)
-        if not self.complete:
-            self._parts.mkdir(exist_ok=True)
+        self._folder = Folder(path, SET, recipe.describe(), overwrite=overwrite)
+        self._place: Lock | None = None
+        name = "{}-of-{}".format(*shard)
+        self.checkpoints: Checkpoints = run_checkpoints(path / f"checkpoint-{name}")
+        """Where this process keeps its state."""
+        try:
+            self._place = self._folder.member(f"shard-{name}")
+            if not self.complete:
+                self._parts.mkdir(exist_ok=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the folder; who is last in a finished one removes the parts."""
+        self.checkpoints.close()
+        if self._place is not None:
+            self._place.release()
+        self._folder.close()
 
     @property
     def complete(self) -> bool:
         """Whether the set is finished."""
-        return (self.path / "summary.json").is_file()
+        return self._folder.finished
 
-    def missing(self, shard: tuple[int, int] = (0, 1)) -> list[int]:
-        """Batches that are not done yet.
+    def missing(self) -> list[int]:
+        """Batches of this shard that are not done yet."""
+        return self._missing(*self.shard)
 
-        Args:
-            shard: (i, n): of every n batches, the one that leaves i.
+    def left(self) -> int:
+        """How many batches of all shards are not done yet."""
+        return len(self._missing(0, 1))
 
-        Raises:
-            ConfigError: Each batch builds on the one before, so none can be left out.
-        """
-        if shard[1] > 1 and self.recipe.job.procedure.lasting:
-            raise ConfigError(
-                f"with {type(self.recipe.job.method).__name__}, each batch builds on "
-                "the one before: leave --shard out, or make several sets with a --seed "
-                "each"
-            )
+    def _missing(self, first: int, step: int) -> list[int]:
         if self.complete:
             return []
-        batches = range(shard[0], self.recipe.job.batches, shard[1])
-        return [batch for batch in batches if not self._part(batch).is_file()]
-
-    def checkpoints(self, shard: tuple[int, int]) -> Checkpoints:
-        """Where the process that works on a shard keeps its state."""
-        return Checkpoints(self.path / f"checkpoint-{shard[0]}-of-{shard[1]}")
+        batches = range(first, self.recipe.job.batches, step)
+        return [batch for batch in batches if not self._is_done(batch)]
 
     def on_event(self, event: Event) -> None:
         """Write down what the engine reports."""
@@ -97,26 +134,31 @@ class SyntheticSet:
             case BatchDone(place=place, inputs=inputs, complete=True):
                 self._write_part(place.batch, inputs)
 
-    def finish(self, shard: tuple[int, int] = (0, 1)) -> dict[str, Any] | None:
+    def finish(self) -> dict[str, Any] | None:
         """Make the set of its parts, if all are there.
 
         Returns:
             What `summary.json` holds; None while other processes are at work.
         """
-        shutil.rmtree(self.path / "checkpoint-{}-of-{}".format(*shard), True)
-        with (self.path / ".lock").open("w") as lock:
-            # Of processes that finish together, one makes the set; released by the
-            # system, should it be killed.
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        # Of processes that end together, one makes the set.
+        with self._folder.turn():
             if not self.complete:
-                if self.missing():
+                if self.left():
                     return None
                 self._export()
-            self._tidy()
-        return json.loads((self.path / "summary.json").read_text())
+        return self._folder.last
 
     def _part(self, batch: int) -> Path:
         return self._parts / f"{batch:06d}.npz"
+
+    def _is_done(self, batch: int) -> bool:
+        """Whether a batch's part is there, and was not torn by a power loss."""
+        try:
+            with zipfile.ZipFile(self._part(batch)) as part:
+                known = {f"{name}.npy" for name in _PART} <= set(part.namelist())
+                return known and part.testzip() is None
+        except (FileNotFoundError, zipfile.BadZipFile, EOFError):
+            return False
 
     def _write_part(self, batch: int, inputs: np.ndarray) -> None:
         job = self.recipe.job
@@ -215,12 +257,6 @@ class SyntheticSet:
             label = rest.pop("label")
             yield Example(number, images[position], label, rest)
 
-    def _tidy(self) -> None:
-        # Not the checkpoints of other processes, which may be about to end.
-        shutil.rmtree(self._parts, ignore_errors=True)
-        for name in ("preview.png", ".lock"):
-            (self.path / name).unlink(missing_ok=True)
-
 
 def synthesize(
     job: Job,
@@ -246,70 +282,20 @@ def synthesize(
         ConfigError: Something cannot work.
         FolderError: The folder holds something else.
     """
-    growing = SyntheticSet(Path(path), Recipe(job, **options), overwrite=overwrite)
+    recipe = Recipe(job, **options)
+    with SyntheticSet(Path(path), recipe, overwrite=overwrite) as growing:
 
-    def note(event: Event) -> None:
-        growing.on_event(event)
-        on_event(event)
+        def note(event: Event) -> None:
+            growing.on_event(event)
+            on_event(event)
 
-    with closing(growing.checkpoints((0, 1))) as checkpoints:
-        job.run(note, checkpoints=checkpoints, resume=True, numbers=growing.missing())
-    return cast(dict[str, Any], growing.finish())
-
-
-def _admit(path: Path, recipe: Recipe, overwrite: bool) -> None:
-    config = path / "config.json"
-    if path.exists() and not path.is_dir():
-        raise FolderError(f"{path} is a file: choose another --out")
-    if path.is_dir() and any(path.iterdir()) and not _is_ours(path):
-        raise FolderError(
-            f"{path} holds files, but no synthetic set: choose another --out"
+        job.run(
+            note,
+            checkpoints=growing.checkpoints,
+            resume=True,
+            numbers=growing.missing(),
         )
-    if overwrite and config.is_file():
-        _clear(path)
-    path.mkdir(parents=True, exist_ok=True)
-    wanted = {"set": recipe.describe()}
-    draft = path / f".config.{os.getpid()}.json"
-    write_json(draft, wanted)
-    try:
-        # Of processes that start together, one comes first; the others compare.
-        os.link(draft, config)
-    except FileExistsError:
-        found = json.loads(config.read_text())
-        if difference := first_difference(found["set"], wanted["set"]):
-            raise FolderError(
-                f"{path} holds a set of another configuration ({difference}): give "
-                "the same options, --overwrite, or another --out"
-            ) from None
-    finally:
-        draft.unlink()
-
-
-def _clear(path: Path) -> None:
-    """Remove a set and what is left of its making, but nothing else."""
-    remove_exported(
-        path, json.loads((path / "config.json").read_text())["set"]["split"]
-    )
-    for name in (
-        "parts",
-        "checkpoint-*",
-        "preview.png",
-        "grid.png",
-        "config.json",
-        "summary.json",
-        "README.md",
-        ".lock",
-    ):
-        for found in path.glob(name):
-            shutil.rmtree(found) if found.is_dir() else found.unlink()
-
-
-def _is_ours(path: Path) -> bool:
-    config = path / "config.json"
-    if not config.is_file():
-        # Another process may have made the folder a moment ago.
-        return all(entry.name[0] == "." for entry in path.iterdir())
-    return "set" in json.loads(config.read_text())
+        return cast(dict[str, Any], growing.finish())
 
 
 def _per_class(recipe: Recipe, facts: list[Facts]) -> dict[str, int]:

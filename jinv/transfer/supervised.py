@@ -1,10 +1,10 @@
 """Training a classifier on labelled images."""
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jinv.atomic import JsonLines
 from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
 from jinv.engine.precision import Precision, activation_type
 from jinv.engine.stage import Split
-from jinv.errors import ConfigError, Diverged
+from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
 from jinv.transfer.measure import accuracy, population_statistics
 
@@ -62,7 +64,8 @@ class TrainConfig:
     seed: int = 0
 
 
-@dataclass(frozen=True)
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
 class Parametrisation:
     """What a training changes, and the network's parameters that follow from it.
 
@@ -79,6 +82,15 @@ class Parametrisation:
     frozen: Any
     params: Callable[[Any, Any, jax.Array | None], Any]
     described: dict[str, Any] = field(default_factory=dict)
+
+
+def training_kind(model: str) -> Kind:
+    """What training a model leaves in a folder."""
+    return Kind(
+        "training",
+        "training",
+        owned=("checkpoint", "metrics.jsonl", f"{model}.safetensors", f"{model}.json"),
+    )
 
 
 class Trained(NamedTuple):
@@ -104,11 +116,14 @@ def train(
     report: Callable[[dict[str, float]], None] = lambda _: None,
     parametrisation: Parametrisation | None = None,
     devices: int = 1,
+    *,
+    overwrite: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a classifier.
 
     After every epoch the state is saved under `folder`, where a later call with the
-    same configuration resumes. When training ends, the running statistics are replaced
+    same configuration goes on. When training ends, the running statistics are replaced
     by the population's (see `population_statistics`): an exponential average of the
     last few augmented batches is what BatchNorm leaves behind, and inversion would
     reproduce its noise.
@@ -121,12 +136,16 @@ def train(
         folder: Where the checkpoint and `metrics.jsonl` are written.
         report: Called after every epoch with its measurements.
         parametrisation: What is trained, where it is not the parameters themselves.
-        devices: Over how many each batch is spread; 0 for all. It changes nothing but
-            the order of sums: BatchNorm sees the whole batch.
+        devices: Over how many each batch is spread; 0 for as many as share it evenly.
+            It changes nothing but the order of sums: BatchNorm sees the whole batch.
+        overwrite: Remove the training that the folder holds.
+        should_stop: Asked after every step.
 
     Raises:
-        ConfigError: The folder holds a run of another configuration, or the devices
-            cannot share a batch.
+        ConfigError: The devices cannot share a batch.
+        FolderError: The folder holds something else, e.g. a training of another
+            configuration.
+        Interrupted: `should_stop` said so; the epochs before this one are kept.
         Diverged: The loss became NaN or infinite.
     """
     dtype = activation_type(config.precision)
@@ -151,23 +170,16 @@ def train(
         ),
         "optimizer": optimizer.init(trained),
     }
-    checkpoints = Checkpoints(folder / "checkpoint")
-    labels = np.asarray(training.labels, np.int32)
     described = {
         "model": classifier.spec.name,
+        "initial_weights": classifier.sha256,
         "images": len(training),
-        "labels": hashlib.sha256(labels.tobytes()).hexdigest(),
+        "labels": _fingerprint(training.labels.astype(np.int32)),
+        "first_image": _fingerprint(training.read(np.arange(1))[0]),
         **asdict(config),
         "precision": np.dtype(dtype).name,
         **parametrisation.described,
     }
-    described = json.loads(json.dumps(described))
-    notes = checkpoints.notes()
-    first = 0
-    if notes is not None:
-        _compare(folder, notes["config"], described)
-        state, first = checkpoints.restore(state), notes["epoch"]
-    state = placement.put(state)
     frozen = placement.put(jax.tree.map(jnp.asarray, parametrisation.frozen))
     update = jax.jit(
         partial(_update, classifier, optimizer, config, parametrisation.params),
@@ -180,32 +192,46 @@ def train(
         statistics = state["batch_stats"]
         return {"params": params, **({"batch_stats": statistics} if statistics else {})}
 
-    for epoch in range(first, config.epochs):
-        start = time.monotonic()
+    def epoch_of(number, state):
+        """One epoch; its losses, and the state after it."""
         losses = []
-        for index, batch in enumerate(_epoch(training, config, epoch)):
-            step = np.int32(epoch * steps + index)
-            batch = placement.put(Split(batch, ()))
-            state, loss = update(state, frozen, step, batch.own)
+        for index, batch in enumerate(_epoch(training, config, number)):
+            step = np.int32(number * steps + index)
+            state, loss = update(state, frozen, step, placement.put(Split(batch)).own)
             losses.append(loss)
-        loss = float(np.mean(jax.device_get(losses)))
-        if not np.isfinite(loss):
-            checkpoints.close()
-            raise Diverged(
-                f"the loss became {loss} in epoch {epoch + 1}: take a lower lr than "
-                f"{config.lr}, and another folder than {folder}"
-            )
-        row = {
-            "epoch": epoch + 1,
-            "loss": loss,
-            "seconds": time.monotonic() - start,
-            "test_accuracy": accuracy(classifier, variables_of(state, frozen), test),
-        }
-        checkpoints.save(epoch + 1, state, {"config": described, "epoch": epoch + 1})
-        with (folder / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        report(row)
-    checkpoints.close()
+            if should_stop():
+                raise Interrupted(
+                    f"stopped in epoch {number + 1} of {config.epochs}; the epochs "
+                    "before it are kept"
+                )
+        return float(np.mean(jax.device_get(losses))), state
+
+    kind = training_kind(classifier.spec.name)
+    with (
+        Folder(folder, kind, described, overwrite=overwrite),
+        closing(Checkpoints(folder / "checkpoint", ["epoch"])) as checkpoints,
+    ):
+        log = JsonLines(folder / "metrics.jsonl")
+        notes = checkpoints.notes()
+        done = int(notes["epoch"]) if notes else 0
+        log.keep(lambda row: row.get("epoch", done + 1) <= done)
+        state = placement.put(checkpoints.restore(state) if notes else state)
+        for epoch in range(done, config.epochs):
+            start = time.monotonic()
+            loss, state = epoch_of(epoch, state)
+            if not np.isfinite(loss):
+                raise Diverged(
+                    f"the loss became {loss} in epoch {epoch + 1}: take a lower lr "
+                    f"than {config.lr}, with --overwrite or another folder"
+                )
+            seconds = time.monotonic() - start
+            measured = accuracy(classifier, variables_of(state, frozen), test)
+            row = {"epoch": epoch + 1, "loss": loss, "seconds": seconds}
+            row["test_accuracy"] = measured
+            # In this order: of the log, what is too much can be told.
+            log.append(row)
+            checkpoints.save(epoch + 1, state, {"epoch": epoch + 1})
+            report(row)
     variables = variables_of(state, frozen)
     variables |= population_statistics(classifier, variables, training)
     measured = {"test_accuracy": accuracy(classifier, variables, test)}
@@ -217,14 +243,8 @@ def train(
     )
 
 
-def _compare(folder: Path, there: dict[str, Any], asked: dict[str, Any]) -> None:
-    names = {**there, **asked}
-    changed = [name for name in names if there.get(name) != asked.get(name)]
-    if changed:
-        raise ConfigError(
-            f"{folder} holds a training of another configuration, which differs in "
-            f"{', '.join(changed)}: choose another folder"
-        )
+def _fingerprint(array: np.ndarray) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()
 
 
 def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:

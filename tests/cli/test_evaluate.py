@@ -70,6 +70,7 @@ def test_a_set_is_measured_beside_its_controls(base, folder, capsys):
     assert names == {
         "index.html", "evaluation.json", "grid.png", "embedding.png", "neighbours.png",
         "precision_recall.png", "confusion_tiny.png", "confusion_other.png",
+        "config.json",
     }  # fmt: skip
     assert "this set" in capsys.readouterr().out
 
@@ -82,6 +83,19 @@ def test_real_images_in_disguise_are_found_out(base, folder, tmp_path, real):
     same, noise = found["rows"]["this set"], found["rows"]["noise"]
     assert same["fid"]["value"] < 1e-6 < noise["fid"]["value"]
     assert same["coverage"]["value"] == 1.0 and same["f_8"]["value"] > 0.99
+
+
+def test_an_evaluation_is_replaced_only_when_asked(base, folder, capsys):
+    assert main(base) == 0
+    page = folder / "evaluation" / "index.html"
+    before = page.read_bytes()
+    assert main(base) == 2
+    assert "already holds this evaluation: --overwrite" in capsys.readouterr().err
+    assert main([*base, "--seed", "1"]) == 2
+    assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
+    assert page.read_bytes() == before
+    assert main([*base, "--seed", "1", "--overwrite"]) == 0
+    assert evaluation(folder)["settings"]["seed"] == 1
 
 
 def test_further_sets_join_the_table(base, folder, real, capsys):

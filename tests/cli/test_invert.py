@@ -119,13 +119,25 @@ def test_a_verifier_must_be_another_network_and_know_the_classes(base, weights, 
     assert "does not know the class 'cat'" in capsys.readouterr().err
 
 
-def test_a_folder_with_a_run_needs_a_decision(base, tmp_path, capsys):
+def test_a_finished_run_is_left_as_it_is(base, tmp_path, capsys):
+    assert main(base) == 0
+    before = contents(tmp_path / "run")
+    log = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+    for words in ([], ["--resume"]):
+        assert main([*base, *words]) == 0
+        said = capsys.readouterr().err
+        assert "finished: there is nothing to do" in said and "index.html" in said
+    assert contents(tmp_path / "run") == before
+    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == log
+
+
+def test_another_run_needs_a_decision(base, tmp_path, capsys):
     assert main(base) == 0
     before = contents(tmp_path / "run")
     assert main([*base, "--seed", "1"]) == 2
-    assert "--resume" in capsys.readouterr().err
-    assert main([*base, "--seed", "1", "--resume"]) == 2
-    assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "another configuration (seed: 0 there, 1 now)" in said
+    assert "--overwrite" in said
     assert main([*base, "--lr", "0.3", "--resume"]) == 2
     assert "(lr: 0.1 there, 0.3 now)" in capsys.readouterr().err
     assert contents(tmp_path / "run") == before
@@ -183,7 +195,7 @@ def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, 
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "interrupted"
         assert len(contents(run)) == 6
-    process = start(*base, *LONG, "--resume")
+    process = start(*base, *LONG)
     assert process.wait(120) == 0, process.stderr.read().decode()
     assert contents(run) == whole
     places = [

@@ -5,6 +5,7 @@ import pytest
 from tiny_main import TINY
 
 from jinv.cli.main import main
+from jinv.data.exporting import Description, Example, export
 from jinv.models import zoo
 from jinv.models.classifier import load_classifier
 
@@ -12,6 +13,44 @@ from jinv.models.classifier import load_classifier
 @pytest.fixture(autouse=True)
 def small_zoo(monkeypatch):
     monkeypatch.setitem(zoo._zoo(), "tiny", TINY)
+
+
+@pytest.fixture
+def synthetic(tmp_path):
+    """Writes a set of 64 images as `jinv synthesize` does; returns where."""
+
+    def write(form="npz", count=64):
+        rng = np.random.default_rng(0)
+        shape = (TINY.input_size, TINY.input_size, 3)
+        examples = (
+            Example(i, rng.integers(0, 256, shape, np.uint8), i % 6, {})
+            for i in range(count)
+        )
+        export(
+            form,
+            tmp_path / "set",
+            Description("train", TINY.classes, count, TINY.input_size),
+            examples,
+        )
+        return tmp_path / "set"
+
+    return write
+
+
+@pytest.fixture
+def learn(tmp_path):
+    """Runs a command that learns for one epoch; returns the status and the card."""
+
+    def run(*words, command="train"):
+        out = tmp_path / "out"
+        brief = [
+            "--model", "tiny", "--epochs", "1", "--batch-size", "32",
+            "--warmup-epochs", "0", "--out", str(out),
+        ]  # fmt: skip
+        status = main([command, *brief, *map(str, words)])
+        return status, status == 0 and json.loads((out / "tiny.json").read_text())
+
+    return run
 
 
 def test_training_leaves_weights_that_load_and_their_card(tmp_path, capsys):
@@ -38,3 +77,40 @@ def test_training_leaves_weights_that_load_and_their_card(tmp_path, capsys):
     assert later["initial_weights"] == card
     assert main([*words, "--data", "nowhere"]) == 2
     assert "no labelled images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "form"), [("train", "folder"), ("train", "npz"), ("supermask", "npz")]
+)
+def test_a_synthetic_set_is_learnt_but_for_a_tenth(
+    synthetic, learn, capsys, command, form
+):
+    place = synthetic(form)
+    status, card = learn("--data", place, command=command)
+    assert status == 0
+    assert card["data"] == f"{place} (58 training, 6 held-out images)"
+    said = capsys.readouterr().err
+    assert f"{place} has no test images: 6 of its 64 are held out; --test" in said
+
+
+def test_test_images_may_come_from_another_set(synthetic, learn, tmp_path):
+    place, real = synthetic(), tmp_path / "real.npz"
+    images = np.zeros((7, 8, 8, 3), np.uint8)
+    np.savez(real, x_test=images, y_test=np.arange(7) % 6)
+    status, card = learn("--data", place, "--test", real)
+    assert status == 0
+    assert card["data"] == f"{place} (64 training images), {real} (7 test images)"
+
+
+def test_a_set_without_test_images_cannot_be_the_test(synthetic, learn, capsys):
+    place = synthetic()
+    status, _ = learn("--data", place, "--test", place)
+    said = capsys.readouterr().err
+    assert status == 2 and said.count("\n") == 1
+    assert f"--test {place} has no test images: expected x_test and y_test" in said
+
+
+def test_of_too_few_images_none_is_held_out(synthetic, learn, capsys):
+    status, _ = learn("--data", synthetic(count=9))
+    assert status == 2
+    assert "of its 9 training images no tenth can be held" in capsys.readouterr().err

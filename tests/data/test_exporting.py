@@ -4,9 +4,9 @@ import sys
 import numpy as np
 import pytest
 
-from jinv.data.exporting import Description, Example, export, remove_exported
+from jinv.data.exporting import Description, Example, export, remove_split
 from jinv.data.labelled import batches_of, classes_of, load_labelled
-from jinv.errors import DataError
+from jinv.errors import DataError, FolderError
 
 CLASSES = ("cat", "dog/wolf", "egg")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), np.uint8)
@@ -105,15 +105,41 @@ def test_a_failure_leaves_the_set_before_untouched(form, tmp_path):
 
     with pytest.raises(OSError):
         export(form, tmp_path, Description("train", CLASSES, 5, 8), broken())
-    after = [p for p in tmp_path.rglob("*") if ".export.partial" not in str(p)]
-    assert sorted(map(str, after)) == before
+    assert sorted(str(p) for p in tmp_path.rglob("*")) == before
 
 
-def test_removing_spares_other_files(form, tmp_path):
-    (tmp_path / "thesis.tex").write_text("precious")
-    export(form, tmp_path, Description("train", CLASSES, 5, 8), examples())
-    remove_exported(tmp_path, "train")
-    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+def test_what_is_removed_of_a_split_is_what_was_written(tmp_path):
+    export("folder", tmp_path, Description("train", CLASSES, 5, 8), examples())
+    precious = [tmp_path / name for name in ("train/cat/mine.png", "train/thesis.tex")]
+    for path in precious:
+        path.write_text("precious")
+    remove_split(tmp_path, "train")
+    left = {path for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*precious, tmp_path / "train" / "metadata.jsonl"}
+    for path in precious:
+        path.unlink()
+    remove_split(tmp_path, "train")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_split_that_a_file_names_is_no_path(tmp_path):
+    """A folder's `config.json` may come from a stranger."""
+    export("folder", tmp_path / "x", Description("train", CLASSES, 5, 8), examples())
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "link").symlink_to(tmp_path / "x" / "train")
+    before = sorted(tmp_path.rglob("*"))
+    absolute = str(tmp_path / "x" / "train")
+    for split in ("../x/train", absolute, "link", "", ".", "..", None, ["train"]):
+        remove_split(tmp_path / "set", split)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_files_of_others_in_the_way_of_a_split_are_named(tmp_path):
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "thesis.tex").write_text("precious")
+    with pytest.raises(FolderError, match="train holds files that are not of this set"):
+        export("folder", tmp_path, Description("train", CLASSES, 5, 8), examples())
+    assert [path.name for path in tmp_path.rglob("*")] == ["train", "thesis.tex"]
 
 
 def test_array_record_without_its_packages_says_what_to_install(tmp_path, monkeypatch):

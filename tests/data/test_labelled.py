@@ -6,11 +6,15 @@ import pytest
 from PIL import Image
 
 from jinv.data.augment import crop_and_flip
+from jinv.data.exporting import Description, Example, export
 from jinv.data.labelled import (
+    ArrayImages,
     SomeImages,
     batches,
     batches_of,
     classes_of,
+    has_split,
+    hold_out,
     load_labelled,
 )
 from jinv.errors import DataError
@@ -138,6 +142,53 @@ def test_some_images_of_a_set_keep_their_labels(npz):
     assert len(SomeImages(data, 100, seed=1)) == 5
 
 
+@pytest.mark.parametrize("form", ["folder", "npz"])
+def test_what_export_wrote_to_a_folder_is_read_from_that_folder(tmp_path, form):
+    examples = [
+        Example(i, IMAGES[i], int(LABELS[i]), {"batch": i // 2}) for i in range(5)
+    ]
+    export(form, tmp_path, Description("train", CLASSES, 5, 8), examples)
+    source = str(tmp_path)
+    images, labels = load_labelled(source, "train", CLASSES, 8).read(np.arange(5))
+    order = np.argsort(LABELS, kind="stable") if form == "folder" else np.arange(5)
+    np.testing.assert_array_equal(images, IMAGES[order])
+    np.testing.assert_array_equal(labels, LABELS[order])
+    np.testing.assert_array_equal(batches_of(source, "train", 5), order // 2)
+    assert classes_of(source, "train") == CLASSES
+    assert has_split(source, "train") and not has_split(source, "test")
+
+
+def test_a_split_of_what_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no labelled images at .*nothing"):
+        has_split(str(tmp_path / "nothing"), "test")
+
+
+def hundred(labels):
+    """Images that differ in all their pixels."""
+    images = np.arange(100, dtype=np.uint8)[:, None, None, None]
+    return ArrayImages(images.repeat(3, -1), labels)
+
+
+def test_a_tenth_of_every_class_is_held_out_and_the_rest_remains():
+    data = hundred(np.repeat([0, 1, 2], [20, 50, 30]))
+    rest, held_out = hold_out(data, seed=1)
+    np.testing.assert_array_equal(np.bincount(held_out.labels), [2, 5, 3])
+    seen = [part.read(np.arange(len(part)))[0] for part in (rest, held_out)]
+    np.testing.assert_array_equal(np.sort(np.concatenate(seen), axis=0), data.images)
+
+
+def test_the_seed_decides_what_is_held_out():
+    data = hundred(np.zeros(100, np.int32))
+    chosen = [hold_out(data, seed)[1].read(np.arange(10))[0] for seed in (1, 1, 2)]
+    np.testing.assert_array_equal(chosen[0], chosen[1])
+    assert not np.array_equal(chosen[0], chosen[2])
+
+
+def test_few_images_are_all_kept(npz):
+    rest, held_out = hold_out(load_labelled(npz, "train", CLASSES, 8), seed=1)
+    assert (len(rest), len(held_out)) == (5, 0)
+
+
 def stand_in_for_tfds(monkeypatch, images):
     """Not tensorflow-datasets, which is large and wants a connection."""
     rows = [{"image": images[i], "label": LABELS[i]} for i in range(5)]
@@ -166,6 +217,7 @@ def test_a_set_of_tfds_is_asked_for_by_its_name(monkeypatch):
     np.testing.assert_array_equal(images, IMAGES[[3, 1]])
     np.testing.assert_array_equal(labels, [0, 1])
     assert set(asked) == {("pets", "array_record")}
+    assert has_split("tfds:pets", "train") and not has_split("tfds:pets", "test")
     with pytest.raises(DataError, match="has no split 'test', but train"):
         load_labelled("tfds:pets", "test", CLASSES, 8)
 

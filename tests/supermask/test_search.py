@@ -8,7 +8,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from jinv.data.labelled import ArrayImages
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, FolderError
 from jinv.models import zoo
 from jinv.models.classifier import load_classifier
 from jinv.models.vgg import VGG
@@ -94,10 +94,10 @@ def test_networks_without_batchnorm_are_searched_and_resumed(
     for name, mask in result.masks.items():
         np.testing.assert_array_equal(again.masks[name], mask)
     assert same_logits(result, stripes[1].images)
-    with pytest.raises(ConfigError, match="differs in model: choose another folder"):
+    with pytest.raises(FolderError, match="model: plain there, tiny now"):
         find_subnetwork(tiny.spec, *stripes, MASK, SHORT, tmp_path)
     fewer = ArrayImages(stripes[0].images[:320], stripes[0].labels[:320])
-    with pytest.raises(ConfigError, match="differs in images, labels"):
+    with pytest.raises(FolderError, match="images: 384 there, 320 now"):
         find_subnetwork(spec, fewer, stripes[1], MASK, SHORT, tmp_path)
 
 
@@ -124,7 +124,7 @@ def test_an_interrupted_search_finds_the_same(tiny, stripes, found, tmp_path):
     with pytest.raises(Enough):
         find_subnetwork(tiny.spec, *stripes, MASK, CONFIG, tmp_path, stop)
     other = replace(MASK, keep_fraction=0.4)
-    with pytest.raises(ConfigError, match="another configuration"):
+    with pytest.raises(FolderError, match="another configuration"):
         find_subnetwork(tiny.spec, *stripes, other, CONFIG, tmp_path)
     resumed = find_subnetwork(tiny.spec, *stripes, MASK, CONFIG, tmp_path)
     for name, mask in found[0].masks.items():

@@ -7,7 +7,7 @@ from PIL import Image
 import jinv
 from jinv.engine.events import BatchDone
 from jinv.engine.run import Execution
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, FolderError
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 
@@ -34,40 +34,74 @@ def test_a_set_from_python_has_the_images_of_the_job(job, tmp_path):
 
 def test_batches_may_be_made_in_any_order(job, tmp_path):
     jinv.synthesize(job, tmp_path / "one")
-    other = SyntheticSet(tmp_path / "other", Recipe(job))
-    for batch in (2, 0, 1):
-        assert other.finish() is None
-        job.run(other.on_event, numbers=[batch])
-    other.finish()
+    with SyntheticSet(tmp_path / "other", Recipe(job)) as other:
+        for batch in (2, 0, 1):
+            assert other.finish() is None
+            job.run(other.on_event, numbers=[batch])
+        other.finish()
     for file in (tmp_path / "one" / "train").rglob("*"):
         if file.is_file():
             twin = tmp_path / "other" / file.relative_to(tmp_path / "one")
             assert twin.read_bytes() == file.read_bytes()
 
 
-def test_a_lost_part_is_made_again(job, tmp_path):
-    growing = SyntheticSet(tmp_path, Recipe(job))
-    job.run(growing.on_event)
-    assert growing.missing() == []
-    (tmp_path / "parts" / "000001.npz").unlink()
-    assert growing.missing() == [1]
-    assert growing.missing((1, 2)) == [1] and growing.missing((0, 2)) == []
-    jinv.synthesize(job, tmp_path)
-    assert len(list((tmp_path / "train").rglob("*.png"))) == 12
+@pytest.mark.parametrize("damage", [lambda part: b"", lambda part: part[:-30], None])
+def test_a_part_that_is_lost_or_torn_is_made_again(job, tmp_path, damage):
+    jinv.synthesize(job, tmp_path / "whole")
+    with SyntheticSet(tmp_path / "set", Recipe(job)) as growing:
+        job.run(growing.on_event)
+        assert growing.missing() == []
+        part = tmp_path / "set" / "parts" / "000001.npz"
+        content = part.read_bytes()
+        part.unlink() if damage is None else part.write_bytes(damage(content))
+        assert growing.missing() == [1]
+    jinv.synthesize(job, tmp_path / "set")
+    for file in (tmp_path / "whole" / "train").rglob("*.png"):
+        twin = tmp_path / "set" / file.relative_to(tmp_path / "whole")
+        assert twin.read_bytes() == file.read_bytes()
+
+
+def test_a_shard_is_every_nth_batch(job, tmp_path):
+    for shard, batches in (((1, 2), [1]), ((0, 2), [0, 2])):
+        with SyntheticSet(tmp_path, Recipe(job), shard) as growing:
+            assert growing.missing() == batches and growing.left() == 3
 
 
 def test_processes_that_end_together_leave_each_other_alone(job, tmp_path):
     """Whoever sees all parts makes the set, while others write their last words."""
-    growing = SyntheticSet(tmp_path, Recipe(job))
-    theirs = tmp_path / "checkpoint-1-of-2"
-    theirs.mkdir()
-    job.run(growing.on_event)
-    written = [tmp_path / "preview.png", tmp_path / "parts" / "000002.npz"]
-    preview, part = (path.stat().st_mtime_ns for path in written)
-    assert preview <= part
-    growing.finish((0, 2))
-    assert theirs.is_dir()
-    assert not written[0].exists()
+    with SyntheticSet(tmp_path, Recipe(job), (1, 2)) as other:
+        with SyntheticSet(tmp_path, Recipe(job), (0, 2)) as growing:
+            job.run(growing.on_event)
+            written = [tmp_path / "preview.png", tmp_path / "parts" / "000002.npz"]
+            preview, part = (path.stat().st_mtime_ns for path in written)
+            assert preview <= part
+            assert growing.finish() == other.finish()
+        # What only they need is removed by the one who leaves last.
+        assert written[1].is_file()
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "README.md", "config.json", "grid.png", "summary.json", "train",
+    }  # fmt: skip
+
+
+def test_a_second_process_on_a_shard_is_told(job, tmp_path):
+    with SyntheticSet(tmp_path, Recipe(job)):
+        with pytest.raises(FolderError, match="at work on shard-0-of-1"):
+            jinv.synthesize(job, tmp_path)
+        with pytest.raises(FolderError, match="at work on the synthetic set"):
+            jinv.synthesize(job, tmp_path, overwrite=True)
+
+
+def test_a_folder_whose_description_names_another_is_no_danger(job, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "metadata.jsonl").write_text("precious")
+    for number, split in enumerate(("../mine", str(mine))):
+        folder = tmp_path / f"set{number}"
+        folder.mkdir()
+        described = json.dumps({"set": {"split": split}})
+        (folder / "config.json").write_text(described)
+        jinv.synthesize(job, folder, overwrite=True)
+        assert (mine / "metadata.jsonl").read_text() == "precious"
 
 
 def test_what_is_noted_of_an_image_is_measured_on_the_file(job, tmp_path):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jinv.data.augment import crop_and_flip
-from jinv.errors import ConfigError, Diverged
+from jinv.data.labelled import ArrayImages
+from jinv.errors import ConfigError, Diverged, FolderError, Interrupted
 from jinv.transfer.measure import population_statistics
 from jinv.transfer.supervised import (
     TrainConfig,
@@ -47,7 +48,7 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
         resumed.classifier.variables,
         whole.classifier.variables,
     )
-    with pytest.raises(ConfigError, match="another configuration"):
+    with pytest.raises(FolderError, match="another configuration"):
         train(tiny, *stripes, replace(CONFIG, lr=0.2), tmp_path / "parts")
 
 
@@ -88,4 +89,38 @@ def test_a_loss_that_is_no_number_ends_the_training(tiny, stripes, tmp_path):
     config = replace(CONFIG, lr=1e30, warmup_epochs=0)
     with pytest.raises(Diverged, match="in epoch 1: take a lower lr"):
         train(tiny, *stripes, config, tmp_path)
-    assert not (tmp_path / "metrics.jsonl").exists()
+    assert (tmp_path / "metrics.jsonl").read_text() == ""
+
+
+def test_a_training_that_is_stopped_keeps_its_epochs(tiny, stripes, tmp_path):
+    asked = 0
+
+    def stop_in_the_second_epoch():
+        nonlocal asked
+        asked += 1
+        return asked == 15  # of twelve steps an epoch
+
+    with pytest.raises(Interrupted, match="in epoch 2 of 4"):
+        train(tiny, *stripes, CONFIG, tmp_path, should_stop=stop_in_the_second_epoch)
+    rows = []
+    train(tiny, *stripes, CONFIG, tmp_path, rows.append)
+    assert [row["epoch"] for row in rows] == [2, 3, 4]
+    logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in logged] == [1, 2, 3, 4]
+
+
+def test_a_folder_with_other_files_is_left_alone(tiny, stripes, tmp_path):
+    (tmp_path / "tiny.safetensors").write_text("precious")
+    with pytest.raises(FolderError, match="holds files, but no training"):
+        train(tiny, *stripes, CONFIG, tmp_path, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["tiny.safetensors"]
+
+
+def test_other_images_or_initial_weights_are_another_training(tiny, stripes, tmp_path):
+    config = replace(CONFIG, epochs=1)
+    train(tiny, *stripes, config, tmp_path)
+    with pytest.raises(FolderError, match="initial_weights"):
+        train(replace(tiny, sha256="another"), *stripes, config, tmp_path)
+    darker = ArrayImages(stripes[0].images // 2, stripes[0].labels)
+    with pytest.raises(FolderError, match="first_image"):
+        train(tiny, darker, stripes[1], config, tmp_path)

@@ -1,0 +1,242 @@
+"""Taking an output folder: whose it is, what it holds, and what may be removed.
+
+Every command that leaves a folder takes it here, before any work is done. A folder says
+what it is for in `config.json`, which is written first and, when work is replaced,
+removed never: so a folder is recognised whenever its process was killed. It holds
+finished work once its last file is there. Nothing is ever removed but names of jinv's
+own making, directly below the folder.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from jinv.atomic import remove, sweep, write_json
+from jinv.configuration import first_difference
+from jinv.errors import FolderError
+from jinv.locks import Busy, Lock
+
+CONFIG = "config.json"
+_LOCK = ".lock"
+_PATIENCE = 10.0
+"""Seconds to wait for a process that starts or ends in a folder that is shared."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of work, and what it leaves in a folder.
+
+    Attributes:
+        name: What people call it, e.g. "run".
+        entry: Of `config.json`, under which it is described.
+        owned: Patterns of the names that it makes, directly below the folder.
+        last: The file that is written last, a JSON object: with it the work is
+            finished, unless it has a `status` other than "finished". "" if there is
+            always more to do.
+        scraps: Patterns of what nobody needs once the work is finished.
+        shared: Whether several processes may work on it together.
+        clear: Removes what patterns cannot name, given the folder and how its work was
+            described there. That comes from a file, so nothing may follow from it but
+            names of jinv's own making.
+    """
+
+    name: str
+    entry: str
+    owned: tuple[str, ...]
+    last: str = ""
+    scraps: tuple[str, ...] = ()
+    shared: bool = False
+    clear: Callable[[Path, Mapping[str, Any]], None] = lambda *_: None
+
+
+class Folder:
+    """A folder that is taken for some work, until it is closed."""
+
+    def __init__(
+        self,
+        path: Path,
+        kind: Kind,
+        description: Mapping[str, Any],
+        *,
+        overwrite: bool = False,
+        more: Mapping[str, Any] | None = None,
+    ):
+        """Take a folder, to begin work in it or to go on.
+
+        Args:
+            path: The folder; made if missing.
+            kind: What it is taken for.
+            description: All that the work depends on, as JSON: work of another
+                description is refused.
+            overwrite: Remove the work of this kind that the folder holds.
+            more: What else `config.json` is to say.
+
+        Raises:
+            FolderError: The folder holds something else, or another process works on
+                it.
+            OSError: It cannot be written.
+        """
+        self.path, self.kind = path, kind
+        # Refused before anything is touched; and again, as another may come first.
+        self._admit(description, overwrite)
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = self._take(alone=overwrite)
+        try:
+            self.begun = self._admit(description, overwrite)
+            """Whether the folder held this work already."""
+            if self._lock.alone():
+                sweep(path)
+                if overwrite:
+                    self._clear()
+                elif self.finished:
+                    self._remove(kind.scraps)
+            content = json.loads(json.dumps({kind.entry: description, **(more or {})}))
+            if not self.finished and self._config() != content:
+                write_json(path / CONFIG, content)
+            if kind.shared:
+                self._lock.share()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def finished(self) -> bool:
+        """Whether the work is done: all that is to be seen of it lies there."""
+        return self.last is not None
+
+    @property
+    def last(self) -> dict[str, Any] | None:
+        """What the file says that is written last; None while work is not finished."""
+        if not self.kind.last:
+            return None
+        found = _read(self.path / self.kind.last)
+        if not isinstance(found, dict):
+            return None
+        return found if found.get("status", "finished") == "finished" else None
+
+    def member(self, name: str) -> Lock:
+        """A place among those who share the work, which only one can have.
+
+        Raises:
+            FolderError: Another process has it.
+        """
+        try:
+            return Lock(self.path / f"{_LOCK}-{name}")
+        except Busy as holder:
+            raise _busy(self.path, f"{name} of the {self.kind.name}", holder) from None
+
+    def turn(self) -> Lock:
+        """Wait until no other process that shares the work is at the same place."""
+        return Lock(self.path / f"{_LOCK}-turn", wait=float("inf"))
+
+    def close(self) -> None:
+        """Let go of the folder; whoever is last removes what nobody needs any more."""
+        try:
+            if self.finished and self._lock.alone():
+                self._remove(self.kind.scraps)
+        finally:
+            self._lock.release()
+
+    def _admit(self, description: Mapping[str, Any], overwrite: bool) -> bool:
+        """Whether the folder holds this kind of work already; False where it is free.
+
+        Names that begin with a dot are nobody's work.
+        """
+        path, kind = self.path, self.kind
+        if not path.is_dir():
+            if path.exists() or path.is_symlink():
+                raise FolderError(f"{path} is a file: choose another --out")
+            return False
+        if all(entry.name.startswith(".") for entry in path.iterdir()):
+            return False
+        if not (path / CONFIG).is_file() or not (content := self._config()):
+            raise FolderError(
+                f"{path} holds files, but no {kind.name}: choose another --out"
+            )
+        found = content.get(kind.entry)
+        if not isinstance(found, dict):
+            named = next(iter(content), "nothing")
+            raise FolderError(
+                f"{path} holds files, but no {kind.name} (its {CONFIG} describes "
+                f"{named!r}): choose another --out"
+            )
+        if overwrite:
+            return True
+        if difference := first_difference(found, description):
+            raise FolderError(
+                f"{path} holds a {kind.name} of another configuration ({difference}): "
+                "give the same options, --overwrite, or another --out"
+            )
+        return True
+
+    def _config(self) -> dict[str, Any] | None:
+        """What `config.json` says; None where there is none.
+
+        Raises:
+            FolderError: It is not what jinv writes.
+        """
+        found = _read(self.path / CONFIG)
+        if found is None or isinstance(found, dict):
+            return found
+        raise FolderError(
+            f"{self.path / CONFIG} is not what jinv writes ({found}): choose another "
+            "--out, or remove that folder"
+        )
+
+    def _take(self, alone: bool) -> Lock:
+        shared = self.kind.shared
+        try:
+            # Whoever comes first is alone, and looks after what others left.
+            return Lock(self.path / _LOCK)
+        except Busy as holder:
+            if alone or not shared:
+                raise _busy(self.path, f"the {self.kind.name}", holder) from None
+        try:
+            return Lock(self.path / _LOCK, shared=True, wait=_PATIENCE)
+        except Busy as holder:
+            raise _busy(self.path, f"the {self.kind.name}", holder) from None
+
+    def _clear(self) -> None:
+        """Remove the work; that it is finished first, and what it is never."""
+        kind = self.kind
+        self._remove((kind.last,) if kind.last else ())
+        self._remove(kind.owned + kind.scraps)
+        kind.clear(self.path, description_of(self.path, kind))
+
+    def _remove(self, patterns: tuple[str, ...]) -> None:
+        for pattern in patterns:
+            for found in self.path.glob(pattern):
+                remove(found)
+
+
+def description_of(path: Path, kind: Kind) -> dict[str, Any]:
+    """How the work in a folder is described; empty where it is not of this kind."""
+    content = _read(path / CONFIG)
+    found = content.get(kind.entry) if isinstance(content, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _read(path: Path) -> Any:
+    """JSON; None where there is no file, and a few words where it is no JSON object."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except ValueError as error:
+        return f"no JSON: {error}"
+    return found if isinstance(found, dict) else f"a JSON {type(found).__name__}"
+
+
+def _busy(path: Path, work: str, holder: Busy) -> FolderError:
+    return FolderError(
+        f"{holder} is at work on {work} in {path}: wait for it, stop it, or choose "
+        "another --out"
+    )
