@@ -6,7 +6,7 @@ from pathlib import Path
 from jinv.errors import ConfigError
 from jinv.metrics.observe import Extractor, make_extractor
 from jinv.models.classifier import Classifier, load_classifier
-from jinv.models.weight_files import local_weights
+from jinv.models.weight_files import find_weights, local_weights
 from jinv.models.zoo import classifier_spec
 
 _EMBEDDED = "cifar10_resnet20"
@@ -23,7 +23,8 @@ def load_network(text: str, weights: Path | None = None) -> Classifier:
     name, _, file = text.partition("=")
     if file and weights:
         raise ConfigError(f"two files of weights for {name}: {file} and {weights}")
-    return load_classifier(name, file or weights)
+    found = file or weights or find_weights(classifier_spec(name), f"give {name}=FILE")
+    return load_classifier(name, found)
 
 
 def load_extractor(

@@ -13,9 +13,10 @@ from jinv.cli.stopping import Stop
 from jinv.cli.training import epoch_printer, load_splits, write_card
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
+from jinv.models.checksums import sha256_of
 from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import sha256_of, write_weights
+from jinv.models.weight_files import write_weights
 from jinv.models.zoo import classifier_spec
 from jinv.transfer.supervised import TrainConfig, train
 

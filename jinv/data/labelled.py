@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
+from jinv.data.tfds_features import check_features
 from jinv.errors import DataError
 
 IMAGE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}
@@ -415,6 +416,8 @@ def _from_tfds(
 
 
 def _tfds_builder(source: str) -> Any:
+    if not source.startswith("tfds:"):
+        check_features(Path(source))
     try:
         import tensorflow_datasets as tfds  # pyright: ignore[reportMissingImports]
     except ImportError as error:

@@ -14,9 +14,10 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError
+from jinv.models.checksums import sha256_of
 from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
 from jinv.models.state_dict import from_state_dict
-from jinv.models.weight_files import find_weights, read_weights, sha256_of
+from jinv.models.weight_files import find_weights, read_weights
 from jinv.models.zoo import (
     IMAGENET_MEAN,
     IMAGENET_STD,

@@ -1,33 +1,33 @@
 """Reading pickled arrays without running what is in the pickle.
 
 A pickle is a program: loading a downloaded one with `pickle.load` lets its author run
-anything. The readers here know the few functions that arrays and PyTorch's tensors are
-rebuilt with, and refuse all others. They need no PyTorch.
+anything, and even NumPy's own constructors read memory that is not theirs when they are
+given bytes of his making. The reader here has few instructions. It calls the functions
+of a fixed list, all of them ours; what they make of a file is checked against the bytes
+that are there. It needs neither PyTorch nor NumPy's help.
 """
 
 import io
+import math
 import pickle
-import struct
-import zipfile
+import re
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
-_STORAGES = {
-    "DoubleStorage": np.float64,
-    "FloatStorage": np.float32,
-    "HalfStorage": np.float16,
-    "LongStorage": np.int64,
-    "IntStorage": np.int32,
-    "ShortStorage": np.int16,
-    "CharStorage": np.int8,
-    "ByteStorage": np.uint8,
-    "BoolStorage": np.bool_,
-}
-_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+MOST_INSTRUCTIONS = 4_000_000
+"""Of a program; each makes an object of at most some 100 bytes, beside its data."""
+_MOST_AXES = 32
+_PLAIN = re.compile(r"([<>|=]?)([iu][1248]|f[248]|b1|\?)")
+"""Types that arrays of a file may have."""
+_SCALARS = (str, bytes, int, float, type(None))
+
+
+class Refused(pickle.UnpicklingError):
+    """The program does what no file of arrays needs to do."""
 
 
 def read_numpy_pickle(path: Path) -> Any:
@@ -36,106 +36,305 @@ def read_numpy_pickle(path: Path) -> Any:
     Raises:
         pickle.UnpicklingError: It holds anything else.
     """
-    with path.open("rb") as file:
-        return _Unpickler(file).load()
+    # A file would give a text as much memory as it claims to need.
+    return run_pickle(io.BytesIO(path.read_bytes()))
 
 
-def read_torch_file(path: Path) -> Any:
-    """Read what `torch.save` wrote: containers with arrays in the place of tensors.
+def run_pickle(
+    file: io.BytesIO,
+    functions: Mapping[tuple[str, str], Callable] | None = None,
+    load_storage: Callable[..., Any] | None = None,
+) -> Any:
+    """Run the program that comes next in a file.
 
-    Both formats are read: the zip archive, and that of PyTorch before 1.6.
+    Args:
+        file: Is read up to the program's end.
+        functions: By module and name, beside those of containers and NumPy's arrays.
+        load_storage: (type, key, place, length, …) → data outside the program.
+
+    Returns:
+        Containers, numbers, text, arrays, and what `functions` return.
 
     Raises:
-        pickle.UnpicklingError: It holds anything but containers, numbers and tensors.
+        pickle.UnpicklingError: It asks for anything else, or is longer than
+            `MOST_INSTRUCTIONS`.
     """
-    if zipfile.is_zipfile(path):
-        return _read_archive(path)
-    with path.open("rb") as file:
-        return _read_legacy(file)
+    found = _Machine(file, _FUNCTIONS | dict(functions or {}), load_storage).load()
+    return _without_drafts(found)
 
 
-class _Unpickler(pickle.Unpickler):
-    """An unpickler that knows arrays, tensors, containers, and nothing else."""
+def shaped(data: np.ndarray, shape: Any, fortran: bool = False) -> np.ndarray:
+    """An array of exactly the elements of `data`.
 
-    def __init__(self, file: Any, load_storage: Callable | None = None):
+    Raises:
+        Refused: The shape has other elements, or is none.
+    """
+    check_numbers(shape)
+    if math.prod(shape) != data.size:
+        raise Refused(f"an array of {data.size} elements claims to have others")
+    return data.reshape(shape, order="F" if fortran else "C")
+
+
+def check_numbers(values: Any) -> None:
+    """Refuse what is no tuple of a few natural numbers.
+
+    Raises:
+        Refused: It is none.
+    """
+    plain = type(values) is tuple and all(type(n) is int and n >= 0 for n in values)
+    if not plain or len(values) > _MOST_AXES:
+        raise Refused("a shape is no tuple of natural numbers")
+
+
+class Function:
+    """A function that a program may call, and do nothing else with."""
+
+    def __init__(self, call: Callable):
+        """Wrap a function of ours."""
+        self.call = call
+
+
+class _Draft:
+    """An array, or its type, between its beginning and the setting of its state."""
+
+    def set_state(self, state: Any) -> None:
+        """Take what the file says."""
+        raise NotImplementedError
+
+
+class _Type(_Draft):
+    """A type of numbers."""
+
+    def __init__(self, name: Any, *_: Any):
+        found = _PLAIN.fullmatch(name) if type(name) is str else None
+        if not found:
+            raise Refused("an array holds something other than plain numbers")
+        self._order, self._kind = found[1], found[2]
+
+    def set_state(self, state: Any) -> None:
+        version, order, *rest = state
+        # Whatever else there could be belongs to structures, objects and subarrays.
+        plain = type(version) is int and order in ("<", ">", "|", "=")
+        if not plain or any(part is not None for part in rest[:3]):
+            raise Refused("an array holds something other than plain numbers")
+        self._order = order
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.dtype(self._order + self._kind)
+
+
+class _Array(_Draft):
+    """An array."""
+
+    array: np.ndarray | None = None
+
+    def set_state(self, state: Any) -> None:
+        _version, shape, kind, fortran, data = state
+        self.array = _from_bytes(data, kind, shape, fortran is True)
+
+
+def _from_bytes(data: Any, kind: Any, shape: Any, fortran: bool) -> np.ndarray:
+    # Text is what Python 2 made of bytes.
+    content = data.encode("latin1") if type(data) is str else data
+    if not isinstance(content, bytes | bytearray) or type(kind) is not _Type:
+        raise Refused("an array comes without its bytes or its type")
+    return shaped(np.frombuffer(bytes(content), kind.dtype), shape, fortran)
+
+
+def _from_buffer(data: Any, kind: Any, shape: Any, order: Any) -> np.ndarray:
+    return _from_bytes(data, kind, shape, order == "F")
+
+
+def _scalar(kind: Any, data: Any) -> Any:
+    return _from_bytes(data, kind, (1,), False)[0]
+
+
+def _encode(text: Any, codec: Any) -> bytes:
+    if type(text) is not str or codec != "latin1":
+        raise Refused("it asks for another encoding than latin1")
+    return text.encode("latin1")
+
+
+def _ordered(items: Any = ()) -> OrderedDict:
+    pairs: OrderedDict = OrderedDict()
+    for key, value in items:
+        pairs[_key(key)] = value
+    return pairs
+
+
+def _key(value: Any) -> Any:
+    """A key of a dictionary; nested ones could take forever to compare."""
+    parts: Iterable[Any] = value if type(value) is tuple else (value,)
+    if not all(isinstance(part, _SCALARS) for part in parts):
+        raise Refused("a key is neither text nor a number")
+    return value
+
+
+_FUNCTIONS: dict[tuple[str, str], Callable] = {
+    ("collections", "OrderedDict"): _ordered,
+    ("_codecs", "encode"): _encode,
+    ("__builtin__", "bytes"): lambda: b"",
+    ("numpy", "dtype"): _Type,
+    ("numpy", "ndarray"): lambda *_: _Array(),
+} | {
+    (f"numpy.{core}.{module}", name): function
+    for core in ("core", "_core")
+    for (module, name), function in {
+        ("multiarray", "_reconstruct"): lambda *_: _Array(),
+        ("multiarray", "scalar"): _scalar,
+        ("numeric", "_frombuffer"): _from_buffer,
+    }.items()
+}
+
+
+# The one in Python, not its twin in C: that one gives a program as much memory as it
+# claims to need, and its table of instructions cannot be changed.
+_Unpickler: Any = pickle._Unpickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class _Machine(_Unpickler):
+    """Runs a program of containers, numbers and known functions."""
+
+    def __init__(
+        self,
+        file: io.BytesIO,
+        functions: Mapping[tuple[str, str], Callable],
+        load_storage: Callable[..., Any] | None,
+    ):
         super().__init__(file, encoding="latin1")
-        self._load_storage = load_storage
+        self._functions, self._load_storage = functions, load_storage
+        self._left = MOST_INSTRUCTIONS
 
-    def find_class(self, module: str, name: str) -> Any:
-        if module == "torch" and name in _STORAGES:
-            return np.dtype(_STORAGES[name])
+    def find_class(self, module: str, name: str) -> Function:
         try:
-            return _ALLOWED[module, name]
+            return Function(self._functions[module, name])
         except KeyError:
-            raise pickle.UnpicklingError(
-                f"it asks for {module}.{name}, which is no array, tensor or container"
+            raise Refused(
+                f"it asks for {module[:80]}.{name[:80]}, which is no array, tensor or "
+                "container"
             ) from None
 
     def persistent_load(self, pid: Any) -> Any:
         if self._load_storage is None:
-            raise pickle.UnpicklingError("it refers to data outside the pickle")
-        return self._load_storage(*pid[1:])
+            raise Refused("it refers to data outside the pickle")
+        if type(pid) is not tuple or len(pid) < 5 or pid[0] != "storage":
+            raise Refused("it refers to data in a way that PyTorch does not")
+        kind, key, place, length, *view = pid[1:]
+        if (type(kind), type(key), type(length)) != (Function, str, int):
+            raise Refused("it refers to data in a way that PyTorch does not")
+        return self._load_storage(kind.call, key, place, length, *view)
+
+    def _count(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise Refused(f"it has more than {MOST_INSTRUCTIONS:,} instructions")
+
+    def _call(self) -> None:
+        arguments = self.stack.pop()
+        function = self.stack[-1]
+        if type(function) is not Function or type(arguments) is not tuple:
+            raise Refused("it calls something that is no function")
+        self.stack[-1] = function.call(*arguments)
+
+    def _set_state(self) -> None:
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], _Draft):
+            self.stack[-1].set_state(state)
+        elif not isinstance(self.stack[-1], dict):
+            # What a dictionary carries beside its items is nothing to us.
+            raise Refused("it changes something that is no array")
+
+    def _set_item(self) -> None:
+        value, key = self.stack.pop(), self.stack.pop()
+        self._put([key, value])
+
+    def _set_items(self) -> None:
+        self._put(self.pop_mark())
+
+    def _put(self, items: list[Any]) -> None:
+        target = self.stack[-1]
+        if not isinstance(target, dict) or len(items) % 2:
+            raise Refused("it sets items of something that is no dictionary")
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            target[_key(key)] = value
+
+    def _append(self) -> None:
+        value = self.stack.pop()
+        self._extend([value])
+
+    def _appends(self) -> None:
+        self._extend(self.pop_mark())
+
+    def _extend(self, values: list[Any]) -> None:
+        if type(self.stack[-1]) is not list:
+            raise Refused("it appends to something that is no list")
+        self.stack[-1].extend(values)
+
+    def _dictionary(self) -> None:
+        items = self.pop_mark()
+        self.stack.append({})
+        self._put(items)
 
 
-def _read_archive(path: Path) -> Any:
-    with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        program = next((n for n in names if n.endswith("data.pkl")), None)
-        if program is None:
-            raise pickle.UnpicklingError("the archive holds no data.pkl")
-        folder = program.removesuffix("data.pkl")
+def _counted(instruction: Callable[[Any], None]) -> Callable[[Any], None]:
+    def run(machine: Any) -> None:
+        machine._count()
+        instruction(machine)
 
-        def load_storage(dtype: np.dtype, key: str, *_: Any) -> np.ndarray:
-            return np.frombuffer(archive.read(f"{folder}data/{key}"), dtype)
-
-        return _Unpickler(io.BytesIO(archive.read(program)), load_storage).load()
+    return run
 
 
-def _read_legacy(file: BinaryIO) -> Any:
-    if _Unpickler(file).load() != _LEGACY_MAGIC:
-        raise pickle.UnpicklingError("it was not written by torch.save")
-    _Unpickler(file).load()  # version of the format
-    _Unpickler(file).load()  # sizes of the writer's types
-    storages: dict[str, np.ndarray] = {}
-
-    def load_storage(dtype, key, _, length, view):
-        if view is not None:
-            raise pickle.UnpicklingError("it holds views of storages")
-        return storages.setdefault(key, np.empty(length, dtype))
-
-    # The arrays are views of storages that are filled afterwards.
-    content = _Unpickler(file, load_storage).load()
-    for key in _Unpickler(file).load():
-        (length,) = struct.unpack("<q", file.read(8))
-        storage = storages[key]
-        data = file.read(length * storage.itemsize)
-        storage[:] = np.frombuffer(data, storage.dtype)
-    return content
+_MISSING = (
+    pickle.INST, pickle.OBJ, pickle.NEWOBJ, pickle.NEWOBJ_EX, pickle.EXT1, pickle.EXT2,
+    pickle.EXT4, pickle.EMPTY_SET, pickle.ADDITEMS, pickle.FROZENSET, pickle.PERSID,
+    pickle.NEXT_BUFFER, pickle.READONLY_BUFFER,
+)  # fmt: skip
+"""Instructions that files of arrays do without."""
 
 
-def _tensor(storage, offset, size, stride, *_: Any) -> np.ndarray:
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if min((*size, *stride, offset), default=0) < 0 or (
-        0 not in size and last >= len(storage)
-    ):
-        raise pickle.UnpicklingError("a tensor reaches beyond its data")
-    strides = tuple(s * storage.itemsize for s in stride)
-    return np.lib.stride_tricks.as_strided(storage[offset:], size, strides)
+def _lacking(machine: Any) -> None:
+    raise Refused("it has an instruction that no file of arrays needs")
 
 
-def _parameter(data: np.ndarray, *_: Any) -> np.ndarray:
-    return data
-
-
-_multiarray: Any = np.empty(0).__reduce__()[0]
-
-_ALLOWED: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): OrderedDict,
-    ("torch._utils", "_rebuild_tensor"): _tensor,
-    ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-    ("torch._utils", "_rebuild_parameter"): _parameter,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _multiarray,
-    ("numpy._core.multiarray", "_reconstruct"): _multiarray,
+_Machine.dispatch = {
+    code: _counted(instruction)
+    for code, instruction in {
+        **_Unpickler.dispatch,
+        **{code[0]: _lacking for code in _MISSING},
+        pickle.REDUCE[0]: _Machine._call,
+        pickle.BUILD[0]: _Machine._set_state,
+        pickle.SETITEM[0]: _Machine._set_item,
+        pickle.SETITEMS[0]: _Machine._set_items,
+        pickle.APPEND[0]: _Machine._append,
+        pickle.APPENDS[0]: _Machine._appends,
+        pickle.DICT[0]: _Machine._dictionary,
+    }.items()
 }
+
+
+def _without_drafts(tree: Any) -> Any:
+    """Put arrays in the places of their drafts; each container is seen once."""
+    done: dict[int, Any] = {}
+
+    def finished(node: Any) -> Any:
+        if isinstance(node, _Array):
+            if node.array is None:
+                raise Refused("an array comes without its bytes")
+            return node.array
+        if id(node) in done:
+            return done[id(node)]
+        if isinstance(node, dict):
+            done[id(node)] = node
+            for key, value in node.items():
+                node[key] = finished(value)
+        elif type(node) is list:
+            done[id(node)] = node
+            node[:] = [finished(value) for value in node]
+        elif type(node) is tuple:
+            done[id(node)] = node
+            done[id(node)] = tuple(finished(value) for value in node)
+            return done[id(node)]
+        return node
+
+    return finished(tree)

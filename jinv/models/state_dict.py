@@ -85,7 +85,8 @@ def from_state_dict(
         expected = tuple(flat_shapes[path].shape)
         if value.shape != expected:
             misshapen[key] = (tuple(np.shape(renamed[key])), torch_shape(expected))
-        variables[path] = value.astype(np.float32)
+        else:
+            variables[path] = value.astype(np.float32)
     if misshapen:
         raise WeightsError(f"{source}: {_describe(misshapen)}")
     return unflatten_dict(variables)

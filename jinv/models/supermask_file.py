@@ -27,6 +27,8 @@ FORMAT = 1
 _ENTRY = "jinv.supermask"
 
 _MASK = ".mask"
+_MOST_WHOLE = 2**26
+"""Weights of layers that are kept whole, and have no bits in the file."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,9 @@ class FrozenWeights:
     def from_json(cls, described: Mapping[str, Any]) -> Self:
         """Undo `dataclasses.asdict` and JSON."""
         shapes = {name: tuple(shape) for name, shape in described["shapes"].items()}
+        sizes = [size for shape in shapes.values() for size in shape]
+        if not all(type(size) is int and size > 0 for size in sizes):
+            raise ValueError("its layers have shapes that are none")
         return cls(**{**described, "shapes": shapes})
 
 
@@ -122,18 +127,24 @@ def expand_supermask(tensors: StateDict, metadata: Mapping[str, str]) -> StateDi
             f"of jinv reads format {FORMAT}"
         )
     frozen = FrozenWeights.from_json(described["frozen"])
+    others, masks = dict(tensors), {}
+    for name, shape in frozen.shapes.items():
+        if frozen.fractions[name] < 1:
+            masks[name] = _unpack(name, others.pop(name + _MASK, None), shape)
+    # Before anything is drawn: a small file may claim large layers.
+    whole = sum(math.prod(s) for n, s in frozen.shapes.items() if n not in masks)
+    if whole > _MOST_WHOLE:
+        raise ValueError(f"it claims {whole:,} weights without masks")
     weights = frozen.draw()
     if _checksum(weights) != described["sha256"]:
         raise ValueError(
             f"seed {frozen.seed} draws other weights here than where it was written: "
             "load it there, and store it as ordinary weights"
         )
-    others, state = dict(tensors), {}
-    for name, weight in weights.items():
-        if frozen.fractions[name] < 1:
-            mask = others.pop(name + _MASK, None)
-            weight = weight * _unpack(name, mask, weight.shape)
-        state[f"{name}.weight"] = weight
+    state = {
+        f"{name}.weight": weight * masks[name] if name in masks else weight
+        for name, weight in weights.items()
+    }
     return state | with_batchnorm_defaults(others)
 
 

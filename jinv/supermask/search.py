@@ -9,10 +9,10 @@ import jax
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
+from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import write_supermask
-from jinv.models.weight_files import sha256_of
 from jinv.models.zoo import ClassifierSpec
 from jinv.supermask.hidden import Supermask, hide
 from jinv.transfer.supervised import TrainConfig, train

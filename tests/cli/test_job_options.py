@@ -1,11 +1,18 @@
+from dataclasses import replace
+
 import pytest
 from sketch import PRESET, Sketch, add_sketch
 
-from jinv.cli.job_options import word_after
+from jinv.cli import job_options
+from jinv.cli.job_options import prepare, word_after
 from jinv.cli.main import main
+from jinv.errors import ConfigError
 from jinv.inversion.methods import METHODS
+from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.preset import write_preset
 from jinv.inversion.presets import PRESETS
+from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.zoo import classifier_spec
 
 JOBS = ("invert", "search", "synthesize")
 
@@ -55,6 +62,49 @@ def test_a_preset_is_overridden_by_settings_of_its_method(parse, sketch):
     words = ["--strokes", "3,5", "--no-shade", "--lr", "1"]
     options = parse("--method", "sketch", *words)
     assert options.settings == Sketch(1.0, (3, 5), shade=False)
+
+
+@pytest.fixture
+def without_weights(monkeypatch):
+    """Let the zoo's classifiers have shapes for weights."""
+
+    def load(name, *_, **build):
+        spec = classifier_spec(name)
+        module = spec.make_module(**build)
+        return Classifier(spec, module, init_shapes(module, spec))
+
+    monkeypatch.setattr(job_options, "load_classifier", load)
+
+
+IMAGENET = "--model efficientnet_lite0 --classes 0"
+
+
+@pytest.mark.parametrize("words", ["--steps 3", "--steps=3"])
+def test_few_steps_are_enough_where_a_preset_warms_up(parse, without_weights, words):
+    job, _ = prepare(parse(*IMAGENET.split(), *words.split()), 1)
+    assert (job.method.steps, job.method.warmup) == ((3,), 1)
+
+
+def test_a_preset_keeps_what_nobody_gave(parse, without_weights):
+    options = parse(*IMAGENET.split(), "--lr", "0.1")
+    job, _ = prepare(options, 1)
+    assert job.method == options.settings and job.method.warmup == 20
+
+
+def test_given_settings_that_contradict_each_other_are_refused(parse, without_weights):
+    words = [*IMAGENET.split(), "--steps", "3", "--warmup", "20"]
+    with pytest.raises(ConfigError, match="a warm-up of 20 steps needs more than 3"):
+        prepare(parse(*words), 1)
+
+
+def test_a_part_that_is_switched_off_takes_its_settings_along(
+    parse, without_weights, tmp_path
+):
+    preset = replace(PRESETS["natural"], method=NaturalInversion(pyramid_stages=2))
+    write_preset(tmp_path / "mine.json", preset)
+    words = ["--preset", str(tmp_path / "mine.json"), "--no-pyramid"]
+    job, _ = prepare(parse(*words), 1)
+    assert job.method == NaturalInversion(pyramid=False)
 
 
 def test_lengths_fit_the_model(parse, sketch):

@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -93,15 +95,18 @@ def test_a_stage_ends_when_patience_does(tiny):
     assert rows[-1]["step"] < 100
 
 
-def impatient(tiny, log_every=25, chunk=1, **options):
-    """Images of a stage that patience ends after 75 of its 100 steps, and its end."""
-    execution = Execution(devices=1, log_every=log_every, chunk=chunk, patience=0.2)
+def impatient(tiny, log_every=25, **options):
+    """Images of a stage that noise in its loss makes patience end, and the last step.
+
+    Where it ends is for the machine's rounding to say, but it is somewhere.
+    """
+    execution = Execution(devices=1, log_every=log_every, patience=0.1)
     job = make_job(
         tiny,
         "all",
         6,
         execution=execution,
-        steps=(100,),
+        steps=(200,),
         resolutions=(),
         lr=0.3,
         schedule="constant",
@@ -113,43 +118,46 @@ def impatient(tiny, log_every=25, chunk=1, **options):
 
 
 @pytest.fixture(scope="module")
-def images_in_the_end(tiny):
+def early(tiny):
     images, end = impatient(tiny)
-    assert end == 75
-    return images
+    assert end < 200 and end % 25 == 0
+    return images, end
 
 
 @pytest.mark.parametrize("log_every", [1, 7, 1000])
-def test_patience_does_not_ask_how_often_a_run_logs(tiny, images_in_the_end, log_every):
+def test_patience_does_not_ask_how_often_a_run_logs(tiny, early, log_every):
     images, end = impatient(tiny, log_every)
-    assert end == 75
-    np.testing.assert_array_equal(images, images_in_the_end)
+    assert end == early[1]
+    np.testing.assert_array_equal(images, early[0])
 
 
-@pytest.mark.parametrize("chunk", [10, 50])
-def test_patience_does_not_ask_how_many_steps_are_one_program(
-    tiny, images_in_the_end, chunk
-):
-    images, end = impatient(tiny, chunk=chunk)
-    assert end == 75
-    np.testing.assert_allclose(images, images_in_the_end, atol=1e-3)
-
-
-def test_patience_does_not_ask_where_a_run_was_stopped(
-    tiny, images_in_the_end, tmp_path
-):
+def test_patience_does_not_ask_where_a_run_was_stopped(tiny, early, tmp_path):
     calls = iter(range(100))
+    checkpoints = partial(Checkpoints, tmp_path / "checkpoint")
     with pytest.raises(Interrupted, match="step 33"):
         impatient(
-            tiny,
-            should_stop=lambda: next(calls) == 32,
-            checkpoints=run_checkpoints(tmp_path / "checkpoint"),
+            tiny, should_stop=lambda: next(calls) == 32, checkpoints=checkpoints()
         )
-    images, end = impatient(
-        tiny, checkpoints=run_checkpoints(tmp_path / "checkpoint"), resume=True
+    images, end = impatient(tiny, checkpoints=checkpoints(), resume=True)
+    assert end == early[1]
+    np.testing.assert_array_equal(images, early[0])
+
+
+@pytest.mark.parametrize("chunk", [1, 10, 50])
+def test_patience_does_not_ask_how_many_steps_are_one_program(tiny, chunk):
+    """The loss stays as it is, so that the second comparison ends the stage."""
+    result = invert(
+        tiny,
+        "all",
+        6,
+        execution=Execution(devices=1, chunk=chunk, patience=0.1),
+        steps=(200,),
+        resolutions=(),
+        lr=1e-12,
+        jitter=0,
+        flip=0.0,
     )
-    assert end == 75
-    np.testing.assert_array_equal(images, images_in_the_end)
+    assert result.outcome.passes == 6 * 50
 
 
 def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):

@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jinv.cli.networks import load_network
 from jinv.errors import WeightsError
+from jinv.models import downloads
+from jinv.models.checksums import sha256_of
+from jinv.models.downloads import open_https
 from jinv.models.weight_files import (
     cached_download,
     find_weights,
     read_weights,
-    sha256_of,
     write_weights,
 )
 from jinv.models.zoo import Download, classifier_spec
@@ -73,7 +76,7 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch):
     def refuse(*args, **kwargs):
         raise urllib.error.URLError("no route to host")
 
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    monkeypatch.setattr("jinv.models.downloads.open_https", refuse)
     spec = classifier_spec("resnet50")
     with pytest.raises(WeightsError) as error:
         find_weights(spec)
@@ -84,7 +87,9 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch):
 def test_a_download_must_have_its_checksum(monkeypatch):
     content = b"weights"
     digest = hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: io.BytesIO(content))
+    monkeypatch.setattr(
+        "jinv.models.downloads.open_https", lambda url: io.BytesIO(content)
+    )
 
     def spec(sha256):
         download = Download("https://example.org/w.safetensors", sha256, "MIT")
@@ -105,7 +110,7 @@ def test_a_download_that_breaks_off_is_refused(monkeypatch):
     class Broken(io.BytesIO):
         length = 5
 
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: Broken(b"half"))
+    monkeypatch.setattr("jinv.models.downloads.open_https", lambda url: Broken(b"half"))
     spec = classifier_spec("resnet18")
     with pytest.raises(WeightsError, match="5 bytes are missing"):
         find_weights(spec)
@@ -113,7 +118,48 @@ def test_a_download_that_breaks_off_is_refused(monkeypatch):
 
 
 def test_a_download_of_unknown_checksum_is_taken(monkeypatch):
-    monkeypatch.setattr(urllib.request, "urlopen", lambda *a, **k: io.BytesIO(b"any"))
+    monkeypatch.setattr(
+        "jinv.models.downloads.open_https", lambda url: io.BytesIO(b"any")
+    )
     download = Download("https://example.org/w.safetensors", "", "MIT")
     spec = replace(classifier_spec("resnet152"), name="unchecked", source=download)
     assert find_weights(spec).read_bytes() == b"any"
+
+
+@pytest.mark.parametrize(
+    "url", ["http://example.org/w", "file:///etc/passwd", "ftp://x"]
+)
+def test_only_https_is_fetched(url):
+    with pytest.raises(urllib.error.URLError, match="no https address"):
+        open_https(url)
+
+
+def test_a_redirect_must_stay_encrypted():
+    handler = downloads._OnlyHttps()
+    request = urllib.request.Request("https://example.org/w")
+    with pytest.raises(urllib.error.URLError, match="http://example.com/w is no https"):
+        handler.redirect_request(request, None, 302, "", {}, "http://example.com/w")
+    onward = handler.redirect_request(
+        request, None, 302, "", {}, "https://example.com/"
+    )
+    assert onward.full_url == "https://example.com/"
+
+
+def test_what_is_rejected_is_left_for_inspection_and_nothing_else(monkeypatch):
+    content = b"something else"
+    monkeypatch.setattr(downloads, "open_https", lambda url: io.BytesIO(content))
+    spec = classifier_spec("resnet18")
+    with pytest.raises(WeightsError, match="left at .*rejected"):
+        find_weights(spec)
+    place = cached_download(spec)
+    assert [path.name for path in place.parent.glob("*resnet18*")] == [
+        "resnet18.rejected"
+    ]
+    assert place.with_suffix(".rejected").read_bytes() == content
+
+
+def test_missing_weights_name_the_option_of_whoever_asked():
+    with pytest.raises(WeightsError, match="or give cifar10_resnet18=FILE"):
+        load_network("cifar10_resnet18")
+    with pytest.raises(WeightsError, match="or pass --weights FILE"):
+        find_weights(classifier_spec("cifar10_resnet18"))

@@ -69,6 +69,15 @@ def over(plan, *words, **changes):
     return replace(plan, space=space, **changes)
 
 
+def test_settings_that_are_not_searched_follow_those_that_are(plan):
+    method = plan.job_with({"resolutions": (4, 8, 8), "steps": (9,)}).method
+    assert method.steps == (9,)
+    given = replace(plan.job.method, steps=(90, 30), resolutions=(4, 8), warmup=20)
+    started = replace(plan, job=replace(plan.job, method=given))
+    assert started.job_with({"resolutions": (8,)}).method.steps == (120,)
+    assert started.job_with({"steps": (10,)}).method.warmup == 5
+
+
 def test_a_search_begins_with_the_settings_given_and_improves_on_them(plan, url):
     results = Study(plan, url, "s").run(16)
     assert len(results.trials) == 16

@@ -1,0 +1,69 @@
+"""Zip archives of arrays, which expand to no more than was foreseen.
+
+A zip file of six megabytes may claim six gigabytes. PyTorch's archives are stored as
+they are, and NumPy's rarely shrink to a tenth.
+"""
+
+import math
+import warnings
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+_EXPANSION, _SPARE = 20, 2**24
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open a zip file that expands to at most 20 times its size and 16 MiB.
+
+    Raises:
+        ValueError: It claims to expand to more.
+    """
+    with zipfile.ZipFile(path) as archive:
+        if any(e.compress_type not in _COMPRESSIONS for e in archive.infolist()):
+            raise ValueError("it is compressed in a way that NumPy and PyTorch are not")
+        claimed = sum(entry.file_size for entry in archive.infolist())
+        allowed = _EXPANSION * path.stat().st_size + _SPARE
+        if claimed > allowed:
+            raise ValueError(
+                f"it claims to expand to {claimed:,} bytes, more than the {allowed:,} "
+                "that an archive of its size may"
+            )
+        yield archive
+
+
+def read_npz(path: Path) -> dict[str, np.ndarray]:
+    """Read a .npz file of numbers.
+
+    Raises:
+        ValueError: It holds anything else, or not what it claims to hold.
+    """
+    with open_archive(path) as archive:
+        return {
+            entry.filename.removesuffix(".npy"): _read_array(archive, entry)
+            for entry in archive.infolist()
+        }
+
+
+def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(entry) as file:
+        version = npy.read_magic(file)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
+        if version not in read:
+            raise ValueError(f"{entry.filename} is of an unknown format")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of how Python 2 wrote headers
+            shape, fortran, dtype = read[version](file)
+        if dtype.kind not in "biuf":
+            raise ValueError(f"{entry.filename} holds {dtype}, not plain numbers")
+        size = math.prod(shape) * dtype.itemsize
+        if size != entry.file_size - file.tell():
+            raise ValueError(f"{entry.filename} has not the bytes that its shape needs")
+        data = np.frombuffer(file.read(), dtype)
+    return data.reshape(shape, order="F" if fortran else "C")

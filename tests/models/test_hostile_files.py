@@ -1,0 +1,213 @@
+"""Files that somebody made to harm their reader; see also scripts/fuzz_weights.py."""
+
+import io
+import json
+import pickle
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+from jinv.errors import WeightsError
+from jinv.models.supermask_file import FrozenWeights, write_supermask
+from jinv.models.weight_files import read_weights
+
+DTYPE = b"cnumpy\ndtype\n(X\x02\0\0\0%sI0\nI1\ntR"
+PLAIN = b"(I3\nX\x01\0\0\0<NNNI-1\nI-1\nI0\ntb"
+ARRAY = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(I0\ntX\x01\0\0\0btR"
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n("
+STORAGE = (
+    b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\0" + b"0X\x03\0\0\0cpuI8\ntQ"
+)
+
+
+def state(shape: bytes, dtype: bytes, data: bytes) -> bytes:
+    """Sets what an array holds."""
+    size = len(data).to_bytes(4, "little")
+    return b"(I1\n" + shape + dtype + b"I00\nB" + size + data + b"tb"
+
+
+def in_a_dictionary(value: bytes) -> bytes:
+    return b"\x80\x02}X\x01\0\0\0a" + value + b"s."
+
+
+PICKLES = {
+    "a program": (b"cos\nsystem\n(X\x04\0\0\0truetR", "asks for os.system"),
+    "pointers to objects": (
+        ARRAY + state(b"(I1\nt", DTYPE % b"O8", b"\x08" * 8),
+        "other than plain numbers",
+    ),
+    "a type of structures": (
+        DTYPE % b"V8" + PLAIN,
+        "other than plain numbers",
+    ),
+    "a type made of another": (
+        DTYPE % b"f4" + b"(I3\nX\x01\0\0\0<cnumpy\ndtype\nNNI-1\nI-1\nI0\ntb",
+        "other than plain numbers",
+    ),
+    "fewer bytes than its shape": (
+        ARRAY + state(b"(I1000000\nI1000000\nt", DTYPE % b"f4" + PLAIN, b"\0" * 8),
+        "claims to have others",
+    ),
+    "a negative shape": (
+        ARRAY + state(b"(I-1\nI-2\nt", DTYPE % b"f4" + PLAIN, b"\0" * 8),
+        "no tuple of natural numbers",
+    ),
+    "an array never filled": (ARRAY, "without its bytes"),
+    "a call of what is no function": (b"X\x01\0\0\0x(tR", "no function"),
+    "a change of a function": (b"cnumpy\ndtype\n}b", "no array"),
+    "an instance of a class": (
+        b"ccollections\nOrderedDict\n)\x81",
+        "no file of arrays",
+    ),
+    "a set": (b"\x8f", "no file of arrays"),
+    "a long name": (b"cos\n" + b"x" * 10**6 + b"\n", "asks for os.xxxx"),
+    "a huge place in the memo": (b"NX\x01\0\0\0br\xff\xff\xff\x7f0", None),
+    "a huge text": (b"X\xff\xff\xff\x7fx", "cannot read"),
+    "huge bytes": (b"\x8e" + b"\xff" * 7 + b"\x7fx", "cannot read"),
+    "a huge frame": (b"\x95" + b"\xff" * 7 + b"\x7f", "cannot read"),
+    "keys that take forever": (b"N" + b"2\x86" * 80 + b"Ns", None),
+    "lists in lists": (b"]" * 100_000 + b"a" * 99_999, "cannot read"),
+    "a dictionary in itself": (b"}q\x00X\x01\0\0\0xh\x00s", "no tree of parameters"),
+}
+
+
+@pytest.mark.parametrize("name", PICKLES)
+def test_hostile_pickles_are_refused_in_one_line(tmp_path, name):
+    program, message = PICKLES[name]
+    path = tmp_path / "w.ckpt"
+    path.write_bytes(in_a_dictionary(program))
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=message) as caught:
+        read_weights(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 500
+    assert peak < 2**26
+
+
+def test_a_dictionary_that_leads_everywhere_twice_is_no_tree(tmp_path):
+    tree = {"x": np.ones(2)}
+    for _ in range(60):
+        tree = {"a": tree, "b": tree}
+    (tmp_path / "w.ckpt").write_bytes(pickle.dumps(tree))
+    with pytest.raises(WeightsError, match="no tree of parameters"):
+        read_weights(tmp_path / "w.ckpt")
+
+
+def test_a_program_without_end_is_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr("jinv.models.pickles.MOST_INSTRUCTIONS", 1000)
+    (tmp_path / "w.ckpt").write_bytes(in_a_dictionary(b"}0" * 2000 + b"N"))
+    with pytest.raises(WeightsError, match="more than 1,000 instructions"):
+        read_weights(tmp_path / "w.ckpt")
+
+
+def archive(program: bytes, data: bytes = b"\0" * 32, compression: int = 0) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as content:
+        content.writestr("w/data.pkl", program)
+        content.writestr("w/data/0", data)
+    return buffer.getvalue()
+
+
+TENSORS = {
+    "beyond its data": (STORAGE + b"I0\n(I9\nt(I1\ntt", "reaches beyond its data"),
+    "before its data": (STORAGE + b"I-1\n(I2\nt(I1\ntt", "has no storage"),
+    "backwards": (STORAGE + b"I4\n(I2\nt(I-1\ntt", "no tuple of natural numbers"),
+    "far beyond": (
+        STORAGE + b"I0\n(I2\nt(L99999999999999999999L\ntt",
+        "reaches beyond its data",
+    ),
+    "repeated without end": (
+        STORAGE + b"I0\n(I1000000\nI1000000\nt(I0\nI0\ntt",
+        "repeats its data too often",
+    ),
+    "of text": (b"X\x01\0\0\0xI0\n(I1\nt(I1\ntt", "has no storage"),
+    "of an array of the file": (
+        ARRAY
+        + state(b"(I2\nt", DTYPE % b"f4" + PLAIN, b"\0" * 8)
+        + b"I0\n(I2\nt(I1\ntt",
+        "has no storage",
+    ),
+    "of a type that it calls": (
+        b"ctorch\nFloatStorage\n(I1000000000\ntRI0\n(I1\nt(I1\ntt",
+        "makes a storage of its own",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TENSORS)
+def test_tensors_stay_within_their_storage(tmp_path, name):
+    arguments, message = TENSORS[name]
+    path = tmp_path / "w.pth"
+    path.write_bytes(archive(in_a_dictionary(TENSOR + arguments + b"R")))
+    with pytest.raises(WeightsError, match=message):
+        read_weights(path)
+
+
+def test_an_honest_tensor_that_repeats_its_data_is_read(tmp_path):
+    repeated = STORAGE + b"I1\n(I3\nI2\nt(I0\nI4\ntt"
+    path = tmp_path / "w.pth"
+    data = np.arange(8, dtype="<f4").tobytes()
+    path.write_bytes(archive(in_a_dictionary(TENSOR + repeated + b"R"), data))
+    np.testing.assert_array_equal(read_weights(path)["a"], [[1, 5]] * 3)
+
+
+def test_bfloat16_becomes_float32(tmp_path):
+    values = np.asarray([1.5, -2.0, 0.0, 3.0], np.float32)
+    bits = (values.view(np.uint32) >> 16).astype("<u2").tobytes()
+    storage = STORAGE.replace(b"FloatStorage", b"BFloat16Storage")
+    program = in_a_dictionary(TENSOR + storage + b"I0\n(I4\nt(I1\ntt" + b"R")
+    (tmp_path / "w.pth").write_bytes(archive(program, bits))
+    np.testing.assert_array_equal(read_weights(tmp_path / "w.pth")["a"], values)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".npz"])
+def test_archives_that_claim_to_grow_without_end_are_refused(tmp_path, suffix):
+    path = tmp_path / f"w{suffix}"
+    path.write_bytes(archive(b"N.", b"\0" * 2**26, zipfile.ZIP_DEFLATED))
+    assert path.stat().st_size < 2**17
+    with pytest.raises(WeightsError, match="claims to expand to 67,1"):
+        read_weights(path)
+
+
+def test_an_old_file_may_not_claim_more_than_it_is(tmp_path):
+    head = [pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, {})]
+    storage = STORAGE.replace(b"I8\n", b"I1000000000\n").replace(b"\ntQ", b"\nNtQ")
+    program = in_a_dictionary(TENSOR + storage + b"I0\n(I4\nt(I1\ntt" + b"R")
+    path = tmp_path / "w.th"
+    path.write_bytes(b"".join([*head, program, pickle.dumps(["0"], 2)]))
+    with pytest.raises(WeightsError, match="larger than the file"):
+        read_weights(path)
+
+
+def test_arrays_of_objects_and_false_headers_are_refused(tmp_path):
+    path = tmp_path / "w.npz"
+    np.savez(path, a=np.asarray([{}], object))
+    with pytest.raises(WeightsError, match="holds object, not plain numbers"):
+        read_weights(path)
+    np.savez(path, a=np.ones(4, np.float32))
+    with zipfile.ZipFile(path) as content:
+        array = content.read("a.npy").replace(b"(4,), ", b"(9999999999,), ")
+    with zipfile.ZipFile(path, "w") as content:
+        content.writestr("a.npy", array)
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("shape", [[1e9], [2**40], [-2, -3], [True, 6], ["2", 3], 6])
+def test_a_hidden_network_has_no_weights_without_bits(tmp_path, shape):
+    frozen = FrozenWeights(0, "kaiming-normal", False, {"a": 1.0}, {"a": (2, 3)})
+    path = tmp_path / "w.safetensors"
+    write_supermask(path, "m", frozen, {}, {"b": np.zeros(1, np.float32)})
+    assert read_weights(path)["a.weight"].shape == (2, 3)
+    with safe_open(path, "numpy") as file:
+        (name, text), *_ = file.metadata().items()
+    described = json.loads(text)
+    described["frozen"]["shapes"]["a"] = shape
+    save_file({"b": np.zeros(1)}, path, {name: json.dumps(described)})
+    with pytest.raises(WeightsError, match="cannot read"):
+        read_weights(path)
