@@ -23,7 +23,7 @@ from jinv.data.labelled import (
 )
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
-from jinv.errors import ConfigError, DataError, FolderError
+from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
 from jinv.metrics.observe import Extractor, draw, observe
@@ -112,12 +112,13 @@ def run(options: Evaluate) -> int:
         "verifier_sha256": [judge.sha256 for judge in judges],
     }
     with Folder(out, EVALUATION, described, overwrite=options.overwrite) as folder:
-        if folder.finished:
-            raise FolderError(
-                f"{out} already holds this evaluation: --overwrite measures anew, or "
-                "choose another --out"
+        if (evaluation := folder.last) is None:
+            evaluation = _evaluate(options, reader, also, out, started)
+        else:
+            console.print(
+                f"{out} holds this evaluation, finished: --overwrite measures anew, as "
+                "it must be where the set has changed"
             )
-        evaluation = _evaluate(options, reader, also, out, started)
     _print(evaluation, extractor, console)
     console.print(
         f"everything in {out}/index.html ({time.monotonic() - started:.0f} s)"

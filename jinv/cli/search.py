@@ -95,7 +95,11 @@ def defaults(words: Sequence[str]) -> Search:
 def run(options: Search) -> int:
     """Carry the command out; returns the exit status."""
     try:
-        from jinv.search.storage import open_storage, remove_study
+        from jinv.search.storage import (
+            database_errors,
+            open_storage,
+            remove_study,
+        )
         from jinv.search.study import Study
     except ModuleNotFoundError as error:
         if error.name not in ("optuna", "sqlalchemy"):
@@ -120,11 +124,12 @@ def run(options: Search) -> int:
     with SearchFolder(
         options.out, plan, overwrite=options.overwrite, forget=forget
     ) as folder:
-        study = Study(plan, storage, name)
+        with folder.turn():
+            study = Study(plan, storage, name, alone=elsewhere is None)
         trials = options.trials or plan.size or _TRIALS
         trials = min(trials, plan.size or trials)
         _announce(options, plan, trials, study.results(), console)
-        with Stop() as stop:
+        with database_errors(), Stop() as stop:
             try:
                 worker = _Worker(plan, folder, trials, console)
                 study.run(trials, worker, stop.requested)

@@ -97,7 +97,7 @@ def run(options: FindSupermask) -> int:
 
 def _search(options: FindSupermask, data: str) -> int:
     spec = classifier_spec(options.model)
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     splits = load_splits(data, spec, options.test, options.config.seed)
     console.print(
         f"Searching {spec.name} on {len(splits[0])} images for "

@@ -55,7 +55,7 @@ def run(options: Train) -> int:
     keep_compiled_programs()
     spec = classifier_spec(options.model)
     config = options.config
-    console = Console(stderr=True)
+    console = Console(stderr=True, soft_wrap=True)
     splits = load_splits(options.data, spec, options.test, config.seed)
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "

@@ -1,13 +1,21 @@
 """Run state on disk, by Orbax: complete or absent, never half-written."""
 
-from collections.abc import Collection
+import logging
+import os
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 
+from jinv.atomic import remove
 from jinv.errors import FolderError
+
+_SYSTEM_ERROR = re.compile(r"os_error_code='(\d+)'")
+"""How TensorStore, which writes the arrays, tells of a full disk."""
 
 
 class Checkpoints:
@@ -27,19 +35,31 @@ class Checkpoints:
         """Save under a serial number that grows from one checkpoint to the next.
 
         Raises:
-            FolderError: It cannot be written; the one before is kept.
+            OSError, FolderError: It cannot be written; the one before is kept.
         """
         items = ocp.args.Composite(
             state=ocp.args.StandardSave(state), notes=ocp.args.JsonSave(notes)
         )
-        try:
-            self._open().save(serial, args=items, force=True)
-            self._open().wait_until_finished()
-        except Exception as error:  # disks fail in Orbax's way and in TensorStore's
+        if not self._folder.parent.is_dir():
+            # Orbax would make it again, with nothing of the work in it.
             raise FolderError(
-                f"cannot keep the state of the work in {self._folder} "
-                f"({_first_line(error)}): make room, or see that it can be written; "
-                "then the same command goes on from the checkpoint before"
+                f"{self._folder.parent} was removed while work was going on there: "
+                "begin it again"
+            )
+        try:
+            with _quiet():
+                self._open().save(serial, args=items, force=True)
+                self._open().wait_until_finished()
+        except OSError:
+            raise
+        except Exception as error:
+            if code := _SYSTEM_ERROR.search(str(error)):
+                number = int(code[1])
+                where = str(self._folder)
+                raise OSError(number, os.strerror(number), where) from error
+            raise FolderError(
+                f"cannot keep the state of the work in {self._folder}: "
+                f"{_first_line(error)}"
             ) from error
 
     def notes(self) -> dict[str, Any] | None:
@@ -100,7 +120,28 @@ class Checkpoints:
                 max_to_keep=1, create=True, enable_async_checkpointing=False
             )
             self._manager = ocp.CheckpointManager(self._folder, options=options)
+            self._forget_older(self._manager.latest_step())
         return self._manager
+
+    def _forget_older(self, newest: int | None) -> None:
+        """Remove the checkpoint of which a killed process removed a half."""
+        for entry in self._folder.iterdir():
+            if entry.name.isdigit() and newest is not None and int(entry.name) < newest:
+                remove(entry)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Orbax's threads from telling at length what it raises anyway."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    before = [logger.disabled for logger in loggers]
+    for logger in loggers:
+        logger.disabled = True
+    try:
+        yield
+    finally:
+        for logger, disabled in zip(loggers, before, strict=True):
+            logger.disabled = disabled
 
 
 def _first_line(error: Exception) -> str:

@@ -271,6 +271,10 @@ class _Machine(_Unpickler):
             raise Refused("it appends to something that is no list")
         self.stack[-1].extend(values)
 
+    def _byte_array(self) -> None:
+        # Read before it is given memory, unlike the original.
+        self.append(self.read(int.from_bytes(self.read(8), "little")))
+
     def _dictionary(self) -> None:
         items = self.pop_mark()
         self.stack.append({})
@@ -309,6 +313,7 @@ _Machine.dispatch = {
         pickle.APPEND[0]: _Machine._append,
         pickle.APPENDS[0]: _Machine._appends,
         pickle.DICT[0]: _Machine._dictionary,
+        pickle.BYTEARRAY8[0]: _Machine._byte_array,
     }.items()
 }
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from jinv.atomic import replacing
 from jinv.models.random_weights import WeightInit, draw_weights
@@ -98,7 +98,7 @@ def write_supermask(
     # One entry: of several the order in the file would be left to chance.
     metadata = {_ENTRY: json.dumps(described)}
     with replacing(path) as partial:
-        save_file(packed | _without_defaults(others), partial, metadata)
+        partial.write_bytes(save(packed | _without_defaults(others), metadata))
 
 
 def is_supermask(metadata: Mapping[str, str]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
@@ -60,13 +60,15 @@ def read_tensors(path: Path) -> StateDict:
     try:
         return _READERS[path.suffix](path)
     except Exception as error:  # each format raises kinds of its own
-        raise WeightsError(f"cannot read {path}: {error}") from error
+        reason = str(error) or "it ends too early"
+        raise WeightsError(f"cannot read {path}: {reason}") from error
 
 
 def write_weights(path: Path, state: StateDict, metadata: Mapping[str, str]) -> str:
     """Write a .safetensors file and return its sha256."""
     with replacing(path) as partial:
-        save_file(state, partial, dict(metadata))
+        # Not by its own file, which would be private, and stay where it is killed.
+        partial.write_bytes(save(state, dict(metadata)))
     return sha256_of(path)
 
 

@@ -108,7 +108,7 @@ def _cards(summary: Mapping[str, Any], speed: float | None) -> str:
         cards.append(card("Classifier passes", f"{passes:,}", f"{each:,.0f} an image"))
     if speed is not None:
         cards.append(card("Speed", f"{speed:,.0f}", "image steps a second (median)"))
-    if "peak_memory_mib" in summary:
+    if summary.get("peak_memory_mib"):
         memory = f"{summary['peak_memory_mib']:,.0f} MiB"
         cards.append(card("Peak memory", memory, escape(summary.get("device", ""))))
     return card_row(cards)

@@ -8,6 +8,7 @@ import numpy as np
 
 from jinv.folders import Folder, Kind
 from jinv.inversion.preset import write_preset
+from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page
 from jinv.search.parallel_coordinates import plot_parallel_coordinates
@@ -69,6 +70,10 @@ class SearchFolder:
 
     def __exit__(self, *_: object) -> None:
         self._folder.close()
+
+    def turn(self) -> Lock:
+        """Wait until no other worker begins the search or joins it."""
+        return self._folder.turn()
 
     @staticmethod
     def database(path: Path) -> str:

@@ -1,9 +1,11 @@
 """Where a search is kept: an Optuna study in an SQL database, shared by its workers."""
 
+import threading
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from typing import Any, Literal
 
 import optuna
@@ -12,9 +14,10 @@ from optuna.exceptions import (
     DuplicatedStudyError,
     ExperimentalWarning,
     StorageInternalError,
+    UpdateFinishedTrialError,
 )
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy import event
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -25,8 +28,9 @@ HEARTBEAT, GRACE = 15, 60
 """Seconds between two signs of life of a worker, and without any until its trial is
 given to another."""
 
-_ROLE, _CONFIGURATION = "role", "configuration"
+_ROLE, _CONFIGURATION, _ALIVE = "role", "configuration", "alive"
 _OPENING, _ATTEMPTS = 30.0, 5
+_DATABASE_FAILED = (SQLAlchemyError, StorageInternalError)
 
 
 def open_storage(url: str) -> RDBStorage:
@@ -76,6 +80,7 @@ def join_study(
     configuration: Mapping[str, Any],
     direction: Literal["maximize", "minimize"],
     queue: Sequence[tuple[str, Mapping[str, Any]]],
+    alone: bool = False,
 ) -> optuna.Study:
     """Begin a study, or join those who work on the same one.
 
@@ -85,10 +90,14 @@ def join_study(
         configuration: All that its values depend on.
         direction: Which way its values should go.
         queue: The first trials: the role of each, and its parameters.
+        alone: Whether nobody else can be about to begin it: one that was begun and
+            never described is of a worker that was killed then, and is begun anew.
 
     Raises:
         FolderError: The study has another configuration.
     """
+    if alone and not _is_described(storage, name):
+        remove_study(storage, name)
     try:
         study = optuna.create_study(
             storage=storage, study_name=name, direction=direction
@@ -122,14 +131,32 @@ def database_errors() -> Iterator[None]:
     Raises:
         FolderError: It did.
     """
+    before = threading.excepthook
+
+    def hush(failed: threading.ExceptHookArgs) -> None:
+        # Signs of life are given by a thread, which meets the same error.
+        if not isinstance(failed.exc_value, _DATABASE_FAILED):
+            before(failed)
+
+    threading.excepthook = hush
     try:
         yield
-    except (SQLAlchemyError, StorageInternalError) as error:
+    except _DATABASE_FAILED as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise FolderError(
             f"the database of the search cannot be used ({reason}): see to it, e.g. "
             "make room, then the same command goes on"
         ) from error
+    finally:
+        threading.excepthook = before
+
+
+def _is_described(storage: RDBStorage, name: str) -> bool:
+    try:
+        study = optuna.load_study(study_name=name, storage=storage)
+    except KeyError:
+        return False
+    return _CONFIGURATION in study.user_attrs
 
 
 def role_of(trial: Any) -> str | None:
@@ -140,6 +167,26 @@ def role_of(trial: Any) -> str | None:
 def enqueue(study: optuna.Study, role: str | None, params: Mapping[str, Any]) -> None:
     """Let a trial with these parameters come next."""
     study.enqueue_trial(dict(params), user_attrs={_ROLE: role} if role else None)
+
+
+def fail_silent_trials(study: optuna.Study) -> None:
+    """Give up the trials of workers that were killed before their first sign of life.
+
+    Optuna finds those that gave one, and then none.
+    """
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        begun = trial.datetime_start
+        waited = (datetime.now() - begun).total_seconds() if begun else 0.0
+        if _ALIVE not in trial.user_attrs and waited > GRACE:
+            # Another worker may have done so meanwhile.
+            with suppress(ValueError, UpdateFinishedTrialError):
+                study.tell(trial.number, state=TrialState.FAIL)
+                _enqueue_again(study, trial)
+
+
+def note_alive(trial: optuna.Trial) -> None:
+    """Say that a trial's worker has begun to give signs of life."""
+    trial.set_user_attr(_ALIVE, True)
 
 
 def _enqueue_again(study: optuna.Study, trial: FrozenTrial) -> None:

@@ -17,7 +17,9 @@ from jinv.search.sampling import NumberedSampler
 from jinv.search.storage import (
     database_errors,
     enqueue,
+    fail_silent_trials,
     join_study,
+    note_alive,
     open_storage,
     role_of,
 )
@@ -38,13 +40,14 @@ class Study:
     trial and not the search.
     """
 
-    def __init__(self, plan: Plan, url: str, name: str):
+    def __init__(self, plan: Plan, url: str, name: str, *, alone: bool = False):
         """Begin a search, or join it.
 
         Args:
             plan: What it is.
             url: Of the database; see `open_storage`.
             name: Of the study there.
+            alone: Whether nobody else can be about to begin it; see `join_study`.
 
         Raises:
             ConfigError: The database cannot be used.
@@ -58,6 +61,7 @@ class Study:
             plan.describe(),
             "maximize" if better == "higher" else "minimize",
             plan.queue(),
+            alone,
         )
         self._study.sampler = NumberedSampler(plan.strategy, plan.job.seed)
 
@@ -98,6 +102,7 @@ class Study:
             time.sleep(_POLL)
             # Of workers that were killed.
             optuna.storages.fail_stale_trials(self._study)
+            fail_silent_trials(self._study)
         return self.results()
 
     def results(self) -> Results:
@@ -126,6 +131,7 @@ class Study:
         def act(trial: optuna.Trial) -> float:
             nonlocal number
             number, role = trial.number, role_of(trial)
+            note_alive(trial)
             settings = self._settings(trial)
             prune = self.plan.prune and role != BASELINE
             try:

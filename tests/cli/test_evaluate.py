@@ -89,8 +89,8 @@ def test_an_evaluation_is_replaced_only_when_asked(base, folder, capsys):
     assert main(base) == 0
     page = folder / "evaluation" / "index.html"
     before = page.read_bytes()
-    assert main(base) == 2
-    assert "already holds this evaluation: --overwrite" in capsys.readouterr().err
+    assert main(base) == 0
+    assert "this evaluation, finished: --overwrite" in capsys.readouterr().err
     assert main([*base, "--seed", "1"]) == 2
     assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
     assert page.read_bytes() == before

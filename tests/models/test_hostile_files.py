@@ -68,6 +68,7 @@ PICKLES = {
     "a huge place in the memo": (b"NX\x01\0\0\0br\xff\xff\xff\x7f0", None),
     "a huge text": (b"X\xff\xff\xff\x7fx", "cannot read"),
     "huge bytes": (b"\x8e" + b"\xff" * 7 + b"\x7fx", "cannot read"),
+    "a huge array of bytes": (b"\x96\xff\xff\xff\x7f\0\0\0\0", "cannot read"),
     "a huge frame": (b"\x95" + b"\xff" * 7 + b"\x7f", "cannot read"),
     "keys that take forever": (b"N" + b"2\x86" * 80 + b"Ns", None),
     "lists in lists": (b"]" * 100_000 + b"a" * 99_999, "cannot read"),
