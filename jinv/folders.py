@@ -214,7 +214,8 @@ class Folder:
     def _remove(self, patterns: tuple[str, ...]) -> None:
         for pattern in patterns:
             for found in self.path.glob(pattern):
-                remove(found)
+                if found.parent == self.path:
+                    remove(found)
 
 
 def description_of(path: Path, kind: Kind) -> dict[str, Any]:

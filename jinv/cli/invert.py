@@ -9,7 +9,13 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.markup import escape
 
-from jinv.cli.job_options import JobOptions, job_defaults, prepare, verdict_line
+from jinv.cli.job_options import (
+    JobOptions,
+    devices_of,
+    job_defaults,
+    prepare,
+    verdict_line,
+)
 from jinv.cli.progress import Progress
 from jinv.cli.stopping import Stop
 from jinv.engine.compilation import keep_compiled_programs
@@ -103,7 +109,7 @@ def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:
     name = job.classifier.spec.name
     console.print(
         f"{'Going on with' if begun else 'Inverting'} {name}: {len(job.labels)} images "
-        f"in batches of {job.batch_size} on {device_name()}, preset {options.preset} "
+        f"in batches of {job.batch_size} on {devices_of(job)}, preset {options.preset} "
         f"({find_preset(options.preset or 'default').source})"
     )
     if not job.classifier.batchnorm_names:

@@ -10,6 +10,7 @@ import numpy as np
 import tyro
 
 from jinv.cli.networks import load_network
+from jinv.engine.parallel import device_count, device_name
 from jinv.engine.precision import Precision, activation_type
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError
@@ -166,6 +167,16 @@ def verdict_line(role: str, verdict: dict[str, Any]) -> str:
     if verdict.get("top5") is not None:
         text += f", top-5 {100 * verdict['top5']:.1f} %"
     return text
+
+
+def devices_of(job: Job) -> str:
+    """What a job runs on, for people."""
+    there = device_count()
+    return (
+        f"{job.devices} of {there} {device_name()} devices"
+        if there > 1
+        else (device_name())
+    )
 
 
 def _names(given: str | None) -> list[str] | None:

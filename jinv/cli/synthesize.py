@@ -11,14 +11,19 @@ import numpy as np
 from rich.console import Console
 from rich.markup import escape
 
-from jinv.cli.job_options import JobOptions, job_defaults, prepare, verdict_line
+from jinv.cli.job_options import (
+    JobOptions,
+    devices_of,
+    job_defaults,
+    prepare,
+    verdict_line,
+)
 from jinv.cli.progress import Progress
 from jinv.cli.stopping import Stop
 from jinv.data.exporting import Form
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.parallel import (
-    device_name,
     from_first_host,
     is_first_host,
     join_hosts,
@@ -134,7 +139,7 @@ def _announce(
         return
     console.print(
         f"Synthesising {len(job.labels)} images from {job.classifier.spec.name} in "
-        f"{job.batches} batches of {job.batch_size} on {device_name()}, preset "
+        f"{job.batches} batches of {job.batch_size} on {devices_of(job)}, preset "
         f"{options.preset}; {len(numbers)} to do here"
         + (f" (shard {options.shard})" if options.shard != "0/1" else ""),
         soft_wrap=True,

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException
@@ -12,12 +13,13 @@ from urllib.parse import urlparse
 from rich.console import Console
 from rich.progress import wrap_file
 
-from jinv.atomic import replacing
+from jinv.atomic import is_leftover, remove, replacing
 from jinv.errors import WeightsError
 from jinv.models.checksums import sha256_of
 from jinv.models.zoo import Download
 
 _TIMEOUT = 30.0  # seconds without a byte
+_DEAD = 3600.0  # seconds without a byte in a file, longer than any timeout
 
 
 def fetch(name: str, download: Download, path: Path, advice: str) -> None:
@@ -37,6 +39,10 @@ def fetch(name: str, download: Download, path: Path, advice: str) -> None:
         WeightsError: It cannot be had, or is another one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    for entry in path.parent.iterdir():
+        # Of a process that was killed: one that is alive writes to its file.
+        if is_leftover(entry.name) and time.time() - entry.stat().st_mtime > _DEAD:
+            remove(entry)
     with replacing(path) as partial:
         try:
             _download(name, download.url, partial)

@@ -1,5 +1,6 @@
 """Training a classifier on labelled images."""
 
+import glob
 import hashlib
 import time
 from collections.abc import Callable, Iterator
@@ -86,10 +87,11 @@ class Parametrisation:
 
 def training_kind(model: str) -> Kind:
     """What training a model leaves in a folder."""
+    name = glob.escape(model)
     return Kind(
         "training",
         "training",
-        owned=("checkpoint", "metrics.jsonl", f"{model}.safetensors", f"{model}.json"),
+        owned=("checkpoint", "metrics.jsonl", f"{name}.safetensors", f"{name}.json"),
     )
 
 

@@ -1,11 +1,15 @@
+import errno
+import signal
 import subprocess
 import sys
+import threading
 from importlib import import_module
 from importlib.metadata import version
 
 import pytest
 
 from jinv.cli.main import COMMANDS, main
+from jinv.errors import ConfigError, Diverged
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -59,3 +63,52 @@ def test_the_package_runs_as_a_program():
     words = [sys.executable, "-m", "jinv", "--version"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, f"jinv {version('jinv')}\n")
+
+
+ACCIDENTS = {
+    "a setting": (lambda: fail(ConfigError("lower it")), 2, "error: lower it"),
+    "no number": (lambda: fail(Diverged("lower the rate")), 1, "lower the rate"),
+    "a full disk": (
+        lambda: fail(OSError(errno.ENOSPC, "No space left on device", "runs/a/x.png")),
+        2,
+        "error: runs/a/x.png: No space left on device; make room, then give the same",
+    ),
+    "no permission": (
+        lambda: fail(PermissionError(errno.EACCES, "Permission denied", b"runs/a")),
+        2,
+        "error: runs/a: Permission denied; choose a place where you may write",
+    ),
+    "an unknown one": (lambda: fail(OSError("strange")), 2, "the system: strange; see"),
+    "Ctrl-C": (lambda: signal.raise_signal(signal.SIGINT), 130, "stopped by SIGINT"),
+    "SIGTERM": (lambda: signal.raise_signal(signal.SIGTERM), 143, "by SIGTERM; what"),
+}
+
+
+def fail(error):
+    raise error
+
+
+@pytest.mark.parametrize("name", ACCIDENTS)
+def test_an_accident_is_one_line_and_a_status(monkeypatch, capsys, name):
+    accident, status, message = ACCIDENTS[name]
+    monkeypatch.setattr("jinv.cli.models.run", lambda _: accident())
+    assert main(["models"]) == status
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_signals_do_again_what_they_did_before(monkeypatch):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr("jinv.cli.models.run", lambda _: 0)
+    assert main(["models"]) == 0
+    after = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert after == before
+
+
+def test_commands_run_outside_the_main_thread(monkeypatch):
+    monkeypatch.setattr("jinv.cli.models.run", lambda _: 0)
+    statuses = []
+    thread = threading.Thread(target=lambda: statuses.append(main(["models"])))
+    thread.start()
+    thread.join()
+    assert statuses == [0]
