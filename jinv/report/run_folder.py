@@ -208,7 +208,8 @@ class RunFolder:
         images, numbers = [], []
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
-                images.append(image)
+                # Those of a batch that was cut short may be of an earlier stage.
+                images.append(enlarge(image[None], self._shape[0])[0])
                 numbers.append(number)
         if not images:
             return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
@@ -221,16 +222,21 @@ class RunFolder:
 
     def _has_images(self, batch: int) -> bool:
         files = self._files()
-        return all(
-            number in files and self._read(files[number][0]) is not None
-            for number in self.job.numbers_of(batch)
-        )
+        found = (files.get(number) for number in self.job.numbers_of(batch))
+        images = (self._read(paths[0]) if paths else None for paths in found)
+        return all(image is not None and image.shape == self._shape for image in images)
 
     def _read(self, path: Path) -> np.ndarray | None:
-        spec = self.job.classifier.spec
+        """A square image as the classifier sees them, of any size; else None."""
         image = read_picture(path)
-        shape = (spec.input_size, spec.input_size, spec.channels)
-        return image if image is not None and image.shape == shape else None
+        if image is None or image.shape[0] != image.shape[1]:
+            return None
+        return image if image.shape[2] == self._shape[2] else None
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        spec = self.job.classifier.spec
+        return spec.input_size, spec.input_size, spec.channels
 
     def _images(self, inputs: np.ndarray) -> np.ndarray:
         return to_uint8(self.job.classifier.denormalise(inputs))

@@ -116,3 +116,17 @@ def test_a_checkpoint_of_another_shape_is_one_line(job, stopped):
     assert "\n" not in str(caught.value)
     # And lets go of the folder.
     RunFolder(run, job, overwrite=True).close()
+
+
+def test_a_run_that_is_stopped_early_shows_what_there_is(tiny, tmp_path):
+    execution = Execution(devices=1)
+    options = {"steps": (3,), "resolutions": (4, 8), "execution": execution}
+    job = make_job(tiny, "cat,dog", 4, batch_size=2, company=0, **options)
+    steps = iter(range(100))
+    with RunFolder(tmp_path, job) as folder:
+        with pytest.raises(Interrupted):
+            # In the first stage of the second batch, after the whole of the first.
+            job.run(folder.on_event, lambda: next(steps) == 7, folder.checkpoints)
+        summary = folder.finish("interrupted", 1.0, None, None, {})
+        assert summary["images"] == 4 and folder.load_images()[0].shape == (4, 8, 8, 3)
+        assert folder.missing() == [1]
