@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import sys
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,8 +138,17 @@ def _quiet() -> Iterator[None]:
     before = [logger.disabled for logger in loggers]
     for logger in loggers:
         logger.disabled = True
+    report = sys.unraisablehook
+
+    def hush(failed: Any) -> None:
+        # What TensorStore wrote for nobody any more; it may take a while to notice.
+        if str(failed.exc_value) != "Event loop is closed":
+            report(failed)
+
+    sys.unraisablehook = hush
     try:
         yield
+        sys.unraisablehook = report
     finally:
         for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled
