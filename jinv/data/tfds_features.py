@@ -52,6 +52,9 @@ def _strange(node: Any, key: str = "") -> str | None:
         found = (_strange(value, name) for name, value in node.items())
     elif isinstance(node, list):
         found = (_strange(value, key) for value in node)
+    elif isinstance(node, str) and (content := _nested(node)):
+        # Some features keep their content as a text of JSON, with features in it.
+        return _strange(content)
     elif isinstance(node, str):
         named = key in _NAMING or _DOTTED.fullmatch(node)
         known = _FEATURE if key in _NAMING else _KNOWN
@@ -59,3 +62,11 @@ def _strange(node: Any, key: str = "") -> str | None:
     else:
         return None
     return next((name for name in found if name is not None), None)
+
+
+def _nested(text: str) -> dict | list | None:
+    try:
+        content = json.loads(text)
+    except ValueError:
+        return None
+    return content if isinstance(content, dict | list) else None

@@ -12,18 +12,24 @@ import math
 import pickle
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-MOST_INSTRUCTIONS = 4_000_000
+MOST_INSTRUCTIONS = 1_000_000
 """Of a program; each makes an object of at most some 100 bytes, beside its data."""
+_CALL = 10
+"""How many of them a call counts for, which makes larger objects and takes longer."""
+_MOST_COPIES = 2
+"""How often, on average, a program may give to functions what it holds."""
+_MOST_ARGUMENTS = 16
 _MOST_AXES = 32
+_LONGEST_KEY = 1000
 _PLAIN = re.compile(r"([<>|=]?)([iu][1248]|f[248]|b1|\?)")
 """Types that arrays of a file may have."""
-_SCALARS = (str, bytes, int, float, type(None))
+_SIZED = (str, bytes, list, tuple, dict, OrderedDict)
 
 
 class Refused(pickle.UnpicklingError):
@@ -81,8 +87,8 @@ def check_numbers(values: Any) -> None:
     Raises:
         Refused: It is none.
     """
-    plain = type(values) is tuple and all(type(n) is int and n >= 0 for n in values)
-    if not plain or len(values) > _MOST_AXES:
+    plain = type(values) is tuple and len(values) <= _MOST_AXES
+    if not plain or not all(type(n) is int and 0 <= n < 2**63 for n in values):
         raise Refused("a shape is no tuple of natural numbers")
 
 
@@ -164,10 +170,10 @@ def _ordered(items: Any = ()) -> OrderedDict:
 
 
 def _key(value: Any) -> Any:
-    """A key of a dictionary; nested ones could take forever to compare."""
-    parts: Iterable[Any] = value if type(value) is tuple else (value,)
-    if not all(isinstance(part, _SCALARS) for part in parts):
-        raise Refused("a key is neither text nor a number")
+    """A key of a dictionary; long and nested ones could take forever to compare."""
+    short = type(value) is str and len(value) <= _LONGEST_KEY
+    if not short and not (type(value) is int and abs(value) < 2**31):
+        raise Refused("a key is neither a short text nor a small number")
     return value
 
 
@@ -205,6 +211,7 @@ class _Machine(_Unpickler):
         super().__init__(file, encoding="latin1")
         self._functions, self._load_storage = functions, load_storage
         self._left = MOST_INSTRUCTIONS
+        self._copies = _MOST_COPIES * file.getbuffer().nbytes
 
     def find_class(self, module: str, name: str) -> Function:
         try:
@@ -218,28 +225,39 @@ class _Machine(_Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         if self._load_storage is None:
             raise Refused("it refers to data outside the pickle")
-        if type(pid) is not tuple or len(pid) < 5 or pid[0] != "storage":
+        if type(pid) is not tuple or len(pid) not in (5, 6) or pid[0] != "storage":
             raise Refused("it refers to data in a way that PyTorch does not")
         kind, key, place, length, *view = pid[1:]
         if (type(kind), type(key), type(length)) != (Function, str, int):
             raise Refused("it refers to data in a way that PyTorch does not")
         return self._load_storage(kind.call, key, place, length, *view)
 
-    def _count(self) -> None:
-        self._left -= 1
+    def _count(self, cost: int = 1) -> None:
+        self._left -= cost
         if self._left < 0:
             raise Refused(f"it has more than {MOST_INSTRUCTIONS:,} instructions")
+
+    def _check_arguments(self, values: Any) -> None:
+        """Refuse to give the same long data to function after function."""
+        self._count(_CALL)
+        if type(values) is not tuple or len(values) > _MOST_ARGUMENTS:
+            raise Refused("it calls a function with what are no arguments")
+        self._copies -= sum(len(value) for value in values if type(value) in _SIZED)
+        if self._copies < 0:
+            raise Refused("it copies its data again and again")
 
     def _call(self) -> None:
         arguments = self.stack.pop()
         function = self.stack[-1]
-        if type(function) is not Function or type(arguments) is not tuple:
+        if type(function) is not Function:
             raise Refused("it calls something that is no function")
+        self._check_arguments(arguments)
         self.stack[-1] = function.call(*arguments)
 
     def _set_state(self) -> None:
         state = self.stack.pop()
         if isinstance(self.stack[-1], _Draft):
+            self._check_arguments(state)
             self.stack[-1].set_state(state)
         elif not isinstance(self.stack[-1], dict):
             # What a dictionary carries beside its items is nothing to us.

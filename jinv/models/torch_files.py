@@ -110,8 +110,10 @@ def _read_legacy(file: io.BytesIO, size: int) -> Any:
     # The arrays are views of storages that are filled afterwards.
     content = run_pickle(file, _functions(0), load_storage)
     keys = run_pickle(file)
-    for key in keys if type(keys) is list else ():
-        data = storages[key].data if type(key) is str else np.empty(0)
+    if type(keys) is not list or sorted(keys) != sorted(storages):
+        raise Refused("its storages are not those that its tensors need")
+    for key in keys:
+        data = storages[key].data
         (length,) = struct.unpack("<q", file.read(8))
         if length != data.size:
             raise Refused("a storage has another length than it was said to have")

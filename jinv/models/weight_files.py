@@ -3,7 +3,7 @@
 import importlib.util
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,9 @@ from jinv.models.zoo import ClassifierSpec, Download, Packaged
 
 SCORES = ".scores"
 """How the keys of a published hidden network's scores end."""
+_LONGEST_NAME = 1000
+_MOST_REPEATED = 4
+"""How often, on average, a pickle's bytes may be found in its arrays."""
 
 
 def read_weights(path: Path) -> StateDict:
@@ -58,10 +61,25 @@ def read_tensors(path: Path) -> StateDict:
     if path.suffix not in _READERS:
         raise WeightsError(f"{path}: expected one of {', '.join(_READERS)}")
     try:
-        return _READERS[path.suffix](path)
+        state = _READERS[path.suffix](path)
+        _check(state)
+        return state
     except Exception as error:  # each format raises kinds of its own
-        reason = str(error) or "it ends too early"
-        raise WeightsError(f"cannot read {path}: {reason}") from error
+        raise WeightsError(f"cannot read {path}: {_in_one_line(error)}") from error
+
+
+def _check(state: StateDict) -> None:
+    for key, value in state.items():
+        if len(key) > _LONGEST_NAME or not key.isprintable():
+            raise ValueError("a tensor has a name that is long or cannot be printed")
+        if value.dtype.kind == "c":
+            raise ValueError(f"{key} holds complex numbers")
+
+
+def _in_one_line(error: Exception) -> str:
+    """What a reader says; it may quote a file that means to write on the terminal."""
+    text = " ".join(str(error).split()) or "it ends too early"
+    return "".join(c if c.isprintable() else "?" for c in text)[:400]
 
 
 def write_weights(path: Path, state: StateDict, metadata: Mapping[str, str]) -> str:
@@ -178,24 +196,29 @@ def _read_torch(path: Path) -> StateDict:
 
 def _read_flax_pickle(path: Path) -> StateDict:
     params = read_numpy_pickle(path)
-    if not isinstance(params, dict) or not _is_tree(params):
-        raise ValueError("it holds no tree of parameters")
+    # Arrays that the tree shares are copied when they are laid out anew.
+    repeated = sum(leaf.nbytes for leaf in _leaves(params))
+    if repeated > _MOST_REPEATED * path.stat().st_size:
+        raise ValueError("it repeats its arrays too often")
     return to_state_dict({"params": params})
 
 
-def _is_tree(params: dict[Any, Any]) -> bool:
-    """Whether dictionaries lead to arrays, each on one way: many would never end."""
+def _leaves(params: Any) -> Iterator[np.ndarray]:
+    """The arrays of a tree, to each of whose nodes one way leads: many never end."""
     seen, waiting = set(), [params]
     while waiting:
         node = waiting.pop()
-        if id(node) in seen or not all(type(key) is str for key in node):
-            return False
-        seen.add(id(node))
-        waiting += [value for value in node.values() if isinstance(value, dict)]
-        leaves = (value for value in node.values() if not isinstance(value, dict))
-        if not all(isinstance(leaf, np.ndarray) for leaf in leaves):
-            return False
-    return True
+        if isinstance(node, np.ndarray) and node is not params:
+            yield node
+        elif (
+            isinstance(node, dict)
+            and id(node) not in seen
+            and all(type(key) is str for key in node)
+        ):
+            seen.add(id(node))
+            waiting += node.values()
+        else:
+            raise ValueError("it holds no tree of parameters")
 
 
 _READERS: dict[str, Callable[[Path], StateDict]] = {

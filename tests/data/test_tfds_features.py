@@ -58,6 +58,20 @@ def test_a_module_is_refused_wherever_it_stands(tmp_path):
         check_features(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"jsonFeature": {"json": '{"x": {"type": "package.Class"}}'}},
+        {"content": '{"features": {"x": {"pythonClassName": "package.Class"}}}'},
+        {"content": '["{\\"type\\": \\"package.Class\\"}"]'},
+    ],
+)
+def test_a_module_is_refused_in_json_within_json(tmp_path, content):
+    write(tmp_path, FEATURES | content)
+    with pytest.raises(DataError, match="'package.Class'"):
+        check_features(tmp_path)
+
+
 @pytest.mark.parametrize("text", ["", "{", "[1]", '"text"', "[" * 100_000])
 def test_what_is_no_description_of_features_is_one_line(tmp_path, text):
     (tmp_path / "features.json").write_text(text)

@@ -90,6 +90,90 @@ def test_hostile_pickles_are_refused_in_one_line(tmp_path, name):
     assert peak < 2**26
 
 
+def once(value: bytes) -> bytes:
+    """Remembers a value as number 9, and takes it from the stack."""
+    return value + b"q\t0"
+
+
+TEXT = b"X\0\0\4\0" + b"x" * 2**18
+FUNCTION = b"c%s\nq\x080"
+REPEATED = {
+    "one text, encoded": (
+        FUNCTION % b"_codecs\nencode" + once(b"(" + TEXT + b"X\6\0\0\0latin1t"),
+        b"h\x08h\tR",
+        "copies its data",
+    ),
+    "one list, in dictionaries": (
+        FUNCTION % b"collections\nOrderedDict"
+        + once(
+            b"(("
+            + b"".join(b"J%sN\x86" % i.to_bytes(4, "little") for i in range(9999))
+            + b"lt"
+        ),
+        b"h\x08h\tR",
+        "copies its data",
+    ),
+    "one text, in arrays": (
+        once(b"(I1\n(I262144\nt" + DTYPE % b"u1" + b"I00\n" + TEXT + b"t"),
+        ARRAY + b"h\tb",
+        "copies its data",
+    ),
+    "a million arguments": (
+        FUNCTION % b"numpy\nndarray" + once(b"(" + b"N" * 10**5 + b"t"),
+        b"h\x08h\tR0",
+        "what are no arguments",
+    ),
+    "a long key": (once(TEXT), b"}h\tNs0", "neither a short text"),
+    "a huge number as a key": (
+        once(b"\x8b\0\0\4\0" + b"\x7f" * 2**18),
+        b"}h\tNs0",
+        "nor a small number",
+    ),
+    "calls without end": (FUNCTION % b"numpy\nndarray", b"h\x08)R" * 100, "more than"),
+}
+
+
+@pytest.mark.parametrize("name", REPEATED)
+def test_a_small_program_that_repeats_itself_is_ended(tmp_path, name):
+    prepared, repeated, message = REPEATED[name]
+    path = tmp_path / "w.ckpt"
+    path.write_bytes(b"\x80\x02(" + prepared + repeated * 1000 + b"t.")
+    tracemalloc.start()
+    with pytest.raises(WeightsError, match=message):
+        read_weights(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**26
+
+
+def test_a_kernel_is_not_copied_for_each_name_that_it_has(tmp_path):
+    kernel = np.ones((64, 64))
+    tree = {f"layer{i}": {"kernel": kernel} for i in range(1000)}
+    (tmp_path / "w.ckpt").write_bytes(pickle.dumps(tree))
+    with pytest.raises(WeightsError, match="repeats its arrays too often"):
+        read_weights(tmp_path / "w.ckpt")
+
+
+@pytest.mark.parametrize("name", ["x" * 1001, "\x1b[31mred", "two\nlines"])
+def test_names_that_would_spoil_a_message_are_refused(tmp_path, name):
+    save_file({name: np.ones(1)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="long or cannot be printed"):
+        read_weights(tmp_path / "w.safetensors")
+
+
+def test_messages_stay_on_their_line_whatever_a_file_says(tmp_path):
+    where = b"\x8c\x06os\n\x1b[1\x8c\x01x\x93"
+    (tmp_path / "w.ckpt").write_bytes(b"\x80\x04" + where + b".")
+    with pytest.raises(WeightsError, match=r"asks for os \?\[1\.x,"):
+        read_weights(tmp_path / "w.ckpt")
+
+
+def test_complex_numbers_are_refused(tmp_path):
+    save_file({"a": np.ones(1, np.complex64)}, tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match="a holds complex numbers"):
+        read_weights(tmp_path / "w.safetensors")
+
+
 def test_a_dictionary_that_leads_everywhere_twice_is_no_tree(tmp_path):
     tree = {"x": np.ones(2)}
     for _ in range(60):
@@ -119,7 +203,7 @@ TENSORS = {
     "before its data": (STORAGE + b"I-1\n(I2\nt(I1\ntt", "has no storage"),
     "backwards": (STORAGE + b"I4\n(I2\nt(I-1\ntt", "no tuple of natural numbers"),
     "far beyond": (
-        STORAGE + b"I0\n(I2\nt(L99999999999999999999L\ntt",
+        STORAGE + b"I0\n(I2\nt(L4611686018427387904L\ntt",
         "reaches beyond its data",
     ),
     "repeated without end": (
@@ -182,6 +266,16 @@ def test_an_old_file_may_not_claim_more_than_it_is(tmp_path):
     path = tmp_path / "w.th"
     path.write_bytes(b"".join([*head, program, pickle.dumps(["0"], 2)]))
     with pytest.raises(WeightsError, match="larger than the file"):
+        read_weights(path)
+
+
+def test_an_old_file_holds_every_storage_that_its_tensors_need(tmp_path):
+    head = [pickle.dumps(x, 2) for x in (0x1950A86A20F9469CFC6C, 1001, {})]
+    storage = STORAGE.replace(b"\ntQ", b"\nNtQ")
+    program = in_a_dictionary(TENSOR + storage + b"I0\n(I4\nt(I1\ntt" + b"R")
+    path = tmp_path / "w.th"
+    path.write_bytes(b"".join([*head, program, pickle.dumps([], 2), b"\0" * 40]))
+    with pytest.raises(WeightsError, match="are not those that its tensors need"):
         read_weights(path)
 
 
