@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import orbax.checkpoint as ocp
 
 from jinv.atomic import remove
 from jinv.errors import FolderError
+from jinv.folders import CONFIG
 
 _SYSTEM_ERROR = re.compile(r"os_error_code='(\d+)'")
 """How TensorStore, which writes the arrays, tells of a full disk."""
@@ -30,6 +31,8 @@ class Checkpoints:
             noted: What the JSON object must hold, each a number, if anything.
         """
         self._folder, self._noted = folder.absolute(), frozenset(noted)
+        self._description = self._folder.parent / CONFIG
+        self._described = self._description.is_file()
         self._manager: ocp.CheckpointManager | None = None
 
     def save(self, serial: int, state: Any, notes: dict[str, Any]) -> None:
@@ -52,8 +55,10 @@ class Checkpoints:
                 self._open().save(serial, args=items, force=True)
                 self._open().wait_until_finished()
         except OSError:
+            self._leave_no_ruin()
             raise
         except Exception as error:
+            self._leave_no_ruin()
             if code := _SYSTEM_ERROR.search(str(error)):
                 number = int(code[1])
                 where = str(self._folder)
@@ -123,6 +128,13 @@ class Checkpoints:
             self._manager = ocp.CheckpointManager(self._folder, options=options)
             self._forget_older(self._manager.latest_step())
         return self._manager
+
+    def _leave_no_ruin(self) -> None:
+        """Remove what Orbax made anew of a folder that was removed while it wrote."""
+        if self._described and not self._description.exists():
+            with suppress(OSError):
+                remove(self._folder)
+                self._folder.parent.rmdir()
 
     def _forget_older(self, newest: int | None) -> None:
         """Remove the checkpoint of which a killed process removed a half."""

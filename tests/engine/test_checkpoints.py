@@ -71,3 +71,19 @@ def test_a_folder_that_was_removed_is_not_made_again(tmp_path):
     with pytest.raises(FolderError, match="was removed while work was going on"):
         checkpoints.save(2, {"a": jnp.zeros(3)}, {"step": 2})
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_removed_while_it_is_written_to_leaves_no_ruin(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "config.json").write_text("{}")
+    checkpoints = save(out)
+
+    def removed_meanwhile(*_, **__):
+        (out / "config.json").unlink()
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "a/0")
+
+    monkeypatch.setattr(checkpoints._manager, "save", removed_meanwhile)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.save(2, {}, {"step": 2})
+    assert not out.exists()
