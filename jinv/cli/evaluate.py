@@ -92,13 +92,6 @@ def run(options: Evaluate) -> int:
     extractor = load_extractor(
         options.extractor, options.feature, judges, options.stages
     )
-    out = options.out or _default_out(options.set)
-    described = {
-        **{name: value for name, value in asdict(options).items() if name != "out"},
-        "extractor_sha256": extractor.classifier.sha256,
-        "verifier_sha256": [judge.sha256 for judge in judges],
-    }
-    del described["overwrite"]
     reader = _Reader(console, extractor, judges, options.seed)
     for source, split in (
         (options.set, options.split),

@@ -172,11 +172,9 @@ def verdict_line(role: str, verdict: dict[str, Any]) -> str:
 def devices_of(job: Job) -> str:
     """What a job runs on, for people."""
     there = device_count()
-    return (
-        f"{job.devices} of {there} {device_name()} devices"
-        if there > 1
-        else (device_name())
-    )
+    if there == 1:
+        return device_name()
+    return f"{job.devices} of {there} {device_name()} devices"
 
 
 def _names(given: str | None) -> list[str] | None:

@@ -11,6 +11,7 @@ import io
 import math
 import pickle
 import re
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -100,12 +101,12 @@ class Function:
         self.call = call
 
 
-class _Draft:
+class _Draft(ABC):
     """An array, or its type, between its beginning and the setting of its state."""
 
+    @abstractmethod
     def set_state(self, state: Any) -> None:
         """Take what the file says."""
-        raise NotImplementedError
 
 
 class _Type(_Draft):

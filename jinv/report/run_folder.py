@@ -113,7 +113,8 @@ class RunFolder:
         """
         notes = self.checkpoints.notes()
         done = max(0, notes["batch"]) if notes else 0
-        lost = [batch for batch in range(done) if not self._has_images(batch)]
+        files = self._files()
+        lost = [batch for batch in range(done) if not self._has_images(batch, files)]
         if lost and self.job.procedure.lasting:
             return list(range(self.job.batches))
         return [*range(done, self.job.batches), *lost]
@@ -220,8 +221,7 @@ class RunFolder:
         found = saved_images(self.path / "images")
         return {n: paths for n, paths in found.items() if n < len(self.job.labels)}
 
-    def _has_images(self, batch: int) -> bool:
-        files = self._files()
+    def _has_images(self, batch: int, files: Mapping[int, list[Path]]) -> bool:
         found = (files.get(number) for number in self.job.numbers_of(batch))
         images = (self._read(paths[0]) if paths else None for paths in found)
         return all(image is not None and image.shape == self._shape for image in images)
