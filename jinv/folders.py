@@ -8,6 +8,7 @@ own making, directly below the folder.
 """
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,21 @@ class Kind:
     clear: Callable[[Path, Mapping[str, Any]], None] = lambda *_: None
 
 
-class Folder:
+class Held(ABC):
+    """Something that is held until it is closed, e.g. by leaving a `with` block."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Folder(Held):
     """A folder that is taken for some work, until it is closed."""
 
     def __init__(
@@ -100,12 +115,6 @@ class Folder:
         except BaseException:
             self._lock.release()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def finished(self) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,7 +12,7 @@ from jinv.atomic import JsonLines, write_json
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
 from jinv.engine.run import Outcome, run_checkpoints
 from jinv.errors import FolderError
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, Held, Kind
 from jinv.inversion.job import Job, Result
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import Classifier
@@ -47,7 +47,7 @@ _FRAME_IMAGES = 40
 """Images shown in each frame of the evolution."""
 
 
-class RunFolder:
+class RunFolder(Held):
     """Writes what a run yields, event by event, and sums it up in the end."""
 
     def __init__(self, path: Path, job: Job, *, overwrite: bool = False):
@@ -79,12 +79,6 @@ class RunFolder:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the folder; of a finished run, remove what a resumed one needs."""

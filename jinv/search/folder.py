@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Self
 
 import numpy as np
 
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, Held, Kind
 from jinv.inversion.preset import write_preset
 from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture
@@ -31,7 +30,7 @@ SEARCH = Kind(
 )
 
 
-class SearchFolder:
+class SearchFolder(Held):
     """Holds `study.db`, unless the search is kept elsewhere, and what is made of it.
 
     That is `config.json`, `trials.csv`, `parallel_coordinates.png`, `best.json` (a
@@ -65,10 +64,8 @@ class SearchFolder:
         if overwrite:
             forget()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of the folder."""
         self._folder.close()
 
     def turn(self) -> Lock:

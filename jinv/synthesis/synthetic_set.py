@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
 from jinv.engine.run import run_checkpoints
 from jinv.errors import ConfigError
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, Held, Kind
 from jinv.inversion.job import Job
 from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture, to_uint8
@@ -39,7 +39,7 @@ _PART = ("images", "facts", "bill")
 """Arrays of a part."""
 
 
-class SyntheticSet:
+class SyntheticSet(Held):
     """Keeps each finished batch as a part; makes the set of them when all are there.
 
     Any number of processes may work on one folder, each on its own shard of the
@@ -92,12 +92,6 @@ class SyntheticSet:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the folder; who is last in a finished one removes the parts."""
