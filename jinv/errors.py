@@ -44,6 +44,13 @@ class Interrupted(JinvError):
     exit_status = STOPPED + 2
 
 
+class JinvWarning(UserWarning):
+    """Something that a person should know, though the work goes on.
+
+    Raised by `warnings.warn`; the command line prints it on one line.
+    """
+
+
 def explain(error: OSError) -> str:
     """What the system refused, on one line: the path, the reason, and what to do."""
     path = error.filename if error.filename is not None else "the system"

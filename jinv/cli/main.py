@@ -5,13 +5,15 @@ Nothing slow is imported before it is needed: help and mistakes must not wait fo
 
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import NamedTuple
 
 import jinv
 from jinv.cli.stopping import Stopped, signals_that_stop
-from jinv.errors import STOPPED, JinvError, explain
+from jinv.errors import STOPPED, JinvError, JinvWarning, explain
 from jinv.suggest import near
 
 
@@ -84,7 +86,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
     | 130, 143 | Ctrl-C, SIGTERM; the same command goes on |
     """
     try:
-        with signals_that_stop():
+        with signals_that_stop(), _warnings_in_one_line():
             return _run(name, list(sys.argv[1:] if arguments is None else arguments))
     except JinvError as error:
         return _refuse(str(error), error.exit_status)
@@ -122,9 +124,30 @@ def _help() -> str:
     )
 
 
+@contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Print warnings that are meant for people as such, and others as Python does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", JinvWarning)
+        others = warnings.showwarning
+
+        def show(message, category, *place, **more):
+            if issubclass(category, JinvWarning):
+                _print("[yellow]warning:[/yellow]", str(message))
+            else:
+                others(message, category, *place, **more)
+
+        warnings.showwarning = show
+        yield
+
+
 def _refuse(message: str, status: int = JinvError.exit_status) -> int:
+    _print("[red]error:[/red]", message)
+    return status
+
+
+def _print(kind: str, message: str) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    Console(stderr=True, soft_wrap=True).print(f"[red]error:[/red] {escape(message)}")
-    return status
+    Console(stderr=True, soft_wrap=True).print(f"{kind} {escape(message)}")

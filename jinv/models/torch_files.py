@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jinv.models.archives import open_archive
-from jinv.models.pickles import Refused, check_numbers, run_pickle
+from jinv.formats.archives import open_archive
+from jinv.formats.pickles import Refused, check_numbers, run_pickle
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _BFLOAT16 = "bfloat16"

@@ -13,10 +13,10 @@ from safetensors.numpy import save
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
-from jinv.models.archives import read_npz
+from jinv.formats.archives import read_npz
+from jinv.formats.pickles import read_numpy_pickle
 from jinv.models.checksums import sha256_of
 from jinv.models.downloads import fetch
-from jinv.models.pickles import read_numpy_pickle
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import expand_supermask, is_supermask
 from jinv.models.torch_files import read_torch_file

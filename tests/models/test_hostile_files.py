@@ -184,7 +184,7 @@ def test_a_dictionary_that_leads_everywhere_twice_is_no_tree(tmp_path):
 
 
 def test_a_program_without_end_is_ended(tmp_path, monkeypatch):
-    monkeypatch.setattr("jinv.models.pickles.MOST_INSTRUCTIONS", 1000)
+    monkeypatch.setattr("jinv.formats.pickles.MOST_INSTRUCTIONS", 1000)
     (tmp_path / "w.ckpt").write_bytes(in_a_dictionary(b"}0" * 2000 + b"N"))
     with pytest.raises(WeightsError, match="more than 1,000 instructions"):
         read_weights(tmp_path / "w.ckpt")

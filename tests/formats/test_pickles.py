@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jinv.errors import WeightsError
-from jinv.models.pickles import read_numpy_pickle
+from jinv.formats.pickles import read_numpy_pickle
 from jinv.models.torch_files import read_torch_file
 from jinv.models.weight_files import read_weights
 
