@@ -25,8 +25,8 @@ if TYPE_CHECKING:
         Classifier,
         load_classifier,
         make_classifier,
-        wrap_classifier,
     )
+    from jinv.models.wrapping import wrap_classifier
     from jinv.models.zoo import classifier_names, classifier_spec
     from jinv.report.run_folder import save_run
     from jinv.supermask.hidden import Supermask
@@ -59,7 +59,7 @@ _HOMES = {
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
     "train": "jinv.transfer.supervised",
-    "wrap_classifier": "jinv.models.classifier",
+    "wrap_classifier": "jinv.models.wrapping",
 }
 
 __all__ = [

@@ -20,6 +20,20 @@ class ConfigError(JinvError):
     """A setting that cannot work, found before anything was computed."""
 
 
+class ValueRefused(ConfigError):
+    """A value that is not what its annotation says.
+
+    Attributes:
+        expected: What was expected, after the value's name.
+        found: What came.
+    """
+
+    def __init__(self, expected: str, found: str):
+        """Say what was expected, and what came."""
+        super().__init__(f"{expected}, found {found}")
+        self.expected, self.found = expected, found
+
+
 class WeightsError(JinvError):
     """Weights that are missing, unreadable, or belong to another architecture."""
 

@@ -12,7 +12,7 @@ import pytest
 from jinv.data.labelled import ArrayImages
 from jinv.models.classifier import Classifier
 from jinv.models.resnet import ResNet
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.spec import ClassifierSpec
 
 # Before the first computation, which fixes both: programs as small as these take far
 # longer to optimise than to run.

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -31,6 +31,7 @@ from jinv.models.classifier import Classifier
 from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
 from jinv.synthesis.synthetic_set import SET
+from jinv.values import Count, Seed
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Evaluate:
     tfds wrote, or tfds:NAME. Networks are written NAME or NAME=WEIGHTS_FILE.
     """
 
-    set: tyro.conf.Positional[str]
+    set: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SET")]
     """The set to judge."""
     real: str | None = None
     """Real images of the same classes; without them, only what needs none is
@@ -64,15 +65,15 @@ class Evaluate:
     """Split of the set; "." where the folders of classes lie in it directly."""
     real_split: str = "train"
     """Split of the real images that sets are compared with."""
-    real_images: int | None = None
+    real_images: Count | None = None
     """Real images that sets are compared with, at most; by default all."""
     control_split: str = "test"
     """Split of the real images that are measured like a set, as the highest control."""
-    size: int | None = None
+    size: Count | None = None
     """Pixels to which images are cut; by default they are left as they are."""
     out: Path | None = None
     """Folder for the page; by default SET/evaluation, or runs/evaluate for a file."""
-    seed: int = 0
+    seed: Seed = 0
     """Of the images drawn where sets have to be equally large, and of resampling."""
     overwrite: bool = False
     """Replace the evaluation in --out."""

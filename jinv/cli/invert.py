@@ -26,6 +26,7 @@ from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.inversion.job import Job
 from jinv.inversion.presets import find_preset
 from jinv.report.run_folder import RunFolder
+from jinv.values import Count
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Invert(JobOptions):
     that is needed to repeat the run.
     """
 
-    images: int | None = None
+    images: Count | None = None
     """Number of images; by default 6 of each class (4 for inputs over 64 pixels)."""
     out: Path = Path("runs/invert")
     """Folder for everything that the run leaves."""

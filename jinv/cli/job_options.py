@@ -9,18 +9,19 @@ from typing import Annotated, Any, TypeVar
 import numpy as np
 import tyro
 
-from jinv.cli.networks import load_network
+from jinv.cli.networks import NetworkFacts, load_network
 from jinv.engine.parallel import device_count, device_name
 from jinv.engine.precision import Precision, activation_type
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.job import Job, make_job
+from jinv.inversion.job import Job, at_sizes, make_job
 from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier, load_classifier
 from jinv.models.zoo import classifier_spec
+from jinv.values import Count, Natural, Seed
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,10 @@ class JobOptions:
     weights: Path | None = None
     """Its weights: .safetensors, .npz or a PyTorch file; by default the project's own,
     an installed package's, or a download."""
-    class_names: str | None = None
-    """Names of the classes where they are not the zoo's: comma-separated, or a text
-    file with one on each line."""
-    batch_size: int | None = None
+    facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
+    batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""
-    company: int | None = None
+    company: Natural | None = None
     """Images of classes not asked for that are optimised along with every batch and
     then dropped, because BatchNorm's statistics are those of all classes; by default 3
     of each, or for more than 20 classes as many as make a batch of 20."""
@@ -55,7 +54,7 @@ class JobOptions:
     """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
     verifier_weights: Path | None = None
     """The verifier's weights, instead of =FILE."""
-    seed: int = 0
+    seed: Seed = 0
     """Of all randomness."""
     precision: Precision = "auto"
     """Type of the classifier's activations; auto: bfloat16 on accelerators."""
@@ -125,7 +124,7 @@ def prepare(
     classifier = load_classifier(
         options.model,
         options.weights,
-        _names(options.class_names),
+        **options.facts.given().to_json(),
         dtype=activation_type(options.precision),
         remat=options.remat,
     )
@@ -136,7 +135,9 @@ def prepare(
         per_class=per_class,
         batch_size=options.batch_size,
         company=options.company,
-        method=options.settings.follow(options.given),
+        method=at_sizes(
+            options.settings.follow(options.given), classifier, options.given
+        ),
         student=load_network(options.student) if options.student else None,
         seed=options.seed,
         execution=options.execution,
@@ -177,26 +178,15 @@ def devices_of(job: Job) -> str:
     return f"{job.devices} of {there} {device_name()} devices"
 
 
-def _names(given: str | None) -> list[str] | None:
-    if given is None:
-        return None
-    path = Path(given)
-    lines = path.read_text().splitlines() if path.is_file() else given.split(",")
-    names = [line.strip() for line in lines if line.strip()]
-    if len(names) < 2:
-        raise ConfigError(
-            f"--class-names gives {len(names)} name(s): expected a file with one on "
-            "each line, or names separated by commas"
-        )
-    return names
-
-
 def word_after(words: Sequence[str], flag: str) -> str | None:
     """What a command line says after a flag, the last time that it is there, if any."""
     found = None
     for word, following in zip_longest(words, words[1:]):
-        if word.startswith(f"{flag}="):
-            found = word.partition("=")[2]
-        elif word == flag and following is not None:
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") != flag:
+            continue
+        if equals:
+            found = value
+        elif following is not None:
             found = following
     return found

@@ -85,6 +85,9 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
     | 2 | something that the user can mend: an option, a file, a folder, a full disk |
     | 130, 143 | Ctrl-C, SIGTERM; the same command goes on |
     """
+    # A notebook's kernel names a backend of its own, which a process that it starts may
+    # lack; figures are drawn to files.
+    os.environ.pop("MPLBACKEND", None)
     try:
         with signals_that_stop(), _warnings_in_one_line():
             return _run(name, list(sys.argv[1:] if arguments is None else arguments))
@@ -96,6 +99,12 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
         return STOPPED + 13
     except OSError as error:
         return _refuse(explain(error))
+    except MemoryError as error:
+        return _refuse(_too_large(error))
+    except RuntimeError as error:  # of which jax's own are, whatever they are called
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        return _refuse(_too_large(error))
     except Stopped as stopped:
         return _refuse(str(stopped), stopped.exit_status)
 
@@ -139,6 +148,14 @@ def _warnings_in_one_line() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+def _too_large(error: Exception) -> str:
+    said = " ".join(str(error).split())[:200] or "no more can be had"
+    return (
+        f"there is too little memory ({said}): take a smaller --batch-size or fewer "
+        "images, or --remat where the command has it"
+    )
 
 
 def _refuse(message: str, status: int = JinvError.exit_status) -> int:

@@ -12,19 +12,14 @@ from rich.table import Table
 
 from jinv.models.classifier import Classifier, init_shapes
 from jinv.models.receptive_fields import receptive_fields
+from jinv.models.spec import ClassifierSpec, Download, Packaged
 from jinv.models.weight_files import (
     cached_download,
     embedded_card,
     embedded_weights,
     local_weights,
 )
-from jinv.models.zoo import (
-    ClassifierSpec,
-    Download,
-    Packaged,
-    classifier_names,
-    classifier_spec,
-)
+from jinv.models.zoo import classifier_names, classifier_spec
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,72 @@
 """Networks as they are named on the command line."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from jinv.errors import ConfigError
 from jinv.metrics.observe import Extractor, make_extractor
 from jinv.models.classifier import Classifier, load_classifier
+from jinv.models.facts import Facts
+from jinv.models.spec import class_names
 from jinv.models.weight_files import find_weights, local_weights
 from jinv.models.zoo import classifier_spec
+from jinv.values import Count
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What may be said of a command's own network; others' files tell it themselves."""
+
+    class_names: str | None = None
+    """Names of the classes: comma-separated, or a text file with one on each line. By
+    default, as of all these facts, what the file of weights says (in its metadata, or
+    in a companion FILE.json), else the zoo's."""
+    mean: tuple[float, ...] = ()
+    """Subtracted from images in 0..1, per channel, e.g. 0.4914,0.4822,0.4465."""
+    std: tuple[float, ...] = ()
+    """By which the difference is divided, per channel, e.g. 0.2023,0.1994,0.2010."""
+    input_size: Count | None = None
+    """Height and width of the inputs, in pixels."""
+
+    def given(self) -> Facts:
+        """The facts that were given.
+
+        Raises:
+            ConfigError: The file of names cannot be read, or has too few.
+        """
+        names = read_names(self.class_names)
+        return Facts(names, self.input_size, self.mean or None, self.std or None)
+
+
+def read_names(given: str | None) -> tuple[str, ...] | None:
+    """Names of classes, from a file with one on each line or with commas between them.
+
+    Raises:
+        ConfigError: They are fewer than two, or a file of no text.
+    """
+    if given is None:
+        return None
+    path = Path(given).expanduser()
+    if path.is_file():
+        try:
+            lines = path.read_text("utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise ConfigError(
+                f"--class-names {given}: expected text in UTF-8, one name on each line "
+                f"({error.reason} at byte {error.start})"
+            ) from None
+    else:
+        lines = given.split(",")
+    names = [line.strip() for line in lines if line.strip()]
+    if len(names) < 2:
+        missing = f"; there is no file {path}" if "," not in given else ""
+        raise ConfigError(
+            f"--class-names gives {len(names)} name(s): expected a file with one on "
+            f"each line, or names separated by commas{missing}"
+        )
+    return class_names(names)
+
 
 _EMBEDDED = "cifar10_resnet20"
 _CONVENTION = "inception_v3_fid"
@@ -16,6 +75,9 @@ _CONVENTION = "inception_v3_fid"
 def load_network(text: str, weights: Path | None = None) -> Classifier:
     """A classifier written NAME or NAME=WEIGHTS_FILE.
 
+    Where its classes, mean, deviation or input size are not the zoo's, the file's
+    metadata tells them, or a companion beside it, FILE.json.
+
     Raises:
         ConfigError: The zoo has no such name, or two files were given.
         WeightsError: The weights are missing or belong to another architecture.
@@ -23,7 +85,8 @@ def load_network(text: str, weights: Path | None = None) -> Classifier:
     name, _, file = text.partition("=")
     if file and weights:
         raise ConfigError(f"two files of weights for {name}: {file} and {weights}")
-    found = file or weights or find_weights(classifier_spec(name), f"give {name}=FILE")
+    found = Path(file).expanduser() if file else weights
+    found = found or find_weights(classifier_spec(name), f"give {name}=FILE")
     return load_classifier(name, found)
 
 

@@ -26,6 +26,7 @@ from jinv.search.observer import Observer
 from jinv.search.plan import Plan, Strategy
 from jinv.search.results import Results, Trial, setting_text
 from jinv.search.space import parse_space
+from jinv.values import Count
 
 _TRIALS = 20
 _SHOWN = 30
@@ -53,7 +54,7 @@ class Search(JobOptions):
     objective: str = "top1"
     """What to improve: top1 (of the verifier), or any metric of `jinv evaluate`: fid,
     precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity."""
-    trials: int | None = None
+    trials: Count | None = None
     """Trials in all, by however many workers, with the first; by default 20, or the
     whole grid."""
     sampler: Strategy = "tpe"
@@ -62,13 +63,13 @@ class Search(JobOptions):
     pruner: bool = True
     """End trials early that are clearly worse than the median at as many images; it
     takes more than one batch."""
-    images: int = 100
+    images: Count = 100
     """Images that each trial makes."""
     real: str | None = None
     """Real images, for metrics that compare with them; as for `jinv evaluate`."""
     real_split: str = "train"
     """Split of the real images."""
-    real_images: int = 5000
+    real_images: Count = 5000
     """Real images that are used, at most."""
     extractor: str | None = None
     """Network whose features are compared, as for `jinv evaluate`: NAME or
@@ -227,8 +228,6 @@ def _about(seconds: float) -> str:
 
 def _plan(options: Search, console: Console) -> Plan:
     strategy, over = options.sampler, options.over
-    if options.trials is not None and options.trials < 1:
-        raise ConfigError(f"--trials must be positive, not {options.trials}")
     if options.grid:
         if over:
             raise ConfigError("give --over or --grid, not both")

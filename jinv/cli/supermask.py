@@ -1,6 +1,5 @@
 """`jinv supermask`: find a network hidden in a random one, and write it down."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -11,15 +10,18 @@ from rich.console import Console
 
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
+from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
     command_line,
     epoch_printer,
     load_splits,
+    network_of,
     write_card,
 )
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, Interrupted
+from jinv.models.facts import Facts
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import write_weights
 from jinv.models.zoo import classifier_spec
@@ -27,6 +29,7 @@ from jinv.supermask.hidden import Supermask
 from jinv.supermask.published import load_published
 from jinv.supermask.search import find_subnetwork
 from jinv.transfer.supervised import TrainConfig
+from jinv.values import Natural
 
 _ORIGINS = {
     "given": "as --keep-fraction says",
@@ -59,27 +62,29 @@ class FindSupermask:
     If --keep-fraction is not given, its folder (prune_rate=…) or its weights tell."""
     model: str = "cifar10_resnet18"
     """Architecture, by its name in the zoo (`jinv models`)."""
+    facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     out: Path = Path("runs/supermask")
     """Folder for the checkpoint, the log, the subnetwork and its card."""
-    devices: int = 0
+    devices: Natural = 0
     """Over how many devices each batch is spread; 0 for as many as share it evenly."""
     overwrite: bool = False
     """Replace what is in --out."""
     mask: tyro.conf.OmitArgPrefixes[Supermask] = field(default_factory=Supermask)
     config: tyro.conf.OmitArgPrefixes[TrainConfig] = field(default_factory=TrainConfig)
+    fraction_given: tyro.conf.Suppress[bool] = False
+    """Whether the command line says --keep-fraction, which a checkpoint may tell."""
 
 
 def defaults(words: Sequence[str]) -> FindSupermask:
     """Defaults of all options, given the words of the command line.
 
-    A checkpoint may tell the fraction that it keeps: not a number is none given. The
-    scores of drawn masks move far, and are not drawn back to 0 (Zhou et al. 2019).
+    The scores of drawn masks move far, and are not drawn back to 0 (Zhou et al. 2019).
     """
-    if word_after(words, "--published") is not None:
-        return FindSupermask(mask=Supermask(keep_fraction=math.nan))
+    told = word_after(words, "--keep-fraction") is not None
     if "--sampled" in words:
-        return FindSupermask(config=TrainConfig(lr=20.0, weight_decay=0.0))
-    return FindSupermask()
+        config = TrainConfig(lr=20.0, weight_decay=0.0)
+        return FindSupermask(config=config, fraction_given=told)
+    return FindSupermask(fraction_given=told)
 
 
 def run(options: FindSupermask) -> int:
@@ -96,7 +101,7 @@ def run(options: FindSupermask) -> int:
 
 
 def _search(options: FindSupermask, data: str) -> int:
-    spec = classifier_spec(options.model)
+    spec = network_of(options.model, options.facts.given(), data)
     console = Console(stderr=True, soft_wrap=True)
     splits = load_splits(data, spec, options.test, options.config.seed)
     console.print(
@@ -129,7 +134,7 @@ def _search(options: FindSupermask, data: str) -> int:
     write_card(
         found.path,
         "supermask",
-        spec.name,
+        spec,
         data,
         options.test,
         splits,
@@ -145,7 +150,7 @@ def _search(options: FindSupermask, data: str) -> int:
 
 def _convert(options: FindSupermask, published: Path) -> int:
     """Write the subnetwork of a published checkpoint as ordinary weights."""
-    fraction = options.mask.keep_fraction
+    fraction = options.mask.keep_fraction if options.fraction_given else None
     searching = replace(options.mask, keep_fraction=Supermask.keep_fraction)
     given = (searching, options.config, options.test)
     if given != (Supermask(), TrainConfig(), None):
@@ -153,19 +158,26 @@ def _convert(options: FindSupermask, published: Path) -> int:
             "--published converts what was searched already: of the options of masks "
             "and of training it takes --keep-fraction alone"
         )
-    spec = classifier_spec(options.model)
+    spec = options.facts.given().applied(classifier_spec(options.model))
     path = options.out / f"{spec.name}.safetensors"
     if path.exists():
         raise ConfigError(f"{path} is there already: choose another --out")
-    found = load_published(published, spec, None if math.isnan(fraction) else fraction)
+    found = load_published(published, spec, fraction)
     options.out.mkdir(parents=True, exist_ok=True)
     state = to_state_dict(jax.device_get(found.classifier.variables))
     source = {"file": published.name, "sha256": found.classifier.sha256}
     sha256 = write_weights(
-        path, state, {"model": spec.name, "source": source["sha256"]}
+        path,
+        state,
+        {
+            "model": spec.name,
+            "source": source["sha256"],
+            **Facts.of(spec).to_json(),
+        },
     )
     card = {
         "model": spec.name,
+        **asdict(Facts.of(spec)),
         "published": source,
         "keep_fraction": found.keep_fraction,
         "keep_fraction_from": found.origin,

@@ -32,6 +32,7 @@ from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
+from jinv.values import Count
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,9 @@ class Synthesize(JobOptions):
     that was interrupted.
     """
 
-    per_class: int | None = None
+    per_class: Count | None = None
     """Images to make of each class."""
-    images: int | None = None
+    images: Count | None = None
     """Images to make in all, instead of --per-class; the classes take turns."""
     out: Path = Path("runs/synthesize")
     """Folder of the set."""
@@ -55,7 +56,7 @@ class Synthesize(JobOptions):
     """Name of the split that the images make."""
     accepted_only: bool = False
     """Keep only images that the verifier recognises."""
-    best: int | None = None
+    best: Count | None = None
     """Keep so many of each class, those of which the verifier (without one, the
     teacher) is surest."""
     shard: str = "0/1"

@@ -3,22 +3,24 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import tyro
 from rich.console import Console
 
+from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
-from jinv.cli.training import epoch_printer, load_splits, write_card
+from jinv.cli.training import epoch_printer, load_splits, network_of, write_card
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
 from jinv.models.checksums import sha256_of
 from jinv.models.classifier import load_classifier, make_classifier
+from jinv.models.facts import Facts
 from jinv.models.state_dict import to_state_dict
 from jinv.models.weight_files import write_weights
-from jinv.models.zoo import classifier_spec
 from jinv.transfer.supervised import TrainConfig, train
+from jinv.values import Natural
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,14 @@ class Train:
     has none a tenth of its training images, held out."""
     model: str = "cifar10_resnet20"
     """Architecture, by its name in the zoo (`jinv models`)."""
+    facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     init: Path | None = None
     """Weights to start from, instead of random ones."""
     out: Path = Path("runs/train")
     """Folder for the checkpoint, the log, the weights and the card."""
-    storage: str = "float32"
-    """Type in which the weights are stored: float32 or float16."""
-    devices: int = 0
+    storage: Literal["float32", "float16"] = "float32"
+    """Type in which the weights are stored."""
+    devices: Natural = 0
     """Over how many devices each batch is spread; 0 for as many as share it evenly."""
     overwrite: bool = False
     """Replace what is in --out."""
@@ -53,18 +56,19 @@ class Train:
 def run(options: Train) -> int:
     """Carry the command out; returns the exit status."""
     keep_compiled_programs()
-    spec = classifier_spec(options.model)
-    config = options.config
+    facts, config = options.facts.given(), options.config
+    if options.init:
+        classifier = load_classifier(options.model, options.init, **facts.to_json())
+    else:
+        spec = network_of(options.model, facts, options.data)
+        classifier = make_classifier(spec, config.seed)
+    spec = classifier.spec
     console = Console(stderr=True, soft_wrap=True)
     splits = load_splits(options.data, spec, options.test, config.seed)
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
         f"({jax.default_backend()}); progress is kept in {options.out}"
     )
-    if options.init:
-        classifier = load_classifier(spec.name, options.init)
-    else:
-        classifier = make_classifier(spec, config.seed)
     with Stop() as stop:
         try:
             trained = train(
@@ -84,7 +88,8 @@ def run(options: Train) -> int:
     if options.storage != "float32":
         state = {key: value.astype(options.storage) for key, value in state.items()}
     path = options.out / f"{spec.name}.safetensors"
-    sha256 = write_weights(path, state, {"model": spec.name})
+    metadata = {"model": spec.name, **Facts.of(spec).to_json()}
+    sha256 = write_weights(path, state, metadata)
     accuracy = round(trained.measured["test_accuracy"], 2)
     more = {
         "test_accuracy": accuracy,
@@ -92,9 +97,7 @@ def run(options: Train) -> int:
         "initial_weights": _card_of(options.init),
         "storage": options.storage,
     }
-    write_card(
-        path, "train", spec.name, options.data, options.test, splits, config, more
-    )
+    write_card(path, "train", spec, options.data, options.test, splits, config, more)
     console.print(f"test accuracy {accuracy} %; wrote {path}")
     return 0
 

@@ -17,14 +17,44 @@ from jinv.atomic import write_json
 from jinv.data.labelled import (
     ChosenImages,
     LabelledImages,
+    classes_of,
     has_split,
     hold_out,
     load_labelled,
 )
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.facts import Facts
+from jinv.models.spec import ClassifierSpec
+from jinv.models.zoo import classifier_spec
 from jinv.transfer.supervised import TrainConfig
+
+
+def network_of(model: str, facts: Facts, data: str) -> ClassifierSpec:
+    """What is to be trained: the zoo's network, with the facts that were given.
+
+    Its classes are those that were given; else the zoo's, if these are all that the set
+    names; else those that the set names itself.
+
+    Args:
+        model: Its name in the zoo.
+        facts: What was given.
+        data: Set of the training images.
+
+    Raises:
+        ConfigError: The zoo has no such model, or a fact cannot be true.
+        DataError: The set cannot be read.
+    """
+    spec = facts.applied(classifier_spec(model))
+    own = classes_of(data, "train")
+    if facts.classes or own is None or set(own) <= set(spec.classes):
+        return spec
+    Console(stderr=True, soft_wrap=True).print(
+        f"{data} names classes of its own, which the network is to tell apart: "
+        f"{', '.join(own[:10])}{', …' if len(own) > 10 else ''}",
+        markup=False,
+    )
+    return Facts(classes=own).applied(spec)
 
 
 def load_splits(
@@ -92,7 +122,7 @@ def epoch_printer(
 def write_card(
     weights: Path,
     command: str,
-    model: str,
+    spec: ClassifierSpec,
     data: str,
     test: str | None,
     splits: tuple[LabelledImages, LabelledImages],
@@ -104,7 +134,7 @@ def write_card(
     Args:
         weights: The file.
         command: Name of the sub-command that wrote it.
-        model: Its architecture.
+        spec: What it is; its facts are in the card, which is a companion of the file.
         data: Where the images came from.
         test: Where the test images came from, if from elsewhere.
         splits: The training and the test images; see `load_splits`.
@@ -112,7 +142,8 @@ def write_card(
         more: What else there is to say.
     """
     card = {
-        "model": model,
+        "model": spec.name,
+        **asdict(Facts.of(spec)),
         "data": _described(data, test, *splits),
         "recipe": asdict(config),
         "precision": np.dtype(activation_type(config.precision)).name,

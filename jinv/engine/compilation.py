@@ -1,11 +1,18 @@
 """The cache of compiled programs on disk."""
 
+from typing import Any
+
 import jax
 
 from jinv.models.weight_files import cache_dir
 
 
 def keep_compiled_programs() -> None:
-    """Let XLA's compiled programs survive the process, under `cache_dir()`."""
-    jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+    """Let XLA's compiled programs survive the process.
+
+    Under `cache_dir()`, unless somebody has chosen another place, by
+    `JAX_COMPILATION_CACHE_DIR` or in jax's own configuration.
+    """
+    chosen: Any = jax.config
+    if chosen.jax_compilation_cache_dir is None:
+        jax.config.update("jax_compilation_cache_dir", str(cache_dir() / "xla"))

@@ -1,11 +1,11 @@
 """The type of a network's activations."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import jax.numpy as jnp
 
 from jinv.engine.parallel import on_accelerator
-from jinv.errors import ConfigError
+from jinv.values import converted
 
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -19,10 +19,7 @@ def activation_type(precision: Precision) -> Any:
     Raises:
         ConfigError: There is no such precision.
     """
-    if precision not in get_args(Precision):
-        raise ConfigError(
-            f"precision {precision!r}: expected {', '.join(get_args(Precision))}"
-        )
+    precision = converted(Precision, precision, "precision")
     if precision == "auto":
         return jnp.bfloat16 if on_accelerator() else jnp.float32
     return jnp.bfloat16 if precision == "bfloat16" else jnp.float32

@@ -38,6 +38,7 @@ from jinv.engine.stage import (
 from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
 from jinv.errors import Diverged, Interrupted
 from jinv.models.classifier import Classifier
+from jinv.values import Checked, Count, Natural, NotNegative
 
 PATIENCE_INTERVAL = 25
 """Steps between the losses that `Execution.patience` compares.
@@ -47,7 +48,7 @@ A constant, as a stage's end must not depend on how often a run logs.
 
 
 @dataclass(frozen=True)
-class Execution:
+class Execution(Checked):
     """How a run is carried out; none of it changes what is computed.
 
     Except `bn_scope` and `patience`: the first chooses which statistics are compared,
@@ -68,14 +69,14 @@ class Execution:
             the loss, which is compared every 25 steps; 0 never.
     """
 
-    devices: int = 0
+    devices: Natural = 0
     parallel: Parallel = "jit"
     bn_scope: BatchNormScope = "global"
-    chunk: int = 0
-    log_every: int = 25
-    frames: int = 12
-    checkpoint_every: int = 500
-    patience: float = 0.0
+    chunk: Natural = 0
+    log_every: Count = 25
+    frames: Natural = 12
+    checkpoint_every: Natural = 500
+    patience: NotNegative = 0.0
 
 
 @dataclass

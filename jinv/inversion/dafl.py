@@ -14,14 +14,15 @@ import jax.numpy as jnp
 from jinv import losses
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
-from jinv.inversion.checks import check_numbers, check_weights
+from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import one_generator
 from jinv.inversion.terms import used
 from jinv.models.classifier import Classifier
+from jinv.values import Checked, Count, Natural, NotNegative, Positive
 
 
 @dataclass(frozen=True)
-class DAFL:
+class DAFL(Checked):
     """What is optimised, and how.
 
     Each batch is made of fresh latents, and all go to the same generator.
@@ -38,14 +39,14 @@ class DAFL:
         channels: Of the generator.
     """
 
-    steps: int = 1
-    rehearsals: int = 1000
-    lr: float = 1e-3
-    w_onehot: float = 1.0
-    w_activation: float = 0.1
-    w_entropy: float = 2.17
-    latent: int = 1000
-    channels: int = 128
+    steps: Count = 1
+    rehearsals: Natural = 1000
+    lr: Positive = 1e-3
+    w_onehot: NotNegative = 1.0
+    w_activation: NotNegative = 0.1
+    w_entropy: NotNegative = 2.17
+    latent: Count = 1000
+    channels: Count = 128
 
     def scaled(self, factor: float) -> Self:
         """Itself: it has no lengths."""
@@ -63,7 +64,6 @@ class DAFL:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
         weights = ("w_onehot", "w_activation", "w_entropy")
-        check_numbers(self, ("steps", "lr"), ("rehearsals", *weights))
         check_weights(self, weights)
         terms = used(
             Term("one_hot", self.w_onehot, _one_hot),

@@ -21,7 +21,7 @@ from jinv.engine.stage import Procedure, Split, Stage, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
 from jinv.images.views import Per, chain, crop, flip, jitter
-from jinv.inversion.checks import check_flip, check_numbers, check_weights
+from jinv.inversion.checks import check_weights
 from jinv.inversion.terms import (
     ClassLoss,
     FeatureNorm,
@@ -34,10 +34,19 @@ from jinv.inversion.terms import (
     used,
 )
 from jinv.models.classifier import Classifier
+from jinv.values import (
+    Checked,
+    Count,
+    Natural,
+    NotNegative,
+    Positive,
+    Share,
+    ShareBelow1,
+)
 
 
 @dataclass(frozen=True)
-class DeepInversion:
+class DeepInversion(Checked):
     """What is optimised, and how.
 
     Losses and learning rates live in the classifier's normalised space, as published.
@@ -74,30 +83,30 @@ class DeepInversion:
         init_scale: Standard deviation of the initial noise.
     """
 
-    steps: tuple[int, ...] = (2000,)
-    resolutions: tuple[int, ...] = ()
-    lr: float = 0.1
+    steps: tuple[Count, ...] = (2000,)
+    resolutions: tuple[Count, ...] = ()
+    lr: Positive = 0.1
     optimizer: Optimizer = "adam"
-    betas: tuple[float, float] = (0.5, 0.9)
+    betas: tuple[ShareBelow1, ShareBelow1] = (0.5, 0.9)
     schedule: Schedule = "cosine"
-    warmup: int = 0
+    warmup: Natural = 0
     class_loss: ClassLoss = "cross-entropy"
-    temperature: float = 1.0
-    w_class: float = 1.0
-    w_feature: float = 1.0
-    k_first: float = 1.0
+    temperature: Positive = 1.0
+    w_class: NotNegative = 1.0
+    w_feature: NotNegative = 1.0
+    k_first: NotNegative = 1.0
     feature_norm: FeatureNorm = "raw"
-    w_tv2: float = 0.3
-    w_tv1: float = 0.0
-    w_l2: float = 0.0
+    w_tv2: NotNegative = 0.3
+    w_tv1: NotNegative = 0.0
+    w_l2: NotNegative = 0.0
     reduction: Reduction = "image"
-    jitter: int = 2
+    jitter: Natural = 2
     jitter_mode: Literal["crop", "roll"] = "crop"
-    flip: float = 0.5
+    flip: Share = 0.5
     per: Per = "image"
-    decay_power: float = 0.0
+    decay_power: NotNegative = 0.0
     clip: bool = True
-    init_scale: float = 1.0
+    init_scale: NotNegative = 1.0
 
     def scaled(self, factor: float) -> Self:
         """Itself for inputs that are larger by a factor."""
@@ -200,12 +209,6 @@ def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
 
 def _check(config: DeepInversion) -> None:
     weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
-    check_numbers(
-        config,
-        ("steps", "lr", "temperature", "resolutions"),
-        (*weights, "jitter", "k_first", "warmup", "decay_power"),
-    )
-    check_flip(config.flip)
     check_weights(config, weights)
     stages = len(config.resolutions) or 1
     if len(config.steps) not in (1, stages):

@@ -11,13 +11,13 @@ import jax
 
 from jinv import losses
 from jinv.engine.stage import Evaluation, Procedure, Term
-from jinv.inversion.checks import check_numbers
 from jinv.inversion.generating import one_generator
 from jinv.models.classifier import Classifier
+from jinv.values import Checked, Count, Natural, Positive
 
 
 @dataclass(frozen=True)
-class DFAD:
+class DFAD(Checked):
     """What is optimised, and how.
 
     Each batch is made of fresh latents, and all go to the same generator.
@@ -30,11 +30,11 @@ class DFAD:
         channels: Of the generator.
     """
 
-    steps: int = 1
-    rehearsals: int = 1000
-    lr: float = 1e-3
-    latent: int = 256
-    channels: int = 128
+    steps: Count = 1
+    rehearsals: Natural = 1000
+    lr: Positive = 1e-3
+    latent: Count = 256
+    channels: Count = 128
 
     def scaled(self, factor: float) -> Self:
         """Itself: it has no lengths."""
@@ -51,7 +51,6 @@ class DFAD:
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
-        check_numbers(self, ("steps", "lr"), ("rehearsals",))
         terms = (Term("disagreement", 1.0, _disagreement),)
         return one_generator(self, classifier, terms, student=True)
 

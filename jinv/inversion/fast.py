@@ -13,9 +13,8 @@ import optax
 
 from jinv.engine.optimizers import MetaRule, make_schedule, meta_learnt
 from jinv.engine.stage import Procedure
-from jinv.errors import ConfigError
 from jinv.images.views import Per
-from jinv.inversion.checks import check_flip, check_numbers, check_weights
+from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
@@ -34,10 +33,19 @@ from jinv.inversion.terms import (
     used,
 )
 from jinv.models.classifier import Classifier
+from jinv.values import (
+    Checked,
+    Count,
+    Natural,
+    NotNegative,
+    Positive,
+    Share,
+    ShareBelow1,
+)
 
 
 @dataclass(frozen=True)
-class FastGenerators:
+class FastGenerators(Checked):
     """What is optimised, and how.
 
     Attributes:
@@ -68,25 +76,25 @@ class FastGenerators:
             is not, and the latents have to find it.
     """
 
-    steps: int = 5
-    rehearsals: int = 120
-    lr: float = 3e-3
-    lr_latent: float = 0.01
-    betas: tuple[float, float] = (0.5, 0.999)
+    steps: Count = 5
+    rehearsals: Natural = 120
+    lr: Positive = 3e-3
+    lr_latent: Positive = 0.01
+    betas: tuple[ShareBelow1, ShareBelow1] = (0.5, 0.999)
     meta: MetaRule = "maml"
-    w_class: float = 5.0
-    w_feature: float = 10.0
+    w_class: NotNegative = 5.0
+    w_feature: NotNegative = 10.0
     feature_norm: FeatureNorm = "raw"
-    momentum: float = 0.9
-    w_adversarial: float = 0.0
-    w_tv2: float = 0.05
-    w_l2: float = 0.05
-    jitter: int = 4
+    momentum: ShareBelow1 = 0.9
+    w_adversarial: NotNegative = 0.0
+    w_tv2: NotNegative = 0.05
+    w_l2: NotNegative = 0.05
+    jitter: Natural = 4
     jitter_mode: JitterMode = "edge"
-    flip: float = 0.5
+    flip: Share = 0.5
     per: Per = "image"
-    latent: int = 256
-    channels: int = 64
+    latent: Count = 256
+    channels: Count = 64
     conditional: bool = True
 
     def scaled(self, factor: float) -> Self:
@@ -149,12 +157,4 @@ class FastGenerators:
 
 def _check(config: FastGenerators) -> None:
     weights = ("w_class", "w_feature", "w_adversarial", "w_tv2", "w_l2")
-    check_numbers(
-        config, ("steps", "lr", "lr_latent"), ("rehearsals", *weights, "jitter")
-    )
-    check_flip(config.flip)
     check_weights(config, weights[:3])
-    if not 0 <= config.momentum < 1:
-        raise ConfigError(
-            f"momentum is a share, from 0 to below 1, not {config.momentum}"
-        )

@@ -13,7 +13,6 @@ from jinv.engine.optimizers import MetaLearnt, make_schedule
 from jinv.engine.stage import Context, Procedure, Split, Stage, Term, unsettled
 from jinv.images.noise import draw
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
-from jinv.inversion.checks import check_numbers
 from jinv.models.classifier import Classifier
 from jinv.models.generator import Generator, plan_sizes
 from jinv.models.kernels import unshared
@@ -45,7 +44,6 @@ class Source:
         Raises:
             ConfigError: It cannot.
         """
-        check_numbers(self, positive=("latent", "channels"))
         plan_sizes(self.classifier.spec.input_size)
 
     def module(self, average: Callable[[Any], Any] = unshared) -> Generator:

@@ -1,6 +1,6 @@
 """An inversion that has been checked and can be run: the library's front door."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -13,12 +13,13 @@ from jinv.engine.parallel import make_placement, on_accelerator, sharing_devices
 from jinv.engine.run import Execution, Outcome, run
 from jinv.engine.stage import Procedure
 from jinv.errors import ConfigError
-from jinv.inversion.classes import RANDOM, assign_labels, parse_classes
+from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
 from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.values import Count, Natural, Seed, checked
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -170,17 +171,18 @@ class Result:
         )
 
 
+@checked
 def make_job(
     classifier: Classifier,
-    classes: str | Sequence[int],
-    images: int | None = None,
+    classes: Classes,
+    images: Count | None = None,
     *,
-    per_class: int | None = None,
-    batch_size: int | None = None,
-    company: int | None = None,
+    per_class: Count | None = None,
+    batch_size: Count | None = None,
+    company: Natural | None = None,
     method: Method | str | None = None,
     preset: str | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     execution: Execution | None = None,
     student: Classifier | None = None,
     **overrides: Any,
@@ -193,7 +195,8 @@ def make_job(
 
     Args:
         classifier: The network to invert.
-        classes: As `parse_classes` reads them, or indices.
+        classes: Names, indices, or text that `parse_classes` reads; in a list, integers
+            are indices.
         images: How many in all.
         per_class: Instead, how many of each class; by default 6 (4 where inputs are
             large).
@@ -215,27 +218,23 @@ def make_job(
         ConfigError: Something cannot work.
     """
     spec = classifier.spec
+    given = set(overrides)
     if method is None or isinstance(method, str):
         chosen = find_preset(preset or default_preset(spec, method), method)
         execution = execution or Execution(patience=chosen.patience)
         method = chosen.fitted(spec)
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
+    else:
+        given |= set(method.__dataclass_fields__)
     execution = execution or Execution()
-    settings = with_given(method, overrides)
+    settings = at_sizes(with_given(method, overrides), classifier, given)
     names = spec.classes
-    text = classes if isinstance(classes, str) else ",".join(map(str, classes))
-    targets = parse_classes(text, names)
+    targets = find_classes(classes, names)
     if images is not None and per_class is not None:
         raise ConfigError("give the number of images or of images per class, not both")
     each = (6 if spec.small else 4) if per_class is None else per_class
     count = len(targets) * each if images is None else images
-    if count <= 0:
-        raise ConfigError(f"the number of images must be positive, not {count}")
-    if batch_size is not None and batch_size <= 0:
-        raise ConfigError(f"the batch size must be positive, not {batch_size}")
-    if company is not None and company < 0:
-        raise ConfigError(f"company must not be negative, is {company}")
     labels = assign_labels(targets, count, len(names), seed)
     if batch_size is None:
         most = 64 if on_accelerator() else 100 if spec.small else 20
@@ -261,15 +260,15 @@ def make_job(
 
 def invert(
     classifier: Classifier,
-    classes: str | Sequence[int],
-    images: int | None = None,
+    classes: Classes,
+    images: Count | None = None,
     **options: Any,
 ) -> Result:
     """Turn a classifier back into images of some of its classes.
 
     Args:
         classifier: From `load_classifier`.
-        classes: E.g. "cat,ship", "0-4", "all", or indices.
+        classes: E.g. "cat,ship", "0-4", "all", 3, or [0, 3].
         images: How many.
         **options: As for `make_job`.
 
@@ -299,6 +298,29 @@ def invert(
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
     labels = job.labels_of(range(len(shown)), np.rint(255 * shown).astype(np.uint8))
     return Result(shown, labels, log, outcome, job)
+
+
+def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:
+    """A method whose resolutions a classifier takes: where it does not, its own alone.
+
+    Args:
+        method: The configuration.
+        classifier: Networks with dense layers over positions take one size only.
+        given: Names of the settings that somebody gave.
+
+    Raises:
+        ConfigError: Resolutions were given that it does not take.
+    """
+    sizes = getattr(method, "resolutions", ())
+    least = min(sizes, default=classifier.spec.input_size)
+    if classifier.takes(least):
+        return method
+    if "resolutions" in given:
+        raise ConfigError(
+            f"resolutions: {classifier.spec.name} takes no inputs of {least}x{least} "
+            f"pixels, only of its own {classifier.spec.input_size}"
+        )
+    return with_given(method, {"resolutions": ()})
 
 
 def _check_procedure(job: Job, targets: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from jinv.inversion.dfad import DFAD
 from jinv.inversion.fast import FastGenerators
 from jinv.inversion.method import Method
 from jinv.inversion.natural import NaturalInversion
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.spec import ClassifierSpec
 from jinv.suggest import near
 
 

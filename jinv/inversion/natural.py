@@ -20,7 +20,7 @@ from jinv.engine.stage import Context, Procedure, Split, Stage
 from jinv.errors import ConfigError
 from jinv.images.noise import draw
 from jinv.images.views import Per
-from jinv.inversion.checks import check_flip, check_numbers, check_weights
+from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
@@ -38,10 +38,11 @@ from jinv.inversion.terms import (
 )
 from jinv.models.classifier import Classifier
 from jinv.models.feature_pyramid import FeaturePyramid
+from jinv.values import Checked, Count, Natural, NotNegative, Positive, Share
 
 
 @dataclass(frozen=True)
-class NaturalInversion:
+class NaturalInversion(Checked):
     """What is optimised, and how.
 
     Losses live in the classifier's normalised space, as published.
@@ -76,28 +77,28 @@ class NaturalInversion:
         init_scale: Mean of the scales in the beginning; their deviation is 1.
     """
 
-    steps: int = 2000
-    lr: float = 1e-3
-    lr_pyramid: float = 5e-4
-    lr_scale: float = 5e-2
+    steps: Count = 2000
+    lr: Positive = 1e-3
+    lr_pyramid: Positive = 5e-4
+    lr_scale: Positive = 5e-2
     schedule: Schedule = "constant"
-    w_class: float = 1.0
-    w_feature: float = 10.0
+    w_class: NotNegative = 1.0
+    w_feature: NotNegative = 10.0
     feature_norm: FeatureNorm = "raw"
-    w_tv2: float = 6e-3
-    w_l2: float = 1.5e-5
+    w_tv2: NotNegative = 6e-3
+    w_l2: NotNegative = 1.5e-5
     reduction: Reduction = "nvlabs"
-    jitter: int = 2
+    jitter: Natural = 2
     jitter_mode: JitterMode = "roll"
-    flip: float = 0.5
+    flip: Share = 0.5
     per: Per = "batch"
-    latent: int = 1024
-    channels: int = 128
+    latent: Count = 1024
+    channels: Count = 128
     one_to_one: bool = True
     pyramid: bool = True
-    pyramid_stages: int = 0
+    pyramid_stages: Natural = 0
     channel_scaling: bool = True
-    init_scale: float = 5.0
+    init_scale: NotNegative = 5.0
 
     def scaled(self, factor: float) -> Self:
         """Itself for inputs that are larger by a factor."""
@@ -202,12 +203,6 @@ def _apart(
 
 
 def _check(config: NaturalInversion, classifier: Classifier) -> None:
-    check_numbers(
-        config,
-        ("steps", "lr", "lr_pyramid", "lr_scale"),
-        ("w_class", "w_feature", "w_tv2", "w_l2", "jitter", "pyramid_stages"),
-    )
-    check_flip(config.flip)
     check_weights(config, ("w_class", "w_feature"))
     name, stages = classifier.spec.name, classifier.stages
     if config.pyramid and not stages:

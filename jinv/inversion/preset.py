@@ -11,11 +11,12 @@ from jinv.inversion.deep import DeepInversion
 from jinv.inversion.method import Method
 from jinv.inversion.methods import find_kind
 from jinv.inversion.settings import setting_from_json
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.spec import ClassifierSpec
+from jinv.values import Checked, Count, Natural, NotNegative
 
 
 @dataclass(frozen=True)
-class Preset:
+class Preset(Checked):
     """A configuration with its provenance.
 
     Attributes:
@@ -31,9 +32,9 @@ class Preset:
     method: Method
     source: str
     expected: str
-    input_size: int
-    batch_size: int = 0
-    patience: float = 0.0
+    input_size: Count
+    batch_size: Natural = 0
+    patience: NotNegative = 0.0
 
     def fitted(self, spec: ClassifierSpec) -> Method:
         """The configuration with its lengths scaled to a classifier's input size."""
@@ -78,8 +79,6 @@ def _from_json(content: Any, source: str) -> Preset:
     if not isinstance(settings, dict):
         raise ConfigError(f"settings: expected an object, found {settings!r}")
     facts = {n: setting_from_json(Preset, n, value) for n, value in facts.items()}
-    if facts["input_size"] <= 0:
-        raise ConfigError(f"input_size must be positive, not {facts['input_size']}")
     chosen = {
         name: setting_from_json(kind, name, value) for name, value in settings.items()
     }

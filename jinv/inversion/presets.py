@@ -11,7 +11,7 @@ from jinv.inversion.fast import FastGenerators
 from jinv.inversion.methods import METHODS, find_method, method_name
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.preset import Preset, read_preset
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.spec import ClassifierSpec
 from jinv.suggest import near
 
 _IMAGENET = DeepInversion(

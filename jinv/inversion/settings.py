@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_origin, get_type_hints
 
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, ValueRefused
 from jinv.inversion.method import Method
 from jinv.suggest import near
+from jinv.values import converted
 
 Config = TypeVar("Config", bound=Method)
 
@@ -38,12 +38,12 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
 
 
 def setting_kind(method: type, name: str) -> Any:
-    """The type of one field of a method's configuration.
+    """The annotation of one field of a method's configuration.
 
     Raises:
         ConfigError: There is no such field; near matches are offered.
     """
-    kinds = get_type_hints(method)
+    kinds = get_type_hints(method, include_extras=True)
     if name not in kinds:
         raise ConfigError(
             f"unknown setting {name!r}{near(name, kinds)}; there are {', '.join(kinds)}"
@@ -62,13 +62,7 @@ def setting_from_json(method: type, name: str, value: Any) -> Any:
         >>> setting_from_json(DeepInversion, "steps", [500, 100])
         (500, 100)
     """
-    kind = setting_kind(method, name)
-    try:
-        return _convert(kind, value)
-    except ValueError:
-        raise ConfigError(
-            f"{name}: expected {describe_kind(kind)}, found {value!r}"
-        ) from None
+    return converted(setting_kind(method, name), value, name)
 
 
 def setting_from_text(method: type, name: str, text: str) -> Any:
@@ -83,64 +77,24 @@ def setting_from_text(method: type, name: str, text: str) -> Any:
         (500, 100)
     """
     kind = setting_kind(method, name)
+    value = _list(text) if get_origin(kind) is tuple else _scalar(text)
     try:
-        if get_origin(kind) is tuple:
-            return _convert(kind, [_scalar(part) for part in text.split("/")])
-        return _convert(kind, text if get_origin(kind) is Literal else _scalar(text))
-    except ValueError:
-        raise ConfigError(
-            f"{name}: expected {describe_kind(kind)}, found {text!r}"
-        ) from None
+        return converted(kind, value, name)
+    except ValueRefused as error:
+        between = " with / between them" * (get_origin(kind) is tuple)
+        raise ValueRefused(f"{error.expected}{between}", repr(text)) from None
 
 
-def describe_kind(kind: Any) -> str:
-    """What a field takes, in words.
-
-    Example:
-        >>> describe_kind(tuple[int, ...])
-        'whole numbers with / between them'
-    """
-    arguments = get_args(kind)
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, arguments))
-    if get_origin(kind) is tuple:
-        many = "" if arguments[-1] is Ellipsis else f"{len(arguments)} "
-        whole = "whole " if arguments[0] is int else ""
-        return f"{many}{whole}numbers with / between them"
-    return _WORDS[kind]
+def _list(text: str) -> list[bool | int | float | str]:
+    return [_scalar(part) for part in text.split("/")]
 
 
-_WORDS = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    str: "text",
-}
-
-
-def _convert(kind: Any, value: Any) -> Any:
-    arguments = get_args(kind)
-    if get_origin(kind) is Literal:
-        if value in arguments:
-            return value
-    elif get_origin(kind) is tuple:
-        if isinstance(value, list | tuple):
-            endless = arguments[-1] is Ellipsis
-            kinds = [arguments[0]] * len(value) if endless else arguments
-            return tuple(_convert(k, v) for k, v in zip(kinds, value, strict=True))
-    elif kind is float:
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if number and isfinite(value):
-            return float(value)
-    elif type(value) is kind:
-        return value
-    raise ValueError(value)
-
-
-def _scalar(text: str) -> bool | int | float:
+def _scalar(text: str) -> bool | int | float | str:
     if text in ("true", "false"):
         return text == "true"
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

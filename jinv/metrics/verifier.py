@@ -8,6 +8,7 @@ import numpy as np
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.values import Count, checked, shown
 
 
 def translate_labels(
@@ -23,6 +24,12 @@ def translate_labels(
     Raises:
         ConfigError: The verifier does not know one of the classes.
     """
+    least, most = labels.min(initial=0), labels.max(initial=0)
+    if labels.dtype.kind not in "iu" or least < 0 or most >= len(classes):
+        raise ConfigError(
+            f"labels: expected whole numbers from 0 to {len(classes) - 1}, the indices "
+            f"of {len(classes)} classes, found {labels.dtype} from {least} to {most}"
+        )
     known = {name: index for index, name in enumerate(verifier.spec.classes)}
     wanted = {int(label): classes[int(label)] for label in set(labels.tolist())}
     unknown = [name for name in wanted.values() if name not in known]
@@ -33,12 +40,13 @@ def translate_labels(
     return np.asarray([known[wanted[label]] for label in labels.tolist()], np.int32)
 
 
+@checked
 def judge(
     verifier: Classifier,
     images: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
-    batch_size: int = 100,
+    batch_size: Count = 100,
 ) -> dict[str, Any]:
     """Share of images that a network recognises.
 
@@ -54,8 +62,10 @@ def judge(
         is None for networks of five classes or fewer).
 
     Raises:
-        ConfigError: The verifier does not know one of the classes.
+        ConfigError: The verifier does not know one of the classes; or these are no
+            images, or no labels of them.
     """
+    _check_images(images, labels)
     labels = translate_labels(verifier, labels, classes)
     logits = classify(verifier, images, batch_size)
     return {
@@ -63,6 +73,27 @@ def judge(
         "sha256": verifier.sha256,
         **shares_recognised(logits, labels),
     }
+
+
+def _check_images(images: np.ndarray, labels: np.ndarray) -> None:
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
+        raise ConfigError(
+            "images: expected an array (images, height, width, channels) with 3 "
+            f"channels, or 1 where grey, found {shown(images)}"
+        )
+    if len(labels) != len(images) or labels.ndim != 1:
+        raise ConfigError(
+            f"labels: expected one for each of {len(images)} images, found "
+            f"{shown(labels)}"
+        )
+    if images.dtype == np.uint8:
+        return
+    low, high = float(images.min()), float(images.max())
+    if not (images.dtype.kind == "f" and 0 <= low <= high <= 1):
+        raise ConfigError(
+            "images: expected bytes (uint8) or floats in 0..1, found "
+            f"{images.dtype} from {low:g} to {high:g}"
+        )
 
 
 def shares_recognised(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

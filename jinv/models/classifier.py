@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,17 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from jinv.errors import ConfigError
 from jinv.models.checksums import sha256_of
+from jinv.models.facts import Facts
 from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
+from jinv.models.spec import ClassifierSpec, class_names
 from jinv.models.state_dict import from_state_dict
 from jinv.models.weight_files import find_weights, read_weights
-from jinv.models.zoo import (
-    IMAGENET_MEAN,
-    IMAGENET_STD,
-    ClassifierSpec,
-    classifier_spec,
-)
+from jinv.models.zoo import classifier_spec
+from jinv.values import Count, Seed, checked
 
 
 class Moments(NamedTuple):
@@ -126,6 +123,19 @@ class Classifier:
         shapes = jax.eval_shape(self.features, self.variables, example)
         return _in_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
 
+    def takes(self, size: int) -> bool:
+        """Whether it can be applied to inputs of another height and width, in pixels.
+
+        Networks that flatten their last activations, and compute from them by a dense
+        layer, take those of one size only.
+        """
+        example = jax.ShapeDtypeStruct((1, size, size, self.spec.channels), jnp.float32)
+        try:
+            jax.eval_shape(self.logits, self.variables, example)
+        except Exception:  # a module may raise what it likes
+            return size == self.spec.input_size
+        return True
+
     @property
     def stages(self) -> tuple[str, ...]:
         """Features from each of which the network halves the resolution."""
@@ -137,8 +147,16 @@ class Classifier:
         return getattr(self.module, "dtype", None) or jnp.float32
 
     def running_moments(self, variables: dict[str, Any]) -> Taps:
-        """The moments that training left in each BatchNorm layer."""
-        return _by_layer(variables.get("batch_stats", {}))
+        """The moments that training left in each BatchNorm layer that can be heard."""
+        left = _by_layer(variables.get("batch_stats", {}))
+        heard = set(self.batchnorm_names)
+        return {name: moments for name, moments in left.items() if name in heard}
+
+    @property
+    def silent_names(self) -> tuple[str, ...]:
+        """Layers that have statistics, but are of no kind that can be listened to."""
+        left = _by_layer(self.variables.get("batch_stats", {}))
+        return tuple(name for name in left if name not in self.batchnorm_names)
 
     @cached_property
     def batchnorm_names(self) -> tuple[str, ...]:
@@ -167,23 +185,37 @@ class Classifier:
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
 
 
+@checked
 def load_classifier(
     name: str,
-    weights: str | Path | None = None,
+    weights: Path | str | None = None,
     classes: Sequence[str] | None = None,
-    **build: Any,
+    *,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    input_size: Count | None = None,
+    dtype: Any = jnp.float32,
+    remat: bool = False,
 ) -> Classifier:
     """Load a zoo classifier with its weights.
 
+    What is not given here is as the file of weights says: in its metadata where it is
+    one of ours, or in a companion beside it, FILE.json, with `classes`, `mean`, `std`
+    and `input_size`; and else as the zoo has it.
+
     Args:
         name: Its name in the zoo.
-        weights: A .safetensors, .npz or PyTorch file; by default the project's own
-            weights, or a download.
-        classes: Names of the classes, where they are not those of the zoo.
-        **build: Passed to the architecture: `dtype`, `remat`.
+        weights: A file of weights in any form that `read_weights` reads; by default the
+            project's own weights, or a download.
+        classes: Names of the classes, in the order of the logits.
+        mean: Subtracted from images in [0, 1], per channel.
+        std: By which the difference is divided, per channel.
+        input_size: Height and width of the inputs, in pixels.
+        dtype: Type of the activations.
+        remat: Recompute activations in the backward pass: less memory, more time.
 
     Raises:
-        ConfigError: The zoo has no such name.
+        ConfigError: The zoo has no such name, or a fact cannot be true.
         WeightsError: The weights are missing or belong to another architecture.
 
     Example:
@@ -192,10 +224,15 @@ def load_classifier(
         'cat'
     """
     spec = classifier_spec(name)
-    if classes is not None:
-        spec = replace(spec, classes=tuple(classes))
+    given = Facts(
+        None if classes is None else class_names(classes),
+        input_size,
+        None if mean is None else tuple(mean),
+        None if std is None else tuple(std),
+    )
     path = Path(weights) if weights else find_weights(spec)
-    module = spec.make_module(**build)
+    spec = given.applied(spec)
+    module = spec.make_module(dtype=dtype, remat=remat)
     shapes = init_shapes(module, spec)
     state = read_weights(path)
     variables = from_state_dict(state, shapes, str(path), spec.aliases, spec.ignored)
@@ -203,81 +240,30 @@ def load_classifier(
     return Classifier(spec, module, variables, sha256_of(path))
 
 
-def make_classifier(spec: ClassifierSpec, seed: int = 0, **build: Any) -> Classifier:
+@checked
+def make_classifier(
+    spec: ClassifierSpec,
+    seed: Seed = 0,
+    *,
+    dtype: Any = jnp.float32,
+    remat: bool = False,
+) -> Classifier:
     """Make a classifier with random weights.
 
     Args:
         spec: What it is; see `classifier_spec`.
         seed: Of the weights.
-        **build: Passed to the architecture: `dtype`, `remat`.
+        dtype: Type of the activations.
+        remat: Recompute activations in the backward pass: less memory, more time.
+
+    Raises:
+        ConfigError: An argument is none of these.
     """
-    module = spec.make_module(**build)
+    module = spec.make_module(dtype=dtype, remat=remat)
     size = spec.input_size
     example = jnp.zeros((1, size, size, spec.channels))
     variables = jax.jit(module.init)(jax.random.key(seed), example)
     return Classifier(spec, module, dict(variables))
-
-
-def wrap_classifier(
-    module: nn.Module,
-    variables: Mapping[str, Any],
-    *,
-    name: str,
-    classes: Sequence[str],
-    input_size: int,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-    inference: Mapping[str, Any] | None = None,
-) -> Classifier:
-    """Bring a Linen classifier of your own.
-
-    It maps inputs (batch, height, width, channels) to logits. Its
-    `flax.linen.BatchNorm` or `jinv.models.layers.BatchNorm` layers are compared with
-    their running statistics; activations passed through `jinv.models.layers.tap` can be
-    asked for by name.
-
-    Args:
-        module: The module.
-        variables: `params`, and `batch_stats` if it has BatchNorm layers.
-        name: What it is called in reports.
-        classes: Names in the order of the logits.
-        input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel.
-        std: By which the difference is divided, per channel.
-        inference: Keyword arguments that make a call an inference, e.g.
-            `{"train": False}`.
-
-    Raises:
-        ConfigError: The logits are not one for each class.
-
-    Example:
-        >>> import flax.linen as nn
-        >>> net = nn.Sequential([lambda x: x.mean((1, 2)), nn.Dense(2)])
-        >>> variables = net.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
-        >>> wrap_classifier(
-        ...     net, variables, name="mine", classes=["day", "night"], input_size=8
-        ... ).spec.name
-        'mine'
-    """
-    spec = ClassifierSpec(
-        name,
-        lambda **_: module,
-        tuple(classes),
-        input_size,
-        tuple(float(value) for value in mean),
-        tuple(float(value) for value in std),
-    )
-    wrapped = Classifier(spec, module, dict(variables), "", dict(inference or {}))
-    wrapped = replace(
-        wrapped, spec=replace(spec, batch_norm=bool(wrapped.batchnorm_names))
-    )
-    shape = wrapped.feature_shapes["logits"]
-    if shape != (len(spec.classes),):
-        raise ConfigError(
-            f"{name} puts out {shape} per image, but {len(spec.classes)} classes were "
-            "named: expected one logit for each"
-        )
-    return wrapped
 
 
 def init_shapes(
@@ -346,4 +332,6 @@ def _by_layer(tree: Mapping[str, Any]) -> Taps:
     return {
         ".".join(layer): Moments(flat[*layer, "mean"], flat[*layer, "var"])
         for layer in sorted(layers)
+        # Other kinds of layers have statistics of their own.
+        if (*layer, "mean") in flat and (*layer, "var") in flat
     }

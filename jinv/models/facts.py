@@ -2,10 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.spec import ClassifierSpec
+
+ENTRY = "jinv"
+"""Of a file's metadata, where they lie as JSON: of several entries, the order in the
+file would be left to chance."""
+HIDDEN_ENTRY = "jinv.supermask"
+"""That of a hidden network's file, which tells more."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +54,22 @@ class Facts:
 
     @classmethod
     def from_metadata(cls, found: Mapping[str, str]) -> Self:
-        """What `to_metadata` wrote.
+        """What one of our own .safetensors files says of itself, if anything.
 
         Raises:
             ValueError: A fact is not of its form.
         """
-        names = {field.name for field in fields(cls)}
-        return cls.from_json(
-            {name: json.loads(text) for name, text in found.items() if name in names}
-        )
+        described = json.loads(found.get(ENTRY) or found.get(HIDDEN_ENTRY) or "{}")
+        facts = described.get("facts", described)
+        return cls.from_json(facts if isinstance(facts, dict) else {})
 
-    def to_metadata(self) -> dict[str, str]:
-        """The facts that are known, as texts of JSON."""
-        known = {n: value for n, value in asdict(self).items() if value is not None}
-        return {name: json.dumps(value) for name, value in known.items()}
+    def to_json(self) -> dict[str, Any]:
+        """The facts that are known."""
+        return {n: value for n, value in asdict(self).items() if value is not None}
 
     def otherwise(self, other: Self) -> Self:
         """These facts, and where nobody told them, those of another source."""
-        mine = {n: value for n, value in asdict(self).items() if value is not None}
-        return replace(other, **mine)
+        return replace(other, **self.to_json())
 
     def applied(self, spec: ClassifierSpec) -> ClassifierSpec:
         """A specification with these facts instead of its own.
@@ -74,7 +77,7 @@ class Facts:
         Raises:
             ConfigError: They cannot be true of any network.
         """
-        return replace(spec, **{n: v for n, v in asdict(self).items() if v is not None})
+        return replace(spec, **self.to_json())
 
 
 def _list(found: Mapping[str, Any], name: str, kind: type) -> tuple | None:

@@ -199,7 +199,9 @@ def tap_foreign(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
     """
     module = context.module
     if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":
-        _sow_moments(module, args[0] if args else kwargs["x"])
+        x = args[0] if args else kwargs["x"]
+        # Moments are of its channels, whichever axis they lie on.
+        _sow_moments(module, jnp.moveaxis(x, module.axis, -1))
     return call(*args, **kwargs)
 
 

@@ -18,13 +18,12 @@ import numpy as np
 from safetensors.numpy import save
 
 from jinv.atomic import replacing
+from jinv.models.facts import HIDDEN_ENTRY
 from jinv.models.random_weights import WeightInit, draw_weights
 from jinv.models.state_dict import StateDict, with_batchnorm_defaults
 
 FORMAT = 1
 """Of the files that are written here."""
-
-_ENTRY = "jinv.supermask"
 
 _MASK = ".mask"
 _MOST_WHOLE = 2**26
@@ -78,6 +77,7 @@ def write_supermask(
     frozen: FrozenWeights,
     masks: StateDict,
     others: StateDict,
+    facts: Mapping[str, Any],
 ) -> None:
     """Write a hidden network.
 
@@ -87,6 +87,7 @@ def write_supermask(
         frozen: How its weights are drawn.
         masks: Booleans by layer; layers without one are kept whole.
         others: What is not a masked weight, by its key in the state dict.
+        facts: What else its metadata are to say; see `Facts.to_json`.
     """
     packed = {name + _MASK: np.packbits(mask) for name, mask in masks.items()}
     described = {
@@ -96,14 +97,14 @@ def write_supermask(
         "sha256": _checksum(frozen.draw()),
     }
     # One entry: of several the order in the file would be left to chance.
-    metadata = {_ENTRY: json.dumps(described)}
+    metadata = {HIDDEN_ENTRY: json.dumps(described | {"facts": dict(facts)})}
     with replacing(path) as partial:
         partial.write_bytes(save(packed | _without_defaults(others), metadata))
 
 
 def is_supermask(metadata: Mapping[str, str]) -> bool:
     """Whether a file with these metadata holds a hidden network, of any format."""
-    return _ENTRY in metadata
+    return HIDDEN_ENTRY in metadata
 
 
 def expand_supermask(tensors: StateDict, metadata: Mapping[str, str]) -> StateDict:
@@ -120,7 +121,7 @@ def expand_supermask(tensors: StateDict, metadata: Mapping[str, str]) -> StateDi
         ValueError: It is of a later format, contradicts itself, or its weights cannot
             be drawn here as they were.
     """
-    described = json.loads(metadata[_ENTRY])
+    described = json.loads(metadata[HIDDEN_ENTRY])
     if described["format"] != FORMAT:
         raise ValueError(
             f"it is a hidden network of format {described['format']}, and this version "

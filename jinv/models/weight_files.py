@@ -17,6 +17,7 @@ from jinv.formats.archives import read_npz
 from jinv.formats.pickles import read_numpy_pickle
 from jinv.models.checksums import sha256_of
 from jinv.models.downloads import fetch
+from jinv.models.facts import ENTRY
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import expand_supermask, is_supermask
 from jinv.models.torch_files import read_torch_file
@@ -82,11 +83,12 @@ def _in_one_line(error: Exception) -> str:
     return "".join(c if c.isprintable() else "?" for c in text)[:400]
 
 
-def write_weights(path: Path, state: StateDict, metadata: Mapping[str, str]) -> str:
-    """Write a .safetensors file and return its sha256."""
+def write_weights(path: Path, state: StateDict, about: Mapping[str, Any]) -> str:
+    """Write a .safetensors file that says something of itself; returns its sha256."""
+    metadata = {ENTRY: json.dumps(dict(about))}
     with replacing(path) as partial:
         # Not by its own file, which would be private, and stay where it is killed.
-        partial.write_bytes(save(state, dict(metadata)))
+        partial.write_bytes(save(state, metadata))
     return sha256_of(path)
 
 

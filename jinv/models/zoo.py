@@ -1,7 +1,6 @@
 """The classifiers that jinv knows by name."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib import resources
 from typing import Any
@@ -14,106 +13,13 @@ from jinv.models.inception import InceptionV3
 from jinv.models.mobilenet import efficientnet_lite, mobilenet_v2
 from jinv.models.resnet import BasicBlock, Bottleneck, ResNet, cifar_resnet
 from jinv.models.small import CONV_WIDTHS, SmallNet
+from jinv.models.spec import ClassifierSpec, Download, Packaged
 from jinv.models.vgg import VGG, VGG_STAGES, AlexNet
 from jinv.models.wide_resnet import WideResNet
 from jinv.suggest import near
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file of weights that somebody else publishes.
-
-    Attributes:
-        url: Where it lies.
-        sha256: Checksum in hexadecimal; where its publisher gives only the first
-            digits, those; empty where it is not known.
-        licence: Its licence.
-    """
-
-    url: str
-    sha256: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class Packaged:
-    """A file of weights inside an installed Python package.
-
-    Attributes:
-        package: Its import name; it is found but never imported.
-        file: The file inside it.
-        extra: The extra of jinv that installs it.
-        licence: Its licence.
-    """
-
-    package: str
-    file: str
-    extra: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class ClassifierSpec:
-    """What a classifier is, before any weights are read.
-
-    Attributes:
-        name: Its name in the zoo.
-        build: Makes the Flax module; takes `num_classes`, `dtype` and `remat`.
-        classes: Class names in the order of the logits.
-        input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel; as many as there are
-            channels, 3 of colour or 1 of grey.
-        std: By which the difference is divided, per channel.
-        accuracy: Published or measured top-1 accuracy in percent, and on what.
-        source: Where its weights can be had, if anywhere.
-        aliases: Prefixes of keys in checkpoints → prefixes of ours.
-        ignored: Prefixes of keys in checkpoints that are not needed.
-        batch_norm: Whether it has BatchNorm layers, whose statistics can be compared.
-    """
-
-    name: str
-    build: Callable[..., nn.Module]
-    classes: tuple[str, ...]
-    input_size: int
-    mean: tuple[float, ...] = IMAGENET_MEAN
-    std: tuple[float, ...] = IMAGENET_STD
-    accuracy: str = ""
-    source: Download | Packaged | None = None
-    aliases: dict[str, str] = field(default_factory=dict)
-    ignored: tuple[str, ...] = ()
-    batch_norm: bool = True
-
-    def __post_init__(self) -> None:
-        """Check that the images are of colour or grey.
-
-        Raises:
-            ConfigError: They are neither.
-        """
-        if not len(self.mean) == len(self.std) in (1, 3):
-            raise ConfigError(
-                f"{self.name}: mean has {len(self.mean)} value(s) and std "
-                f"{len(self.std)}: expected one of each per channel, 3 for images of "
-                "colour or 1 for grey ones"
-            )
-
-    @property
-    def channels(self) -> int:
-        """Channels of the inputs: 3 of colour, or 1 of grey."""
-        return len(self.mean)
-
-    @property
-    def small(self) -> bool:
-        """Whether inputs are small (CIFAR's) rather than large (ImageNet's)."""
-        return self.input_size <= 64
-
-    def make_module(self, **options: Any) -> nn.Module:
-        """Make the Flax module; options are `dtype` and `remat`."""
-        return self.build(num_classes=len(self.classes), **options)
 
 
 def classifier_names() -> list[str]:

@@ -28,6 +28,7 @@ from jinv.report.pictures import (
     saved_images,
     to_uint8,
 )
+from jinv.values import checked
 
 RUN = Kind(
     "run",
@@ -274,9 +275,10 @@ class RunFolder(Held):
         return settled
 
 
+@checked
 def save_run(
     result: Result,
-    path: str | Path,
+    path: Path,
     *,
     verifier: Classifier | None = None,
     overwrite: bool = False,
@@ -295,7 +297,7 @@ def save_run(
     Raises:
         FolderError: The folder is not free.
     """
-    with RunFolder(Path(path), result.job, overwrite=overwrite) as folder:
+    with RunFolder(path, result.job, overwrite=overwrite) as folder:
         if folder.begun and not overwrite:
             raise FolderError(
                 f"{path} already holds a run: overwrite=True replaces it, or choose "

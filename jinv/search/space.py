@@ -7,7 +7,8 @@ from math import prod
 from typing import Any
 
 from jinv.errors import ConfigError
-from jinv.inversion.settings import describe_kind, setting_from_text, setting_kind
+from jinv.inversion.settings import setting_from_text, setting_kind
+from jinv.values import describe_kind, plain_kind
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ def _field(word: str, method: type) -> Range | Choice:
         if len(set(options.values())) < len(texts):
             raise ConfigError(f"{word!r}: a value is given twice")
         return Choice(name, options)
-    if kind not in (int, float):
+    if plain_kind(kind) not in (int, float):
         raise ConfigError(
             f"{word!r}: no range, as {name} takes {describe_kind(kind)}; part its "
             "values by commas"
@@ -185,4 +186,4 @@ def _field(word: str, method: type) -> Range | Choice:
         raise ConfigError(f"{word!r}: expected a lower and a higher end")
     if colon and ends[0] <= 0:
         raise ConfigError(f"{word!r}: a logarithmic range must begin above 0")
-    return Range(name, *ends, log=bool(colon), whole=kind is int)
+    return Range(name, *ends, log=bool(colon), whole=plain_kind(kind) is int)

@@ -8,7 +8,7 @@ parameters to its parameters, and any network of such layers can be masked.
 import fnmatch
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +17,8 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jinv.errors import ConfigError
 from jinv.models.classifier import init_shapes, kernel_names
-from jinv.models.random_weights import WEIGHT_INITS, WeightInit, draw_scores
+from jinv.models.random_weights import WeightInit, draw_scores
+from jinv.models.spec import ClassifierSpec
 from jinv.models.state_dict import (
     StateDict,
     kernel_from_torch,
@@ -25,15 +26,15 @@ from jinv.models.state_dict import (
     torch_shape,
 )
 from jinv.models.supermask_file import FrozenWeights
-from jinv.models.zoo import ClassifierSpec
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.transfer.supervised import Parametrisation
+from jinv.values import Checked, Range, Seed
 
 _Flat = dict[tuple[str, ...], Any]
 
 
 @dataclass(frozen=True)
-class Supermask:
+class Supermask(Checked):
     """Which random network is searched, and for how much of it.
 
     Attributes:
@@ -51,7 +52,7 @@ class Supermask:
         weight_seed: Of the weights and of the scores' start.
     """
 
-    keep_fraction: float = 0.5
+    keep_fraction: Annotated[float, Range(over=0, most=1)] = 0.5
     layers: tuple[str, ...] = ()
     first_dense: bool = False
     last_dense: bool = False
@@ -59,7 +60,7 @@ class Supermask:
     weight_init: WeightInit = "signed-constant"
     scaled: bool = True
     affine: bool = False
-    weight_seed: int = 0
+    weight_seed: Seed = 0
 
     def fractions(self, names: tuple[str, ...]) -> dict[str, float]:
         """The fraction that is kept of each layer.
@@ -137,11 +138,6 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
         ConfigError: See `Supermask.fractions`; an unknown way to draw weights; or the
             architecture has parameters that are no kernels, biases or scales.
     """
-    if config.weight_init not in WEIGHT_INITS:
-        raise ConfigError(
-            f"weight_init {config.weight_init!r}: expected one of "
-            f"{', '.join(WEIGHT_INITS)}"
-        )
     module = spec.make_module()
     fractions = config.fractions(kernel_names(module, spec))
     params: _Flat = dict(flatten_dict(init_shapes(module, spec)["params"]))

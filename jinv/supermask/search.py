@@ -11,11 +11,13 @@ import numpy as np
 from jinv.data.labelled import LabelledImages
 from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.facts import Facts
+from jinv.models.spec import ClassifierSpec
 from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import write_supermask
-from jinv.models.zoo import ClassifierSpec
 from jinv.supermask.hidden import Supermask, hide
 from jinv.transfer.supervised import TrainConfig, train
+from jinv.values import Natural, checked
 
 
 class Found(NamedTuple):
@@ -34,6 +36,7 @@ class Found(NamedTuple):
     measured: dict[str, float]
 
 
+@checked
 def find_subnetwork(
     spec: ClassifierSpec,
     training: LabelledImages,
@@ -42,7 +45,7 @@ def find_subnetwork(
     config: TrainConfig,
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
-    devices: int = 1,
+    devices: Natural = 1,
     *,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -95,7 +98,9 @@ def find_subnetwork(
         if key.removesuffix(".weight") not in hidden.frozen.shapes
     }
     path = folder / f"{spec.name}.safetensors"
-    write_supermask(path, spec.name, hidden.frozen, masks, others)
+    write_supermask(
+        path, spec.name, hidden.frozen, masks, others, Facts.of(spec).to_json()
+    )
     weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
     removed = sum(np.sum(~mask) for mask in masks.values())
     measured = {**found.measured, "kept": float(100 * (1 - removed / weights))}

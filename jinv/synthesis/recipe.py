@@ -13,13 +13,14 @@ from jinv.inversion.job import Job
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.values import Checked, Count
 
 Facts = dict[str, Any]
 """What `metadata.jsonl` says of one image."""
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Checked):
     """All that a set's bytes depend on.
 
     Attributes:
@@ -37,7 +38,7 @@ class Recipe:
     split: str = "train"
     verifier: Classifier | None = None
     accepted_only: bool = False
-    best: int | None = None
+    best: Count | None = None
 
     def __post_init__(self) -> None:
         """Check it before any work is done.
@@ -46,10 +47,9 @@ class Recipe:
             ConfigError: Something cannot work.
             DataError: The form needs packages that are not installed.
         """
+        super().__post_init__()
         if self.accepted_only and self.verifier is None:
             raise ConfigError("keeping only accepted images needs a verifier")
-        if self.best is not None and self.best <= 0:
-            raise ConfigError(f"the best {self.best} of each class: expected 1 or more")
         if not self.split.isidentifier():
             raise ConfigError(
                 f"split {self.split!r}: expected a plain name such as train"

@@ -5,6 +5,7 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
@@ -21,8 +22,10 @@ from jinv.folders import Folder, Held, Kind
 from jinv.inversion.job import Job
 from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture, to_uint8
+from jinv.suggest import near
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Facts, Recipe
+from jinv.values import checked
 
 SET = Kind(
     "synthetic set",
@@ -252,9 +255,10 @@ class SyntheticSet(Held):
             yield Example(number, images[position], label, rest)
 
 
+@checked
 def synthesize(
     job: Job,
-    path: str | Path,
+    path: Path,
     *,
     overwrite: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
@@ -276,8 +280,8 @@ def synthesize(
         ConfigError: Something cannot work.
         FolderError: The folder holds something else.
     """
-    recipe = Recipe(job, **options)
-    with SyntheticSet(Path(path), recipe, overwrite=overwrite) as growing:
+    recipe = _recipe(job, options)
+    with SyntheticSet(path, recipe, overwrite=overwrite) as growing:
 
         def note(event: Event) -> None:
             growing.on_event(event)
@@ -290,6 +294,17 @@ def synthesize(
             numbers=growing.missing(),
         )
         return cast(dict[str, Any], growing.finish())
+
+
+def _recipe(job: Job, options: dict[str, Any]) -> Recipe:
+    known = [field.name for field in fields(Recipe) if field.name != "job"]
+    for name in options:
+        if name not in known:
+            raise ConfigError(
+                f"unknown option {name!r}{near(name, known)}; there are "
+                f"{', '.join(known)}"
+            )
+    return Recipe(job, **options)
 
 
 def _per_class(recipe: Recipe, facts: list[Facts]) -> dict[str, int]:

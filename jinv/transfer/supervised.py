@@ -26,11 +26,22 @@ from jinv.engine.stage import Split
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
+from jinv.models.facts import Facts
 from jinv.transfer.measure import accuracy, population_statistics
+from jinv.values import (
+    Checked,
+    Count,
+    Natural,
+    NotNegative,
+    Positive,
+    Seed,
+    ShareBelow1,
+    checked,
+)
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Checked):
     """How a classifier is trained: by stochastic gradient descent.
 
     Attributes:
@@ -50,19 +61,19 @@ class TrainConfig:
         seed: Of the initialisation, the order and the augmentation.
     """
 
-    epochs: int = 100
-    batch_size: int = 128
-    lr: float = 0.1
-    warmup_epochs: float = 2.0
-    momentum: float = 0.9
+    epochs: Count = 100
+    batch_size: Count = 128
+    lr: Positive = 0.1
+    warmup_epochs: NotNegative = 2.0
+    momentum: ShareBelow1 = 0.9
     nesterov: bool = True
-    weight_decay: float = 5e-4
-    label_smoothing: float = 0.0
-    crops: tuple[tuple[int, int], ...] = ()
-    margin: int = 4
+    weight_decay: NotNegative = 5e-4
+    label_smoothing: ShareBelow1 = 0.0
+    crops: tuple[tuple[Count, Count], ...] = ()
+    margin: Natural = 4
     flip: bool = True
     precision: Precision = "auto"
-    seed: int = 0
+    seed: Seed = 0
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -109,6 +120,7 @@ class Trained(NamedTuple):
     measured: dict[str, float]
 
 
+@checked
 def train(
     classifier: Classifier,
     training: LabelledImages,
@@ -117,7 +129,7 @@ def train(
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
     parametrisation: Parametrisation | None = None,
-    devices: int = 1,
+    devices: Natural = 1,
     *,
     overwrite: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
@@ -157,6 +169,7 @@ def train(
         raise ConfigError(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
+    _check_crops(classifier, config)
     placement = make_placement("jit", devices, config.batch_size, "global")
     if parametrisation is None:
         parametrisation = Parametrisation(
@@ -174,6 +187,7 @@ def train(
     }
     described = {
         "model": classifier.spec.name,
+        **Facts.of(classifier.spec).to_json(),
         "initial_weights": classifier.sha256,
         "images": len(training),
         "labels": _fingerprint(training.labels.astype(np.int32)),
@@ -243,6 +257,16 @@ def train(
         placement.get(state["trained"]),
         measured,
     )
+
+
+def _check_crops(classifier: Classifier, config: TrainConfig) -> None:
+    own = classifier.spec.input_size
+    for size, _ in config.crops:
+        if size > own or not classifier.takes(size):
+            raise ConfigError(
+                f"crops: {classifier.spec.name} takes no crops of {size} pixels out of "
+                f"images of {own}"
+            )
 
 
 def _fingerprint(array: np.ndarray) -> str:

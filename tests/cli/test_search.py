@@ -116,11 +116,11 @@ def test_an_objective_may_compare_with_real_images(base, tmp_path, capsys):
     ("words", "message"),
     [
         (["--over", "w_tv=0,1"], "did you mean w_tv2"),
-        (["--over", "lr=-1..1"], "lr must be positive"),
+        (["--over", "lr=-1..1"], "lr: expected a number over 0"),
         (["--sampler", "grid"], "lr=0.01..1:log is a range"),
         (["--grid", "technion"], "give --over or --grid, not both"),
         (["--grid", "tecnion"], "did you mean technion?"),
-        (["--trials", "0"], "--trials must be positive"),
+        (["--trials", "0"], "--trials: expected a whole number from 1"),
         (["--objective", "fjd"], "unknown objective 'fjd' (did you mean fid?)"),
         (["--objective", "fid"], "the objective fid needs real images: --real"),
         (["--storage", "nonsense"], "no database address: 'nonsense'"),

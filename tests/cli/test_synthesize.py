@@ -130,7 +130,7 @@ def test_the_best_of_each_class_are_those_the_verifier_is_surest_of(base, tmp_pa
     [
         (["--images", "6"], "not both"),
         (["--shard", "4/4"], "I from 0 to N - 1"),
-        (["--best", "0"], "expected 1 or more"),
+        (["--best", "0"], "--best: expected a whole number from 1"),
         (["--split", "../train"], "a plain name"),
         (["--hosts", "nonsense"], "expected auto, or ADDRESS:PORT,I/N"),
         (["--classes", "cst"], "did you mean cat?"),

@@ -62,13 +62,9 @@ def test_adam_is_the_one_of_optax():
     np.testing.assert_array_equal(found, expected)
 
 
-def test_unknown_names_and_endless_warm_ups_are_refused():
-    with pytest.raises(ConfigError, match="did you mean cosine"):
-        make_schedule("cosin", 0.1, 10)  # pyright: ignore
+def test_endless_warm_ups_are_refused():
     with pytest.raises(ConfigError, match="needs more than 10 steps"):
         make_schedule("cosine", 0.1, 10, warmup=10)
-    with pytest.raises(ConfigError, match="adam, sgd"):
-        make_optimizer("adamm", lambda step: 0.1)  # pyright: ignore
 
 
 def scaled(power, update):

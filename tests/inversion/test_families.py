@@ -17,9 +17,9 @@ from jinv.inversion.presets import default_preset, find_preset
 from jinv.models.classifier import make_classifier
 from jinv.models.densenet import DenseNet
 from jinv.models.mobilenet import TORCHVISION, Group, MobileNet
+from jinv.models.spec import ClassifierSpec
 from jinv.models.vgg import VGG
 from jinv.models.wide_resnet import WideResNet
-from jinv.models.zoo import ClassifierSpec
 
 FAMILIES = {
     "vgg": partial(VGG, (1, 2), (8, 16), head="linear"),

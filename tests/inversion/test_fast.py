@@ -124,9 +124,9 @@ def test_a_student_is_asked_for_where_a_term_needs_one(tiny, unnormalised):
 
 def test_what_cannot_work_is_refused(tiny, unnormalised):
     for settings, message in (
-        ({"momentum": 1.0}, "momentum is a share"),
+        ({"momentum": 1.0}, "momentum: expected a number from 0 to below 1"),
         ({"w_class": 0.0, "w_feature": 0.0}, "every loss weight is 0"),
-        ({"rehearsals": -1}, "rehearsals must not be negative"),
+        ({"rehearsals": -1}, "rehearsals: expected a whole number from 0"),
     ):
         with pytest.raises(ConfigError, match=message):
             job(tiny, method=replace(SMALL, **settings))

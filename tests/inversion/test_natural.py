@@ -11,7 +11,8 @@ from jinv.engine.step import make_finish, make_step
 from jinv.errors import ConfigError
 from jinv.inversion.job import invert, make_job
 from jinv.inversion.natural import NaturalInversion
-from jinv.models.classifier import make_classifier, wrap_classifier
+from jinv.models.classifier import make_classifier
+from jinv.models.wrapping import wrap_classifier
 from jinv.models.zoo import classifier_spec
 
 ONE = Execution(devices=1)
@@ -224,7 +225,7 @@ def test_what_cannot_work_is_refused(tiny, unnormalised):
     refuse(
         "lr_scale means nothing without channel", channel_scaling=False, lr_scale=1.0
     )
-    refuse("lr must be positive", lr=0.0)
+    refuse("lr: expected a number over 0", lr=0.0)
     refuse("cosine ends with the first batch", one_to_one=False, schedule="cosine")
     odd = wrap_classifier(
         tiny.module,
@@ -232,5 +233,7 @@ def test_what_cannot_work_is_refused(tiny, unnormalised):
         name="odd",
         classes=tiny.spec.classes,
         input_size=35,
+        mean=tiny.spec.mean,
+        std=tiny.spec.std,
     )
     refuse(r"35 is none: take 32 or 36", odd)

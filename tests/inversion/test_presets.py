@@ -45,15 +45,18 @@ def test_a_file_by_hand_needs_only_its_settings_and_their_size(tmp_path):
         ('{"settings": {}}', "expected an object with settings and input_size"),
         ({"settings": []}, "settings: expected an object"),
         ({"settings": {"w_tv": 1}}, "unknown setting 'w_tv' (did you mean w_tv2"),
-        ({"settings": {"lr": "high"}}, "lr: expected a number, found 'high'"),
+        ({"settings": {"lr": "high"}}, "lr: expected a number over 0, found 'high'"),
         ({"settings": {"clip": 1}}, "clip: expected true or false, found 1"),
-        ({"settings": {"steps": 500}}, "steps: expected whole numbers"),
+        ({"settings": {"steps": 500}}, "steps: expected a list of whole numbers"),
         ({"settings": {"per": "class"}}, "per: expected image or batch"),
         ({"method": "DepInversion"}, "unknown method 'DepInversion' (did you mean D"),
         ({"method": ["deep"]}, "unknown method ['deep']; there"),
         ({"sauce": "me"}, "unknown setting 'sauce' (did you mean source?)"),
-        ({"input_size": "32"}, "input_size: expected a whole number, found '32'"),
-        ({"input_size": 0}, "input_size must be positive"),
+        (
+            {"input_size": "32"},
+            "input_size: expected a whole number from 1 to 2,147,483,647, found '32'",
+        ),
+        ({"input_size": 0}, "input_size: expected a whole number from 1"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said(tmp_path, content, message):

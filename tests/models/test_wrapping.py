@@ -59,7 +59,7 @@ def wrap(channels=3, **normalisation):
         classes=["a", "b", "c"],
         input_size=8,
         inference={"train": False},
-        **normalisation,
+        **{"mean": [0.5] * channels, "std": [0.25] * channels, **normalisation},
     )
 
 
@@ -102,7 +102,7 @@ def test_images_may_be_grey():
     )
     assert result.images.shape == (2, 8, 8, 1)
     with pytest.raises(ConfigError, match=r"mean has 1 value\(s\) and std 3: expected"):
-        wrap(mean=[0.5])
+        wrap(mean=[0.5], std=[0.5] * 3)
     with pytest.raises(ConfigError, match="or 1 for grey ones"):
         wrap(mean=[0.5, 0.5], std=[0.5, 0.5])
 
@@ -115,5 +115,7 @@ def test_another_number_of_classes_is_refused(wrapped):
             name="example",
             classes=["a", "b"],
             input_size=8,
+            mean=[0.5] * 3,
+            std=[0.25] * 3,
             inference={"train": False},
         )

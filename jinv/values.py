@@ -1,0 +1,343 @@
+"""What a value may be: declared in its annotation, checked once, where it enters.
+
+A type says what is expected, and `Range` which of its numbers:
+
+>>> @dataclass(frozen=True)
+... class Config(Checked):
+...     lr: Positive = 0.1
+>>> Config(lr=float("inf"))
+Traceback (most recent call last):
+jinv.errors.ValueRefused: lr: expected a number over 0, found inf
+"""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache, wraps
+from math import inf, isfinite
+from numbers import Integral, Real
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+
+from jinv.errors import ConfigError, ValueRefused
+from jinv.suggest import near
+
+Parameters = ParamSpec("Parameters")
+Returned = TypeVar("Returned")
+
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers may be; all of them are finite.
+
+    Attributes:
+        least: The lowest.
+        most: The highest.
+        over: Or, that which all are over.
+        below: Or, that which all are below.
+    """
+
+    least: float = -inf
+    most: float = inf
+    over: float = -inf
+    below: float = inf
+
+    def __contains__(self, number: float) -> bool:
+        return (
+            self.least <= number <= self.most
+            and (number > self.over or self.over == -inf)
+            and (number < self.below or self.below == inf)
+        )
+
+    def __str__(self) -> str:
+        """In words, after what they are said of."""
+        low = f"over {self.over:g}" if self.over > -inf else ""
+        low = f"from {self.least:g}" if self.least > -inf else low
+        up = " and up to" if self.over > -inf else " to"
+        high = f"{up} below {self.below:g}" if self.below < inf else ""
+        high = f"{up} {self.most:,}" if self.most < inf else high
+        return low + high
+
+
+_LARGEST = 2**31 - 1
+"""Of what is counted: positions are 32-bit integers on devices."""
+
+Positive = Annotated[float, Range(over=0)]
+NotNegative = Annotated[float, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+ShareBelow1 = Annotated[float, Range(0, below=1)]
+Count = Annotated[int, Range(1, _LARGEST)]
+Natural = Annotated[int, Range(0, _LARGEST)]
+Seed = Annotated[int, Range(0, 2**32 - 1)]
+"""jax's generators take 32 bits; of more, they would drop some without a word."""
+
+
+class Checked:
+    """A dataclass whose fields are checked when it is made.
+
+    What only looks different is made alike: lists become tuples, NumPy's numbers
+    Python's, and texts paths.
+    """
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: One is not what its annotation says.
+        """
+        for name, kind in _kinds(type(self)).items():
+            value = getattr(self, name)
+            found = converted(kind, value, name)
+            if found is not value:
+                object.__setattr__(self, name, found)
+
+
+def checked(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
+    """Check the arguments of a function by its annotations, as `Checked` does fields.
+
+    Raises:
+        ConfigError: An argument is missing, unknown, or not what its annotation says.
+    """
+    signature = inspect.signature(function)
+
+    @wraps(function)
+    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise ConfigError(
+                f"{function.__name__}(): {error}; it takes {_taken(signature)}"
+            ) from None
+        kinds = _kinds(function)
+        for name, value in bound.arguments.items():
+            plain = signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD
+            if plain and name in kinds:
+                bound.arguments[name] = converted(kinds[name], value, name)
+        return function(*bound.args, **bound.kwargs)
+
+    return call
+
+
+def check_all(options: Any) -> None:
+    """Check every field of a dataclass that is not `Checked`, and of those inside it.
+
+    Raises:
+        ConfigError: One is not what its annotation says.
+    """
+    kinds = _kinds(type(options))
+    for each in fields(options):
+        value = getattr(options, each.name)
+        if is_dataclass(value):
+            check_all(value)
+        else:
+            converted(kinds[each.name], value, each.name)
+
+
+def converted(kind: Any, value: Any, name: str) -> Any:
+    """A value as its annotation has it.
+
+    Args:
+        kind: The annotation: numbers, text, `Path`, `Literal`, tuples, sequences,
+            unions and classes are checked; anything else is taken as it is.
+        value: Of Python or of JSON.
+        name: For the message.
+
+    Raises:
+        ConfigError: It is something else.
+
+    Example:
+        >>> converted(tuple[Count, ...], [500, 100], "steps")
+        (500, 100)
+    """
+    try:
+        return _convert(kind, value)
+    except _Unfit:
+        expected = f"{name}: expected {describe_kind(kind)}"
+        raise ValueRefused(expected, shown(value) + _meant(kind, value)) from None
+
+
+def _meant(kind: Any, value: Any) -> str:
+    """Choices that are near to a text."""
+    choices = get_args(kind) if get_origin(kind) is Literal else ()
+    return near(value, map(str, choices)) if isinstance(value, str) else ""
+
+
+def plain_kind(kind: Any) -> Any:
+    """An annotation without its range."""
+    return get_args(kind)[0] if get_origin(kind) is Annotated else kind
+
+
+def describe_kind(kind: Any) -> str:
+    """What an annotation takes, in words.
+
+    Example:
+        >>> describe_kind(tuple[int, ...])
+        'a list of whole numbers'
+        >>> describe_kind(Seed | None)
+        'a whole number from 0 to 4,294,967,295, or None'
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        ranges = [str(note) for note in arguments[1:] if isinstance(note, Range)]
+        return " ".join([describe_kind(arguments[0]), *ranges])
+    if origin is Literal:
+        return " or ".join(map(str, arguments))
+    if origin is tuple:
+        return _describe_tuple(arguments)
+    if origin in (Union, UnionType):
+        return ", or ".join(map(describe_kind, arguments))
+    if origin is Sequence:
+        return _describe_tuple((arguments[0], ...))
+    return _WORDS.get(kind) or f"a {getattr(origin or kind, '__name__', kind)}"
+
+
+_WORDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+    NoneType: "None",
+}
+
+
+def _describe_tuple(arguments: tuple) -> str:
+    first, endless = describe_kind(arguments[0]), arguments[-1] is Ellipsis
+    if get_origin(arguments[0]) is tuple:
+        return f"a list, each of {first}"
+    many = first.removeprefix("a ").replace("number", "numbers", 1)
+    return f"a list of {many}" if endless else f"{len(arguments)} {many}"
+
+
+class _Unfit(Exception):
+    """A value is not of a kind."""
+
+
+@cache
+def _kinds(annotated: Any) -> dict[str, Any]:
+    return get_type_hints(annotated, include_extras=True)
+
+
+def _convert(kind: Any, value: Any) -> Any:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        found = _convert(arguments[0], value)
+        ranges = [note for note in arguments[1:] if isinstance(note, Range)]
+        return _only(found, all(found in numbers for numbers in ranges))
+    if origin in (Union, UnionType):
+        return _first_fitting(arguments, value)
+    if origin is Literal:
+        return _only(value, isinstance(value, str | int) and value in arguments)
+    if origin is tuple:
+        return _convert_tuple(arguments, value)
+    if origin is Sequence:
+        _only(value, _is_list(value))
+        return [_convert(arguments[0], each) for each in value]
+    if kind in _CONVERSIONS:
+        return _CONVERSIONS[kind](value)
+    wanted = origin or kind
+    if (
+        kind is not Any
+        and isinstance(wanted, type)
+        and not getattr(wanted, "_is_protocol", False)
+    ):
+        return _only(value, isinstance(value, wanted))
+    return value
+
+
+def _convert_tuple(arguments: tuple, value: Any) -> tuple:
+    _only(value, _is_list(value))
+    endless = arguments[-1] is Ellipsis
+    kinds = [arguments[0]] * len(value) if endless else arguments
+    _only(value, len(kinds) == len(value))
+    return tuple(_convert(k, v) for k, v in zip(kinds, value, strict=True))
+
+
+def _first_fitting(kinds: tuple, value: Any) -> Any:
+    for kind in kinds:
+        try:
+            return _convert(kind, value)
+        except _Unfit:
+            continue
+    raise _Unfit
+
+
+def _is_list(value: Any) -> bool:
+    """Whether a value has an order and elements: text has none of ours."""
+    array = hasattr(value, "ndim") and value.ndim == 1
+    return array or (isinstance(value, Sequence) and not isinstance(value, str | bytes))
+
+
+def _only(value: Any, fits: bool) -> Any:
+    if not fits:
+        raise _Unfit
+    return value
+
+
+def _bool(value: Any) -> bool:
+    return bool(_only(value, type(value).__name__ in ("bool", "bool_")))
+
+
+def _int(value: Any) -> int:
+    return int(
+        _only(value, isinstance(value, Integral) and not isinstance(value, bool))
+    )
+
+
+def _float(value: Any) -> float:
+    number = isinstance(value, Real) and not isinstance(value, bool)
+    try:
+        return float(_only(value, number and isfinite(value)))
+    except OverflowError:  # an integer too large for a float
+        raise _Unfit from None
+
+
+def _str(value: Any) -> str:
+    return str(_only(value, isinstance(value, str)))
+
+
+def _path(value: Any) -> Path:
+    _only(value, isinstance(value, str | os.PathLike))
+    return Path(value).expanduser()
+
+
+def _none(value: Any) -> None:
+    return _only(value, value is None)
+
+
+_CONVERSIONS: Mapping[Any, Callable[[Any], Any]] = {
+    bool: _bool,
+    int: _int,
+    float: _float,
+    str: _str,
+    Path: _path,
+    NoneType: _none,
+    None: _none,
+}
+
+
+def shown(value: Any) -> str:
+    """A value in a message: short, on one line, and no whole array or tree."""
+    if hasattr(value, "shape") and getattr(value, "ndim", 0):
+        return f"an array of shape {tuple(value.shape)}"
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else f"{text[:60]}… ({type(value).__name__})"
+
+
+def _taken(signature: inspect.Signature) -> str:
+    return ", ".join(
+        f"**{name}" if each.kind is inspect.Parameter.VAR_KEYWORD else name
+        for name, each in signature.parameters.items()
+    )
