@@ -76,8 +76,9 @@ class TarBundle:
         left = set(wanted)
         # In one go: to go back in a compressed file is to begin anew.
         for name, content in _files_of_tar(self._path, left):
-            yield name, content
-            left.discard(name)
+            if name in left:
+                yield name, content
+                left.discard(name)
             if not left:
                 return
 

@@ -47,7 +47,7 @@ def to_labels(
     numbers = _whole(found, where, len(own))
     used = np.unique(numbers)
     table = np.full(len(own), -1, np.int32)
-    table[used] = _by_name([own[number] for number in used.tolist()], where, classes)
+    table[used] = _by_name([own[int(number)] for number in used], where, classes)
     return table[numbers]
 
 
