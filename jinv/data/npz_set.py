@@ -66,13 +66,13 @@ class NpzSet:
         arrays = self._read(*pair)
         images, found = (arrays[name] for name in pair)
         self._check_images(pair[0], images, size, channels)
-        if len(images) != len(found):
-            raise DataError(
-                f"{self._path}: {pair[0]} holds {len(images)} images, {pair[1]} "
-                f"{len(found)} labels: expected one for each"
-            )
         own = self.classes(split)
         labels = to_labels(found, f"{self._path}, {pair[1]}", classes, own)
+        if len(images) != len(labels):
+            raise DataError(
+                f"{self._path}: {pair[0]} holds {len(images)} images, {pair[1]} "
+                f"{len(labels)} labels: expected one for each"
+            )
         return ArrayImages(images, labels)
 
     def _check_images(
