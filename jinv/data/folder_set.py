@@ -105,9 +105,9 @@ class FolderSet:
         wanted = f"{self._path} has no folder {split!r}"
         if others:
             return DataError(
-                f"{wanted}, but {listed(others)}: rename it to {split!r}, or where a "
-                f"command has an option of the split, choose it, e.g. --split "
-                f"{others[0]}"
+                f"{wanted}, but {listed(others)}: name or link it {split!r}, or choose "
+                "it where a command has an option for it (evaluate: --split, "
+                f"--real-split, --control-split {others[0]})"
             )
         entries = sorted(entry.name for entry in self._path.iterdir())
         holds = f"it holds {listed(entries, 5)}" if entries else "it is empty"

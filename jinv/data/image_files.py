@@ -1,10 +1,9 @@
 """The image files of a folder of classes, among whatever else lies there."""
 
 import os
-import stat
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,8 @@ from jinv.data.pictures import SUFFIXES
 from jinv.errors import JinvWarning
 
 _METADATA = "metadata.jsonl"
+_EVALUATION = "evaluation.json"
+"""In the folder that `jinv evaluate` adds to a set."""
 _HIDDEN, _DEAD, _OTHER = "hidden", "dead links", "of another kind"
 _CIRCLE, _UNREACHED = "links in a circle", "in no class's folder"
 _MOST_KINDS = 5
@@ -42,6 +43,8 @@ def list_images(root: Path) -> Listing:
     """
     listing = Listing()
     for entry in _entries(root):
+        if _is_ours(entry):
+            continue
         if not _is_folder(entry):
             if _sort_out(entry, listing.left_out):
                 listing.left_out[_UNREACHED][entry.name] += 1
@@ -57,6 +60,7 @@ def folders_with_images(root: Path) -> list[str]:
         entry.name
         for entry in _entries(root)
         if _is_folder(entry)
+        and not _is_ours(entry)
         and any(True for _ in _below(entry, {_identity(root)}, nothing))
     ]
 
@@ -111,12 +115,10 @@ def _sort_out(entry: os.DirEntry, left_out: dict[str, Counter[str]]) -> bool:
     name, suffix = entry.name, os.path.splitext(entry.name)[1].lower()
     if name == _METADATA:
         return False
-    try:
-        plain = stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
+    plain = _is(entry.is_file)
+    if entry.is_symlink() and not os.path.exists(entry):
         left_out[_DEAD][name] += 1
-        return False
-    if _is_junk(name):
+    elif _is_junk(name):
         left_out[_HIDDEN][name] += 1
     elif suffix not in SUFFIXES or not plain:
         left_out[_OTHER][suffix if plain and suffix else name] += 1
@@ -125,13 +127,21 @@ def _sort_out(entry: os.DirEntry, left_out: dict[str, Counter[str]]) -> bool:
     return False
 
 
+def _is_ours(entry: os.DirEntry) -> bool:
+    return os.path.exists(os.path.join(entry.path, _EVALUATION))
+
+
 def _is_junk(name: str) -> bool:
     return name.startswith(".") or name.lower() in JUNK
 
 
 def _is_folder(entry: os.DirEntry) -> bool:
+    return _is(entry.is_dir)
+
+
+def _is(kind: Callable[[], bool]) -> bool:
     try:
-        return entry.is_dir()
+        return kind()
     except OSError:  # a link to itself
         return False
 

@@ -63,7 +63,8 @@ def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
         raise DataError(f"{name} cannot be read as an image: {reason}") from None
     # Torn files make Pillow's decoders raise nearly anything.
     except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
+        text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        reason = " ".join(text.split()) or type(error).__name__
         raise DataError(f"{name} cannot be read as an image: {reason}") from error
 
 

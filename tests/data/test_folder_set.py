@@ -114,6 +114,14 @@ def test_images_in_no_class_are_told(tmp_path):
         load_labelled(tmp_path, "train", CLASSES, 8)
 
 
+def test_an_evaluation_beside_the_classes_is_none_of_them(tmp_path):
+    picture(tmp_path / "cat" / "1.png")
+    picture(tmp_path / "evaluation" / "figure.png")
+    (tmp_path / "evaluation" / "evaluation.json").write_text("{}")
+    assert classes_of(tmp_path, ".") == ("cat",)
+    assert load_labelled(tmp_path, ".", CLASSES, 8).labels.tolist() == [0]
+
+
 def test_links_are_followed_but_not_in_a_circle(tmp_path):
     root = tmp_path / "train"
     picture(tmp_path / "elsewhere" / "1.png", 9)
@@ -150,10 +158,14 @@ def test_a_torn_image_is_named_when_it_is_read(tmp_path):
         (
             ["Train"],
             "train",
-            r"no folder 'train', but 'Train': rename .* --split Train",
+            "no folder 'train', but 'Train': name or link it 'tr",
         ),
         (["training"], "train", "no folder 'train', but 'training'"),
-        (["train", "val"], "test", "no folder 'test', but 'val': .* --split val"),
+        (
+            ["train", "val"],
+            "test",
+            "no folder 'test', but 'val': .* --control-split val",
+        ),
         (["train", "valid", "validation"], "test", "but 'valid', 'validation'"),
         (["train", "testing"], "test", "no folder 'test', but 'testing'"),
         (["test"], "val", "no folder 'val', but 'test'"),
