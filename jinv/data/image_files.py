@@ -70,10 +70,11 @@ def tell_left_out(root: Path, listing: Listing) -> None:
     total = sum(sum(kinds.values()) for kinds in listing.left_out.values())
     if not total:
         return
-    parts = [
-        f"{sum(kinds.values())} {reason} ({_shown(kinds)})"
-        for reason, kinds in listing.left_out.items()
-    ]
+    parts = []
+    for reason, kinds in listing.left_out.items():
+        count = sum(kinds.values())
+        what = reason.replace("links", "link") if count == 1 else reason
+        parts.append(f"{count} {what} ({_shown(kinds)})")
     were = "file was" if total == 1 else "files were"
     text = f"{root}: {total} {were} left out: {', '.join(parts)}"
     # A command opens a set more than once.
