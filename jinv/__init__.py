@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     __version__: str
-    from jinv.data.labelled import load_labelled
+    from jinv.data.sets import load_labelled
     from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
     from jinv.inversion.dfad import DFAD
@@ -52,7 +52,7 @@ _HOMES = {
     "invert": "jinv.inversion.job",
     "judge": "jinv.metrics.verifier",
     "load_classifier": "jinv.models.classifier",
-    "load_labelled": "jinv.data.labelled",
+    "load_labelled": "jinv.data.sets",
     "load_published": "jinv.supermask.published",
     "make_classifier": "jinv.models.classifier",
     "make_job": "jinv.inversion.job",

@@ -13,14 +13,8 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from jinv.cli.networks import load_extractor, load_network
-from jinv.data.labelled import (
-    ArrayImages,
-    LabelledImages,
-    SomeImages,
-    batches_of,
-    classes_of,
-    load_labelled,
-)
+from jinv.data.labelled import ArrayImages, LabelledImages, SomeImages
+from jinv.data.sets import batches_of, classes_of, load_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
 from jinv.errors import ConfigError, DataError

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from jinv.cli.networks import load_extractor
-from jinv.data.labelled import SomeImages, classes_of, load_labelled
+from jinv.data.labelled import SomeImages
+from jinv.data.sets import classes_of, load_labelled
 from jinv.metrics.evaluation import Reference
 from jinv.metrics.observe import observe
 from jinv.models.classifier import Classifier

@@ -14,14 +14,8 @@ import numpy as np
 from rich.console import Console
 
 from jinv.atomic import write_json
-from jinv.data.labelled import (
-    ChosenImages,
-    LabelledImages,
-    classes_of,
-    has_split,
-    hold_out,
-    load_labelled,
-)
+from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
+from jinv.data.sets import classes_of, has_split, load_labelled
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
 from jinv.models.facts import Facts

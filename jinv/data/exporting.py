@@ -17,7 +17,8 @@ import numpy as np
 from numpy.lib import format as npy
 
 from jinv.atomic import new_folder, remove
-from jinv.data.labelled import folder_name, to_picture
+from jinv.data.class_folders import folder_names
+from jinv.data.pictures import to_picture
 from jinv.errors import DataError, FolderError
 
 Form = Literal["folder", "npz", "array_record"]
@@ -152,10 +153,10 @@ def _write_folder(
 ) -> None:
     split = root / description.split
     split.mkdir()
+    places = folder_names(description.classes)
     with (split / "metadata.jsonl").open("w") as metadata:
         for example in examples:
-            name = description.classes[example.label]
-            file = Path(folder_name(name)) / f"{example.number:06d}.png"
+            file = Path(places[example.label]) / f"{example.number:06d}.png"
             (split / file).parent.mkdir(exist_ok=True)
             (split / file).write_bytes(_png(example.image))
             metadata.write(_row(description, example, file_name=file.as_posix()))

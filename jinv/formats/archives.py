@@ -7,7 +7,7 @@ they are, and NumPy's rarely shrink to a tenth.
 import math
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,25 +33,46 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         if claimed > allowed:
             raise ValueError(
                 f"it claims to expand to {claimed:,} bytes, more than the {allowed:,} "
-                "that an archive of its size may"
+                "that an archive of its size may: save it uncompressed"
             )
         yield archive
 
 
-def read_npz(path: Path) -> dict[str, np.ndarray]:
+def names_in_npz(path: Path) -> list[str]:
+    """The names of the arrays in a .npz file.
+
+    Raises:
+        ValueError: It claims to expand to more than `open_archive` lets it.
+    """
+    with open_archive(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
+def read_npz(
+    path: Path, names: Collection[str] | None = None, text: bool = False
+) -> dict[str, np.ndarray]:
     """Read a .npz file of numbers.
+
+    Args:
+        path: The file.
+        names: Of the arrays wanted; by default all.
+        text: Whether arrays of text are read too.
 
     Raises:
         ValueError: It holds anything else, or not what it claims to hold.
     """
+    kinds = "biufUS" if text else "biuf"
     with open_archive(path) as archive:
         return {
-            entry.filename.removesuffix(".npy"): _read_array(archive, entry)
+            name: _read_array(archive, entry, kinds)
             for entry in archive.infolist()
+            if (name := entry.filename.removesuffix(".npy")) in (names or [name])
         }
 
 
-def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+def _read_array(
+    archive: zipfile.ZipFile, entry: zipfile.ZipInfo, kinds: str
+) -> np.ndarray:
     with archive.open(entry) as file:
         version = npy.read_magic(file)
         read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -60,8 +81,9 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of how Python 2 wrote headers
             shape, fortran, dtype = read[version](file)
-        if dtype.kind not in "biuf":
-            raise ValueError(f"{entry.filename} holds {dtype}, not plain numbers")
+        if dtype.kind not in kinds:
+            plain = "numbers or text" if "U" in kinds else "numbers"
+            raise ValueError(f"{entry.filename} holds {dtype}, not plain {plain}")
         size = math.prod(shape) * dtype.itemsize
         if size != entry.file_size - file.tell():
             raise ValueError(f"{entry.filename} has not the bytes that its shape needs")

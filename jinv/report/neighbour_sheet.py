@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jinv.data.labelled import to_picture
+from jinv.data.pictures import to_picture
 from jinv.report.pictures import enlargement
 
 _LONGEST = 4000  # of the whole picture, in pixels: viewers choke on more

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw, ImageFont
 
 from jinv.atomic import replacing
-from jinv.data.labelled import to_picture
+from jinv.data.pictures import to_picture
 
 CELL = 96
 """About how large a small image is shown, in pixels."""

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jinv.data.exporting import Description, Example, export, remove_split
-from jinv.data.labelled import batches_of, classes_of, load_labelled
+from jinv.data.sets import batches_of, classes_of, load_labelled
 from jinv.errors import DataError, FolderError
 
 CLASSES = ("cat", "dog/wolf", "egg")
@@ -49,7 +49,7 @@ def test_grey_images_are_written_and_read_back(form, tmp_path):
 def test_a_set_tells_its_classes(form, tmp_path):
     export(form, tmp_path, Description("train", CLASSES, 5, 8), examples())
     # A folder knows only those that it has images of.
-    known = ("cat", "dog-wolf") if form == "folder" else CLASSES
+    known = ("cat", "dog/wolf") if form == "folder" else CLASSES
     assert classes_of(source(form, tmp_path), "train") == known
 
 
@@ -81,7 +81,7 @@ def test_metadata_tells_where_each_image_is(form, tmp_path):
     assert rows[1]["class"] == "dog/wolf"
     if form == "folder":
         assert all((folder / row["file_name"]).is_file() for row in rows)
-        assert rows[1]["file_name"] == "dog-wolf/000011.png"
+        assert rows[1]["file_name"] == "dog%2Fwolf/000011.png"
     else:
         assert [row["index"] for row in rows] == [0, 1, 2, 3, 4]
 

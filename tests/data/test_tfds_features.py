@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from jinv.data.labelled import load_labelled
+from jinv.data.sets import load_labelled
 from jinv.data.tfds_features import check_features
 from jinv.errors import DataError
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jinv.data.labelled import ArrayImages, load_labelled
+from jinv.data.labelled import ArrayImages
+from jinv.data.sets import load_labelled
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.observe import make_extractor, observe
 

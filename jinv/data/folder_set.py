@@ -1,0 +1,117 @@
+"""A folder of images, `SPLIT/CLASS/image.png`, as torchvision reads it."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+from jinv.data.class_folders import class_name, labels_by_folder
+from jinv.data.image_files import folders_with_images, list_images, tell_left_out
+from jinv.data.labelled import DecodedImages
+from jinv.data.labels import listed, unknown_classes
+from jinv.data.pictures import read_image
+from jinv.errors import DataError
+
+_WORDS = {
+    "train": ("train", "training", "trn"),
+    "test": ("test", "testing", "tst", "val", "valid", "validation", "eval", "dev"),
+}
+"""What splits are called, in lower case."""
+
+
+class FolderSet:
+    """Folders of splits, with a folder for each class in them."""
+
+    def __init__(self, path: Path):
+        """Look at nothing yet."""
+        self._path = path
+
+    @classmethod
+    def find(cls, source: str, split: str) -> "FolderSet | None":
+        """Any folder may be one."""
+        path = Path(source).expanduser()
+        return cls(path) if path.is_dir() else None
+
+    def has(self, split: str) -> bool:
+        """See `LabelledSet.has`."""
+        if (self._path / split).is_dir():
+            return True
+        if others := self._others(split):
+            raise self._lacks(split, others)
+        return False
+
+    def classes(self, split: str) -> tuple[str, ...] | None:
+        """See `LabelledSet.classes`."""
+        root = self._path / split
+        if not root.is_dir():
+            return None
+        names = (class_name(folder) for folder in folders_with_images(root))
+        return tuple(dict.fromkeys(names))
+
+    def load(
+        self, split: str, classes: Sequence[str], size: int | None, channels: int
+    ) -> DecodedImages:
+        """See `LabelledSet.load`."""
+        root = self._path / split
+        if not root.is_dir():
+            raise self._lacks(split, self._others(split))
+        listing = list_images(root)
+        labels = labels_by_folder(listing.files, classes)
+        if unknown := [folder for folder, label in labels.items() if label is None]:
+            raise unknown_classes(unknown, str(root), classes)
+        files = [file for found in listing.files.values() for file in found]
+        tell_left_out(root, listing)
+        if not files:
+            raise DataError(
+                f"{root} holds no images: expected them in a folder for each class, "
+                f"as {root / 'CLASS' / 'image.png'}"
+            )
+        return DecodedImages(
+            lambda i: read_image(files[i]),
+            [labels[name] or 0 for name, found in listing.files.items() for _ in found],
+            size,
+            channels,
+            lambda i: str(files[i]),
+        )
+
+    def batches(self, split: str) -> list[Any]:
+        """The batch of each image, as `export` noted it in `metadata.jsonl`.
+
+        Raises:
+            OSError, LookupError, TypeError, ValueError: It did not.
+        """
+        root = self._path / split
+        with (root / "metadata.jsonl").open(encoding="utf-8") as lines:
+            rows = [json.loads(line) for line in lines]
+        # What was written in NFC, macOS may list in NFD.
+        known = {normalize("NFC", row["file_name"]): row["batch"] for row in rows}
+        return [
+            known[normalize("NFC", file.relative_to(root).as_posix())]
+            for files in list_images(root).files.values()
+            for file in files
+        ]
+
+    def _others(self, split: str) -> list[str]:
+        """Folders whose names say the same as that of a split."""
+        words = next((w for w in _WORDS.values() if split.lower() in w), ())
+        return sorted(
+            entry.name
+            for entry in self._path.iterdir()
+            if entry.is_dir() and entry.name.lower() in {split.lower(), *words}
+        )
+
+    def _lacks(self, split: str, others: Sequence[str]) -> DataError:
+        wanted = f"{self._path} has no folder {split!r}"
+        if others:
+            return DataError(
+                f"{wanted}, but {listed(others)}: name or link it {split!r}, or choose "
+                "it where a command has an option for it (evaluate: --split, "
+                f"--real-split, --control-split {others[0]})"
+            )
+        entries = sorted(entry.name for entry in self._path.iterdir())
+        holds = f"it holds {listed(entries, 5)}" if entries else "it is empty"
+        return DataError(
+            f"{wanted}; {holds}; where the folders of classes lie in it directly, the "
+            "split is '.'"
+        )

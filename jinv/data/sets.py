@@ -1,0 +1,159 @@
+"""Labelled sets by where they lie: the forms are asked in order."""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from jinv.data.distributed_set import DistributedSet
+from jinv.data.folder_set import FolderSet
+from jinv.data.labelled import LabelledImages
+from jinv.data.npz_set import NpzSet
+from jinv.data.tfds_set import TfdsSet
+from jinv.errors import DataError
+
+Source = str | os.PathLike[str]
+
+
+class LabelledSet(Protocol):
+    """A set of one form, of which nothing is read yet."""
+
+    def has(self, split: str) -> bool:
+        """Whether there are images of a split."""
+        ...
+
+    def classes(self, split: str) -> tuple[str, ...] | None:
+        """The set's own names of its classes, if it tells them."""
+        ...
+
+    def load(
+        self, split: str, classes: Sequence[str], size: int | None, channels: int
+    ) -> LabelledImages:
+        """Open a split; see `load_labelled`."""
+        ...
+
+
+_FORMS: tuple[Callable[[str, str], LabelledSet | None], ...] = (
+    TfdsSet.find,
+    NpzSet.find,
+    DistributedSet.find,
+    FolderSet.find,
+)
+"""Each tells whether a source is of its form; where none does, it is an error."""
+
+
+def load_labelled(
+    source: Source,
+    split: str,
+    classes: Sequence[str],
+    size: int | None,
+    channels: int = 3,
+) -> LabelledImages:
+    """Open one split of a labelled set.
+
+    | form | where the images and labels are |
+    |---|---|
+    | folder | `SPLIT/class/image.png`, or deeper below the class |
+    | .npz | `x_SPLIT` (uint8, NHWC; grey also NHW), `y_SPLIT`, and `classes` if they \
+have names; or `SPLIT_images`, `SPLIT_labels` |
+    | what `export` wrote | a folder of images, or one with `set.npz` |
+    | CIFAR-10, CIFAR-100 | the folder or the .tar.gz of the python or binary version |
+    | MNIST and its likes | a folder of idx files, packed by gzip or not |
+    | tfds | `tfds:NAME`, or a folder that it wrote |
+
+    Args:
+        source: Path of the set, or `tfds:NAME`.
+        split: "train" or "test"; "." for a folder with no level of splits.
+        classes: Names of the classes in the order of the labels. Where a set names its
+            own, they are found among these by name.
+        size: Height and width of the images, in pixels; None leaves them as they are.
+        channels: 3 of colour, or 1 of grey. All but .npz files are converted.
+
+    Raises:
+        DataError: The source is missing, torn, or of none of these forms; or it has
+            classes that are not among these; or arrays of images have another size.
+    """
+    return _find(source, split).load(split, classes, size, channels)
+
+
+def has_split(source: Source, split: str) -> bool:
+    """Whether a labelled set has images and labels of this split.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+
+    Raises:
+        DataError: The source is missing or of no known form; or a folder has this split
+            under another name, such as "val" for "test".
+    """
+    return _find(source, split).has(split)
+
+
+def classes_of(source: Source, split: str) -> tuple[str, ...] | None:
+    """The names that a set itself gives to its classes, in the order of its labels.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+
+    Returns:
+        The names; None where the set, an .npz file, does not tell them.
+    """
+    return _find(source, split).classes(split)
+
+
+def batches_of(source: Source, split: str, count: int) -> np.ndarray | None:
+    """The batch of synthesis that each image comes from, if a set of ours tells it.
+
+    It does so in the `metadata.jsonl` that `export` wrote beside the images.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+        count: How many images `load_labelled` found.
+
+    Returns:
+        (images,), in the order of `load_labelled`; None where the set does not tell it
+        of every image.
+    """
+    path = Path(source).expanduser()
+    if not path.exists():
+        return None
+    try:
+        found = _find(source, split)
+        if isinstance(found, FolderSet):
+            batches = found.batches(split)
+        else:
+            rows = _rows(path if path.is_dir() else path.parent)
+            batches = [r["batch"] for r in sorted(rows, key=lambda row: row["index"])]
+        numbers = np.asarray(batches, np.int64)
+    except (OSError, LookupError, TypeError, ValueError, DataError):
+        # Any set may lie beside such a file, with other contents.
+        return None
+    return numbers if len(numbers) == count else None
+
+
+def _rows(folder: Path) -> list[dict[str, Any]]:
+    with (folder / "metadata.jsonl").open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def _find(source: Source, split: str) -> LabelledSet:
+    text = os.fspath(source)
+    for find in _FORMS:
+        if (found := find(text, split)) is not None:
+            return found
+    path = Path(text).expanduser()
+    if path.is_file():
+        raise DataError(
+            f"no labelled images at {text!r}: this file is of no known form; of an "
+            "archive give the unpacked folder, and of a set of several files theirs"
+        )
+    raise DataError(
+        f"no labelled images at {text!r}: expected an .npz file, a folder with "
+        f"{split}/CLASS/*.png, the files of CIFAR or MNIST, or tfds:NAME"
+    )
