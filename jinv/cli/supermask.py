@@ -60,6 +60,10 @@ class FindSupermask:
     published: Path | None = None
     """Checkpoint of the original PyTorch repository to convert instead of searching.
     If --keep-fraction is not given, its folder (prune_rate=…) or its weights tell."""
+    split: str = "train"
+    """Split of --data to learn from."""
+    test_split: str = "test"
+    """Split of the test images."""
     model: str = "cifar10_resnet18"
     """Architecture, by its name in the zoo (`jinv models`)."""
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
@@ -101,9 +105,16 @@ def run(options: FindSupermask) -> int:
 
 
 def _search(options: FindSupermask, data: str) -> int:
-    spec = network_of(options.model, options.facts.given(), data)
+    spec = network_of(options.model, options.facts.given(), data, options.split)
     console = Console(stderr=True, soft_wrap=True)
-    splits = load_splits(data, spec, options.test, options.config.seed)
+    splits = load_splits(
+        data,
+        spec,
+        options.test,
+        options.config.seed,
+        options.split,
+        options.test_split,
+    )
     console.print(
         f"Searching {spec.name} on {len(splits[0])} images for "
         f"{options.config.epochs} epochs ({jax.default_backend()}); progress is kept "

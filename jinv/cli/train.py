@@ -37,6 +37,10 @@ class Train:
     test: str | None = None
     """Set whose test images measure the accuracy; by default --data's own, or where it
     has none a tenth of its training images, held out."""
+    split: str = "train"
+    """Split of --data to learn from."""
+    test_split: str = "test"
+    """Split of the test images."""
     model: str = "cifar10_resnet20"
     """Architecture, by its name in the zoo (`jinv models`)."""
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
@@ -60,11 +64,18 @@ def run(options: Train) -> int:
     if options.init:
         classifier = load_classifier(options.model, options.init, **facts.to_json())
     else:
-        spec = network_of(options.model, facts, options.data)
+        spec = network_of(options.model, facts, options.data, options.split)
         classifier = make_classifier(spec, config.seed)
     spec = classifier.spec
     console = Console(stderr=True, soft_wrap=True)
-    splits = load_splits(options.data, spec, options.test, config.seed)
+    splits = load_splits(
+        options.data,
+        spec,
+        options.test,
+        config.seed,
+        options.split,
+        options.test_split,
+    )
     console.print(
         f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
         f"({jax.default_backend()}); progress is kept in {options.out}"

@@ -24,7 +24,9 @@ from jinv.models.zoo import classifier_spec
 from jinv.transfer.supervised import TrainConfig
 
 
-def network_of(model: str, facts: Facts, data: str) -> ClassifierSpec:
+def network_of(
+    model: str, facts: Facts, data: str, split: str = "train"
+) -> ClassifierSpec:
     """What is to be trained: the zoo's network, with the facts that were given.
 
     Its classes are those that were given; else the zoo's, if these are all that the set
@@ -34,13 +36,14 @@ def network_of(model: str, facts: Facts, data: str) -> ClassifierSpec:
         model: Its name in the zoo.
         facts: What was given.
         data: Set of the training images.
+        split: Theirs.
 
     Raises:
         ConfigError: The zoo has no such model, or a fact cannot be true.
         DataError: The set cannot be read.
     """
     spec = facts.applied(classifier_spec(model))
-    own = classes_of(data, "train")
+    own = classes_of(data, split)
     if facts.classes or own is None or set(own) <= set(spec.classes):
         return spec
     Console(stderr=True, soft_wrap=True).print(
@@ -52,7 +55,12 @@ def network_of(model: str, facts: Facts, data: str) -> ClassifierSpec:
 
 
 def load_splits(
-    source: str, spec: ClassifierSpec, test: str | None = None, seed: int = 0
+    source: str,
+    spec: ClassifierSpec,
+    test: str | None = None,
+    seed: int = 0,
+    split: str = "train",
+    test_split: str = "test",
 ) -> tuple[LabelledImages, LabelledImages]:
     """Images to train with and images to test by, as a network takes them.
 
@@ -64,6 +72,8 @@ def load_splits(
         spec: The network.
         test: Set whose test images are taken instead of those of `source`.
         seed: Of the choice of held-out images.
+        split: Of the training images.
+        test_split: Of the test images.
 
     Raises:
         DataError: A set cannot be read, or `test` has no test images, or neither has
@@ -75,13 +85,14 @@ def load_splits(
             source, split, spec.classes, spec.input_size, spec.channels
         )
 
-    training = load(source, "train")
-    if has_split(test or source, "test"):
-        return training, load(test or source, "test")
+    training = load(source, split)
+    if has_split(test or source, test_split):
+        return training, load(test or source, test_split)
     if test is not None:
         raise DataError(
-            f"--test {test} has no test images: expected x_test and y_test in an .npz "
-            "file, a folder with test/CLASS/*.png, or a split 'test' of tfds"
+            f"--test {test} has no {test_split} images: expected x_{test_split} and "
+            f"y_{test_split} in an .npz file, a folder with {test_split}/CLASS/*.png, "
+            f"or a split {test_split!r} of tfds"
         )
     rest, held_out = hold_out(training, seed)
     if len(held_out) == 0:

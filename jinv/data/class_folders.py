@@ -11,12 +11,15 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote_to_bytes
 
+from jinv.errors import DataError
+
 JUNK = frozenset({"__macosx", "@eadir", "metadata.jsonl"})
 """What programs leave beside the folders of classes, in lower case."""
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|%\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 _ENDS = re.compile(r"^\.|[. ]$")
 """Hidden where it begins a name; Windows drops it where it ends one."""
 _DEVICE = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) *(\..*)?")
+_LONGEST = 255  # bytes of a name, on nearly all file systems
 _CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -32,6 +35,21 @@ def folder_names(classes: Sequence[str]) -> tuple[str, ...]:
     """
     counts = Counter(_met(name) for name in classes)
     return tuple(_encoded(name, counts[_met(name)] > 1) for name in classes)
+
+
+def check_folders(classes: Sequence[str]) -> None:
+    """Find out whether every class can have a folder, before anything is computed.
+
+    Raises:
+        DataError: The name of one is too long.
+    """
+    for name, folder in zip(classes, folder_names(classes), strict=True):
+        if len(folder.encode()) > _LONGEST:
+            raise DataError(
+                f"class {name!r} is called too long for a folder "
+                f"({len(folder.encode())} bytes, at most {_LONGEST}): choose the form "
+                "npz, or shorter names"
+            )
 
 
 def class_name(folder: str) -> str:

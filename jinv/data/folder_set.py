@@ -106,8 +106,8 @@ class FolderSet:
         if others:
             return DataError(
                 f"{wanted}, but {listed(others)}: name or link it {split!r}, or choose "
-                "it where a command has an option for it (evaluate: --split, "
-                f"--real-split, --control-split {others[0]})"
+                f"it by an option (train: --split, --test-split {others[0]}; "
+                "evaluate: --split, --real-split, --control-split)"
             )
         entries = sorted(entry.name for entry in self._path.iterdir())
         holds = f"it holds {listed(entries, 5)}" if entries else "it is empty"

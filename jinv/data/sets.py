@@ -14,6 +14,7 @@ from jinv.data.labelled import LabelledImages
 from jinv.data.npz_set import NpzSet
 from jinv.data.tfds_set import TfdsSet
 from jinv.errors import DataError
+from jinv.values import Count, checked
 
 Source = str | os.PathLike[str]
 
@@ -45,11 +46,12 @@ _FORMS: tuple[Callable[[str, str], LabelledSet | None], ...] = (
 """Each tells whether a source is of its form; where none does, it is an error."""
 
 
+@checked
 def load_labelled(
     source: Source,
     split: str,
     classes: Sequence[str],
-    size: int | None,
+    size: Count | None,
     channels: int = 3,
 ) -> LabelledImages:
     """Open one split of a labelled set.

@@ -43,7 +43,8 @@ def find_classes(asked: Any, names: Sequence[str]) -> tuple[int, ...]:
         return parse_classes(asked, names)
     if _is_index(asked):
         return (_index(int(asked), names),)
-    items = list(asked) if isinstance(asked, Sequence | np.ndarray) else []
+    listed = isinstance(asked, Sequence | np.ndarray) and not isinstance(asked, bytes)
+    items = list(asked) if listed else []
     if not items or not all(isinstance(i, str) or _is_index(i) for i in items):
         raise ConfigError(
             f"classes: expected text such as 'cat,0-4', an index, or a list of names "

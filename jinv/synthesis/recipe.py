@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jinv import losses
+from jinv.data.class_folders import check_folders
 from jinv.data.exporting import Form, check_form
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
@@ -57,6 +58,8 @@ class Recipe(Checked):
         if self.verifier:
             translate_labels(self.verifier, self.job.labels, self.classes)
         check_form(self.form)
+        if self.form == "folder":
+            check_folders(self.classes)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -3,9 +3,15 @@ import unicodedata
 import numpy as np
 import pytest
 
-from jinv.data.class_folders import class_name, folder_names, labels_by_folder
+from jinv.data.class_folders import (
+    check_folders,
+    class_name,
+    folder_names,
+    labels_by_folder,
+)
 from jinv.data.exporting import Description, Example, export
 from jinv.data.sets import batches_of, classes_of, load_labelled
+from jinv.errors import DataError
 
 STRANGE = (
     "a/b", "a-b", "..", ".", "con", "CON.txt", "nul ", "aux", "com1.tar.gz", "Cat",
@@ -80,3 +86,9 @@ def test_a_set_of_strange_names_is_read_back_with_its_labels(tmp_path, form):
     np.testing.assert_array_equal(found, images[labels])
     np.testing.assert_array_equal(batches_of(tmp_path, "train", count), labels)
     assert sorted(classes_of(tmp_path, "train") or ()) == sorted(STRANGE)
+
+
+def test_a_name_too_long_for_a_folder_is_found_beforehand():
+    check_folders(["cat", "ä" * 100])
+    with pytest.raises(DataError, match="300 bytes, at most 255"):
+        check_folders(["cat", "/" * 100])

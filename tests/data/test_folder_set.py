@@ -164,7 +164,7 @@ def test_a_torn_image_is_named_when_it_is_read(tmp_path):
         (
             ["train", "val"],
             "test",
-            "no folder 'test', but 'val': .* --control-split val",
+            "no folder 'test', but 'val': .* --test-split val",
         ),
         (["train", "valid", "validation"], "test", "but 'valid', 'validation'"),
         (["train", "testing"], "test", "no folder 'test', but 'testing'"),
