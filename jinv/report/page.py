@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from html import escape
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-from PIL import Image
 
 from jinv.atomic import JsonLines
 from jinv.report.html import (
@@ -21,13 +20,17 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
-from jinv.report.pictures import enlargement, read_picture, saved_images, slug
+from jinv.report.pictures import enlargement, read_picture, saved_images
 
 _MOST_IMAGES = 200
 _MOST_CLASSES = 40
 
 
-def write_page(folder: Path, summary: Mapping[str, Any] | None = None) -> Path:
+def write_page(
+    folder: Path,
+    summary: Mapping[str, Any] | None = None,
+    names: Mapping[int, str] | None = None,
+) -> Path:
     """Write `index.html` from what lies in a run's folder.
 
     Pictures are embedded, so that the page can be sent around alone. What is missing is
@@ -37,6 +40,7 @@ def write_page(folder: Path, summary: Mapping[str, Any] | None = None) -> Path:
         folder: Holds any of `config.json`, `summary.json`, `metrics.jsonl`, `grid.png`,
             `evolution.webp`, `curves.png` and `images/*.png`.
         summary: What `summary.json` will hold, where it is not there yet.
+        names: What each image shows, by its number; by default what its file is called.
 
     Returns:
         The page.
@@ -52,7 +56,7 @@ def write_page(folder: Path, summary: Mapping[str, Any] | None = None) -> Path:
         ),
         picture(folder / "curves.png", "Curves", "Losses and accuracy by step"),
         _terms(summary),
-        _images(folder / "images", summary.get("classes", [])),
+        _images(folder / "images", names or {}),
         configuration(read_json(folder / "config.json")),
     )
     return write_html(folder / "index.html", _title(summary), sections)
@@ -145,26 +149,27 @@ def _terms(summary: Mapping[str, Any]) -> str:
     )
 
 
-def _images(folder: Path, classes: list[str]) -> str:
-    found = (paths[0] for _, paths in sorted(saved_images(folder).items()))
-    paths = [path for path in found if read_picture(path) is not None]
-    if not paths:
-        return ""
-    names = {slug(name): name for name in classes}
+def _images(folder: Path, names: Mapping[int, str]) -> str:
+    saved = sorted(saved_images(folder).items())
+    readable = (
+        (number, paths[0], image)
+        for number, paths in saved
+        if (image := read_picture(paths[0])) is not None
+    )
     figures = []
-    for path in paths[:_MOST_IMAGES]:
-        with Image.open(path) as image:
-            width, height = image.size
+    for number, path, image in islice(readable, _MOST_IMAGES):
+        height, width = image.shape[:2]
         factor = enlargement(height, width)
-        kind = path.stem.partition("_")[2]
-        name = escape(names.get(kind, kind))
+        name = escape(names.get(number, path.stem.partition("_")[2]))
         pixelated = ' class="pixelated"' if factor > 1 else ""
         figures.append(
             f'<figure style="width:{factor * width}px" title="{escape(path.name)}">'
             f'<img src="{data_uri(path)}" width="{factor * width}" alt="{name}"'
             f"{pixelated}><figcaption>{name}</figcaption></figure>\n"
         )
-    left_out = len(paths) - len(figures)
+    if not figures:
+        return ""
+    left_out = len(saved) - len(figures) if len(figures) == _MOST_IMAGES else 0
     more = f'<p class="pale">and {left_out:,} more in <code>images/</code></p>\n'
     return (
         f'<section>\n<h2>One by one</h2>\n<div class="images">\n{"".join(figures)}'

@@ -163,7 +163,7 @@ class RunFolder(Held):
         Returns:
             What `summary.json` holds.
         """
-        images, labels = self.load_images()
+        numbers, images, labels = self._load()
         rows = self._log.rows()
         classes = self.job.classifier.spec.classes
         judges = {"teacher": self.job.classifier, "verifier": verifier}
@@ -194,13 +194,18 @@ class RunFolder(Held):
             save_picture(self.path / "grid.png", self._grid(images, labels))
         plot_curves(self.path / "curves.png", rows, self.job.procedure.lasting)
         self._save_evolution()
-        write_page(self.path, summary)
+        names = {n: classes[label] for n, label in zip(numbers, labels, strict=True)}
+        write_page(self.path, summary, names)
         # Last: with it the run is finished.
         write_json(self.path / RUN.last, summary)
         return summary
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """Images on disk (images, height, width, channels), uint8, and their labels."""
+        return self._load()[1:]
+
+    def _load(self) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Numbers, images and labels of what lies on disk and can be read."""
         images, numbers = [], []
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
@@ -208,8 +213,9 @@ class RunFolder(Held):
                 images.append(enlarge(image[None], self._shape[0])[0])
                 numbers.append(number)
         if not images:
-            return np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
-        return np.stack(images), self.job.labels_of(numbers, np.stack(images))
+            return [], np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
+        stacked = np.stack(images)
+        return numbers, stacked, self.job.labels_of(numbers, stacked)
 
     def _files(self) -> dict[int, list[Path]]:
         """The run's images on disk, by number; what else lies there is not its own."""

@@ -127,10 +127,12 @@ def test_hostile_names_are_escaped(run):
     assert text.count("&lt;script&gt;") >= 6
 
 
-def test_images_are_captioned_with_the_name_of_their_class(run):
-    change(run, classes=["Sea lion"])
-    save_images(run / "images", np.zeros((1, 8, 8, 3)), ["Sea lion"], first=9)
-    assert "<figcaption>Sea lion</figcaption>" in page(run)
+def test_images_are_captioned_by_their_numbers_whatever_their_files_are_called(run):
+    names = {0: "猫", 1: "犬", 2: "a/b", 3: "a-b"}
+    text = write_page(run, names=names).read_text("utf-8")
+    captions = re.findall("<figcaption>(.*?)</figcaption>", text)
+    assert captions == [*names.values()]
+    assert "<figcaption>ship</figcaption>" in page(run)
 
 
 def test_small_images_are_enlarged_without_smoothing(run):
