@@ -30,7 +30,7 @@ from safetensors.numpy import save
 
 from jinv.errors import WeightsError
 from jinv.models.supermask_file import FrozenWeights, write_supermask
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_weights
 
 SPARE, FACTOR = 64 * 2**20, 200
 SECONDS = 10

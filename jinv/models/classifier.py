@@ -15,9 +15,10 @@ from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError
 from jinv.models.checksums import sha256_of
+from jinv.models.fitting import from_groups
 from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
-from jinv.models.state_dict import from_state_dict
-from jinv.models.weight_files import find_weights, read_weights
+from jinv.models.weight_files import find_weights
+from jinv.models.weights import read_weights
 from jinv.models.zoo import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -192,15 +193,16 @@ def load_classifier(
         'cat'
     """
     spec = classifier_spec(name)
+    path = Path(weights) if weights else find_weights(spec)
+    found = read_weights(path)
+    spec = found.described(spec)
     if classes is not None:
         spec = replace(spec, classes=tuple(classes))
-    path = Path(weights) if weights else find_weights(spec)
     module = spec.make_module(**build)
     shapes = init_shapes(module, spec)
-    state = read_weights(path)
-    variables = from_state_dict(state, shapes, str(path), spec.aliases, spec.ignored)
+    variables = from_groups(found.groups, shapes, str(path), spec.aliases, spec.ignored)
     variables = jax.tree.map(jnp.asarray, variables)
-    return Classifier(spec, module, variables, sha256_of(path))
+    return Classifier(spec, module, variables, sha256_of(found.file))
 
 
 def make_classifier(spec: ClassifierSpec, seed: int = 0, **build: Any) -> Classifier:

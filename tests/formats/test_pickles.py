@@ -8,7 +8,7 @@ import pytest
 from jinv.errors import WeightsError
 from jinv.formats.pickles import read_numpy_pickle
 from jinv.models.torch_files import read_torch_file
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_weights
 
 
 class Evil:

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from jinv.errors import WeightsError
 from jinv.models.supermask_file import FrozenWeights, write_supermask
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_tensors, read_weights
 
 DTYPE = b"cnumpy\ndtype\n(X\x02\0\0\0%sI0\nI1\ntR"
 PLAIN = b"(I3\nX\x01\0\0\0<NNNI-1\nI-1\nI0\ntb"
@@ -238,7 +238,7 @@ def test_an_honest_tensor_that_repeats_its_data_is_read(tmp_path):
     path = tmp_path / "w.pth"
     data = np.arange(8, dtype="<f4").tobytes()
     path.write_bytes(archive(in_a_dictionary(TENSOR + repeated + b"R"), data))
-    np.testing.assert_array_equal(read_weights(path)["a"], [[1, 5]] * 3)
+    np.testing.assert_array_equal(read_tensors(path)["a"], [[1, 5]] * 3)
 
 
 def test_bfloat16_becomes_float32(tmp_path):
@@ -247,7 +247,7 @@ def test_bfloat16_becomes_float32(tmp_path):
     storage = STORAGE.replace(b"FloatStorage", b"BFloat16Storage")
     program = in_a_dictionary(TENSOR + storage + b"I0\n(I4\nt(I1\ntt" + b"R")
     (tmp_path / "w.pth").write_bytes(archive(program, bits))
-    np.testing.assert_array_equal(read_weights(tmp_path / "w.pth")["a"], values)
+    np.testing.assert_array_equal(read_tensors(tmp_path / "w.pth")["a"], values)
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".npz"])
@@ -298,7 +298,7 @@ def test_a_hidden_network_has_no_weights_without_bits(tmp_path, shape):
     frozen = FrozenWeights(0, "kaiming-normal", False, {"a": 1.0}, {"a": (2, 3)})
     path = tmp_path / "w.safetensors"
     write_supermask(path, "m", frozen, {}, {"b": np.zeros(1, np.float32)})
-    assert read_weights(path)["a.weight"].shape == (2, 3)
+    assert read_tensors(path)["a.weight"].shape == (2, 3)
     with safe_open(path, "numpy") as file:
         (name, text), *_ = file.metadata().items()
     described = json.loads(text)

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from jinv.errors import WeightsError
-from jinv.models.state_dict import from_state_dict, to_state_dict
+from jinv.models.fitting import from_state_dict
+from jinv.models.state_dict import to_state_dict
 
 ALIASES = {"linear.": "fc."}
 
