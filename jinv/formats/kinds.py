@@ -68,6 +68,9 @@ def kind_of(path: Path) -> Kind:
         raise ValueError(f"it is empty: {_AGAIN}")
     if head[:2] == b"PK":
         return _archive(path)
+    for magic, what, advice in _MAGIC:
+        if head.startswith(magic):
+            raise ValueError(f"it is {what}: {advice}")
     if head[0] == 0x80 and head[1:2] and head[1] <= 5:
         return "pickle"
     if 0x81 <= head[0] <= 0x8F or head[0] in (0xDE, 0xDF):
@@ -102,9 +105,6 @@ def _archive(path: Path) -> Kind:
 
 def _stranger(path: Path, head: bytes, tail: bytes) -> tuple[str, str]:
     """What a file is that cannot be read, and what to do."""
-    for magic, what, advice in _MAGIC:
-        if head.startswith(magic):
-            return what, advice
     if not head.strip(b"\0"):
         return "nothing but zeros where it begins", _AGAIN
     if head[257:262] == b"ustar":

@@ -63,7 +63,7 @@ def containers(tree: Any) -> dict[str, Arrays]:
 
 
 def _is_container(value: Any) -> bool:
-    kept = isinstance(value, Inert) and bool(value.states or value.own)
+    kept = isinstance(value, Inert) and any(value.contents())
     return kept or isinstance(value, Mapping | list | tuple)
 
 

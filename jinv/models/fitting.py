@@ -29,7 +29,9 @@ from jinv.models.state_dict import (
 _LEFTOVERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")
 """What tools and layers count, and no inference needs."""
 _AVERAGED = re.compile(r"(^|[/_])(ema|swa|average[d]?|avg|shadow)([/_\d]|$)", re.I)
-_OPTIMIZERS = re.compile(r"(^|/)(opt_state|optim\w*|tx)(/|$)", re.I)
+_OPTIMIZERS = re.compile(
+    r"(^|/)(tx|opt(im(i[sz]ers?)?)?(_?states?)?(_dict)?)(/|$)", re.I
+)
 _COLLECTIONS = ("params", "batch_stats")
 _MOST_COPIES = 8
 _EXAMPLES = 3
@@ -60,6 +62,11 @@ class _Entry(NamedTuple):
     value: Any
     container: str
     origin: str
+
+    @property
+    def folder(self) -> str:
+        """Where it lies, also if a flat file writes that into its key."""
+        return self.origin.rpartition("/")[0]
 
 
 class _Entries(NamedTuple):
@@ -131,11 +138,12 @@ def from_state_dict(
 def _entries(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> _Entries:
     named: list[tuple[list[str], _Entry]] = []
     for container, arrays in groups.items():
-        if not _OPTIMIZERS.search(container):
-            for key, value in arrays.items():
-                origin = f"{container}/{key}" if container else key
+        for key, value in arrays.items():
+            origin = f"{container}/{key}" if container else key
+            entry = _Entry(value, container, origin)
+            if not _OPTIMIZERS.search(entry.folder):
                 parts = [part for part in re.split(r"[/.]", origin) if part]
-                named.append((parts, _Entry(value, container, origin)))
+                named.append((parts, entry))
     linen = any(parts[-1:] == ["kernel"] for parts, _ in named)
     entries = _Entries({}, {})
     for parts, entry in named:
@@ -183,11 +191,9 @@ def _prefix(entries: _Entries, wanted: Mapping[str, Any], source: str) -> str:
     fitting = [prefix for prefix, count in counts.items() if count == len(wanted)]
     if not fitting:
         raise WeightsError(_missing(entries, wanted, counts, source))
-    first = next(iter(wanted))
+    first = next(key for key, path in wanted.items() if path[0] == "params")
     paths = {prefix: entries.by_name[prefix + first] for prefix in fitting}
-    plain = [
-        prefix for prefix in fitting if not _AVERAGED.search(paths[prefix].container)
-    ]
+    plain = [prefix for prefix in fitting if not _AVERAGED.search(paths[prefix].folder)]
     chosen, *others = plain or fitting
     for other in others:
         pairs = (
