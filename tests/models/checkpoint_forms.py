@@ -397,7 +397,10 @@ REFUSED = {
         ),
         "tensor fc.bias is os.system, which is not read",
     ),
-    "infinite": (spoiled("fc.bias", lambda x: x / 0), "tensor fc.bias is not finite"),
+    "infinite": (
+        spoiled("fc.bias", lambda x: x + np.inf),
+        "tensor fc.bias is not finite",
+    ),
     "nan": (
         spoiled("conv1.weight", lambda x: x * np.nan),
         "tensor conv1.weight is not finite",

@@ -66,9 +66,9 @@ def test_pytorch_files_without_a_state_dict_are_explained(tmp_path):
     path.write_bytes(b"nonsense")
     with pytest.raises(WeightsError, match="cannot read"):
         read_weights(path)
-    for content in ([torch.ones(2)], {"epoch": 3}):
+    for content in ([3], {"epoch": 3}, torch.ones(2)):
         torch.save(content, path)
-        with pytest.raises(WeightsError, match="holds no weights|it misses"):
+        with pytest.raises(WeightsError, match="holds no weights"):
             read_weights(path)
 
 
