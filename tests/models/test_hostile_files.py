@@ -195,8 +195,8 @@ def test_objects_that_lead_everywhere_twice_end(tmp_path):
 
 
 DEEP = {
-    "objects in objects": (b, b"h\x01)\x81}X\1\0\0\0a", b"sb"),
-    "states in states": (b, b"h\x01)\x81", b"b"),
+    "objects in objects": (b"ctheir\nNode\nq\x010", b"h\x01)\x81}X\1\0\0\0a", b"sb"),
+    "states in states": (b"ctheir\nNode\nq\x010", b"h\x01)\x81", b"b"),
     "sets in sets": (b"", b"\x8f(", b"\x90"),
     "frozen sets of unhashables": (b"", b"(]", b"\x91"),
     "arguments in arguments": (b"ctheir\nf\nq\x010", b"h\x01", b"\x85R"),
