@@ -90,6 +90,10 @@ class _Machine(_Unpickler):
     def persistent_load(self, pid: Any) -> Any:
         if self._load_storage is None:
             return Inert("data outside the pickle")
+        if type(pid) is tuple and pid[:1] == ("module",):
+            # A class with its source, as the old format has them.
+            found = next((part for part in pid if isinstance(part, Inert)), None)
+            return found or Inert("a class with its source")
         if type(pid) is not tuple or len(pid) not in (5, 6) or pid[0] != "storage":
             raise Refused("it refers to data in a way that PyTorch does not")
         kind, key, place, length, *view = pid[1:]

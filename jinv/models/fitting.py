@@ -262,6 +262,7 @@ def _check_unexpected(
         if name.startswith(prefix)
         # A tree of variables has many containers, a state dict is one.
         and (len(homes) > 1 or entry.container in homes)
+        and not isinstance(entry.value, Inert)
         and (key := name.removeprefix(prefix)) not in found
         and not key.endswith(_LEFTOVERS)
         and not key.startswith(ignored)

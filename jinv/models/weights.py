@@ -4,6 +4,7 @@ What a file is is told by what is in it. Nothing that is in it is run.
 """
 
 import json
+import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,6 +32,8 @@ from jinv.suggest import near
 
 SCORES = ".scores"
 """How the keys of a published hidden network's scores end."""
+_UNEXPLAINED = (KeyError, IndexError, TypeError, AttributeError, struct.error)
+"""What Python says of them helps nobody."""
 _SAME = 1e-4
 """How far a mean may lie from the zoo's and be the same, in images of [0, 1]."""
 
@@ -214,6 +217,9 @@ def _near(path: Path) -> str:
 
 def _in_one_line(error: Exception) -> str:
     """What a reader says; it may quote a file that means to write on the terminal."""
-    early = "it ends too early" if isinstance(error, EOFError) else type(error).__name__
-    text = " ".join(str(error).split()) or early
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, EOFError):
+        text = "it ends too early"
+    elif isinstance(error, _UNEXPLAINED):
+        text = f"it is damaged, or of a kind that is not read ({text})"
     return "".join(c if c.isprintable() else "?" for c in text)[:400]
