@@ -8,7 +8,7 @@ fits where, behind one common beginning of its names, all that is needed is foun
 import re
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
@@ -16,12 +16,10 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jinv.errors import WeightsError
 from jinv.formats.inert import Inert
 from jinv.formats.trees import Arrays
+from jinv.models.entries import Entries, Entry, Pruned, entries_of, same
 from jinv.models.normalisers import is_normaliser
 from jinv.models.state_dict import (
-    LEAVES,
-    canonical_key,
     kernel_from_torch,
-    kernel_to_torch,
     state_key,
     torch_shape,
 )
@@ -29,56 +27,10 @@ from jinv.models.state_dict import (
 _LEFTOVERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")
 """What tools and layers count, and no inference needs."""
 _AVERAGED = re.compile(r"(^|[/_])(ema|swa|average[d]?|avg|shadow)([/_\d]|$)", re.I)
-_OPTIMIZERS = re.compile(
-    r"(^|/)(tx|opt(im(i[sz]ers?)?)?(_?states?)?(_dict)?)(/|$)", re.I
-)
-_COLLECTIONS = ("params", "batch_stats")
 _MOST_COPIES = 8
 _EXAMPLES = 3
 
 Shapes = tuple[tuple[int, ...], tuple[int, ...]]
-
-
-class _Pruned(NamedTuple):
-    """A weight as `torch.nn.utils.prune` keeps it: what it was, and a mask."""
-
-    original: np.ndarray
-    mask: np.ndarray
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.original.shape
-
-
-class _Entry(NamedTuple):
-    """An array of a file.
-
-    Attributes:
-        value: The array, in PyTorch's layout.
-        container: Path of its container.
-        origin: Its path in the file, for messages.
-    """
-
-    value: Any
-    container: str
-    origin: str
-
-    @property
-    def folder(self) -> str:
-        """Where it lies, also if a flat file writes that into its key."""
-        return self.origin.rpartition("/")[0]
-
-
-class _Entries(NamedTuple):
-    """The arrays of a file by their names in full, in PyTorch's and our words.
-
-    Attributes:
-        by_name: One for each name.
-        twice: Others of the same name.
-    """
-
-    by_name: dict[str, _Entry]
-    twice: dict[str, list[_Entry]]
 
 
 def from_groups(
@@ -109,7 +61,7 @@ def from_groups(
     """
     flat_shapes: dict[tuple, Any] = dict(flatten_dict(dict(shapes)))
     wanted = {state_key(path): path for path in flat_shapes}
-    entries = _entries(groups, aliases or {})
+    entries = entries_of(groups, aliases or {})
     prefix = _prefix(entries, wanted, source)
     found = {key: entries.by_name[prefix + key] for key in wanted}
     _check_unexpected(entries, prefix, found, ignored, source)
@@ -135,50 +87,7 @@ def from_state_dict(
     return from_groups({"": dict(state)}, shapes, source, aliases, ignored)
 
 
-def _entries(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> _Entries:
-    named: list[tuple[list[str], _Entry]] = []
-    for container, arrays in groups.items():
-        for key, value in arrays.items():
-            origin = f"{container}/{key}" if container else key
-            entry = _Entry(value, container, origin)
-            if not _OPTIMIZERS.search(entry.folder):
-                parts = [part for part in re.split(r"[/.]", origin) if part]
-                named.append((parts, entry))
-    linen = any(parts[-1:] == ["kernel"] for parts, _ in named)
-    entries = _Entries({}, {})
-    for parts, entry in named:
-        if linen:
-            parts, entry = _from_linen(parts, entry)
-        name = canonical_key(".".join(parts), aliases)
-        if entries.by_name.setdefault(name, entry) is not entry:
-            entries.twice.setdefault(name, []).append(entry)
-    _multiply_out(entries.by_name)
-    return entries
-
-
-def _from_linen(parts: list[str], entry: _Entry) -> tuple[list[str], _Entry]:
-    """The name and layout in PyTorch of what may be a variable of Flax."""
-    *place, leaf = parts
-    value = entry.value
-    if leaf == "kernel" and isinstance(value, np.ndarray):
-        value = kernel_to_torch(value)
-    # Both collections of a network's variables begin alike, then.
-    place = [_COLLECTIONS[0] if part in _COLLECTIONS else part for part in place]
-    return [*place, LEAVES.get(leaf, leaf)], entry._replace(value=value)
-
-
-def _multiply_out(by_name: dict[str, _Entry]) -> None:
-    for name in [name for name in by_name if name.endswith("_mask")]:
-        plain = name.removesuffix("_mask")
-        original = by_name.get(f"{plain}_orig")
-        if original is not None and plain not in by_name:
-            pair = _Pruned(original.value, by_name[name].value)
-            if all(isinstance(part, np.ndarray) for part in pair):
-                by_name[plain] = original._replace(value=pair)
-                del by_name[name], by_name[f"{plain}_orig"]
-
-
-def _prefix(entries: _Entries, wanted: Mapping[str, Any], source: str) -> str:
+def _prefix(entries: Entries, wanted: Mapping[str, Any], source: str) -> str:
     """The one beginning of names behind which all wanted ones are found."""
     longest = max((key.count(".") for key in wanted), default=0) + 1
     counts: Counter[str] = Counter()
@@ -200,21 +109,14 @@ def _prefix(entries: _Entries, wanted: Mapping[str, Any], source: str) -> str:
             (entries.by_name[chosen + key].value, entries.by_name[other + key].value)
             for key in wanted
         )
-        if len(others) > _MOST_COPIES or not all(_same(*pair) for pair in pairs):
+        if len(others) > _MOST_COPIES or not all(same(*pair) for pair in pairs):
             raise WeightsError(_two(source, paths[chosen].origin, paths[other].origin))
     for key in wanted:
         one, others = entries.by_name[chosen + key], entries.twice.get(chosen + key, [])
         for other in others:
-            if len(others) > _MOST_COPIES or not _same(one.value, other.value):
+            if len(others) > _MOST_COPIES or not same(one.value, other.value):
                 raise WeightsError(_two(source, one.origin, other.origin))
     return chosen
-
-
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, _Pruned) and isinstance(other, _Pruned):
-        return _same(one.original, other.original) and _same(one.mask, other.mask)
-    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
-    return one is other or (arrays and np.array_equal(one, other))
 
 
 def _two(source: str, one: str, other: str) -> str:
@@ -225,7 +127,7 @@ def _two(source: str, one: str, other: str) -> str:
 
 
 def _missing(
-    entries: _Entries, wanted: Mapping[str, Any], counts: Counter[str], source: str
+    entries: Entries, wanted: Mapping[str, Any], counts: Counter[str], source: str
 ) -> str:
     best = max(counts, key=lambda p: (counts[p], -len(p)), default="")
     missing = [key for key in wanted if best + key not in entries.by_name]
@@ -249,9 +151,9 @@ def _short(name: str) -> str:
 
 
 def _check_unexpected(
-    entries: _Entries,
+    entries: Entries,
     prefix: str,
-    found: Mapping[str, _Entry],
+    found: Mapping[str, Entry],
     ignored: tuple[str, ...],
     source: str,
 ) -> None:
@@ -277,7 +179,7 @@ def _check_unexpected(
 
 
 def _check_shapes(
-    found: Mapping[str, _Entry], expected: Mapping[str, tuple], source: str
+    found: Mapping[str, Entry], expected: Mapping[str, tuple], source: str
 ) -> None:
     misshapen: dict[str, Shapes] = {}
     for key, entry in found.items():
@@ -310,7 +212,7 @@ def _describe(misshapen: dict[str, Shapes]) -> str:
 
 def _numbers(key: str, value: Any, source: str) -> np.ndarray:
     """A tensor's values, if a network can have them."""
-    if isinstance(value, _Pruned):
+    if isinstance(value, Pruned):
         if value.mask.shape != value.shape:
             raise WeightsError(f"{source}: the mask of {key} has another shape than it")
         value = value.original * value.mask

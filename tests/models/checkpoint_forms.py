@@ -25,6 +25,7 @@ from checkpoint_makers import (
     scripted,
     spoiled,
     train_state,
+    weight_norm,
     with_counters,
     zipped,
 )
@@ -475,6 +476,14 @@ REFUSED = {
     "mask-of-another-shape": (
         lambda s, v: archive(tensors(pruned(s) | {"conv1.weight_mask": np.ones(3)})),
         "mask of conv1.weight has another shape",
+    ),
+    "weight-norm": (
+        lambda s, v: archive(tensors(weight_norm(s))),
+        "misses tensor fc.weight; it has fc.parametrizations.weight.original0",
+    ),
+    "joblib": (
+        lambda s, v: b"\x80\x04}\x8c\1aK\1s\n\xff\xff",
+        "it is damaged, or of a kind that is not read",
     ),
     "float8": (lambda s, v: float8(s), "tensor fc.bias is a tensor of F8_E4M3"),
     "big-endian": (

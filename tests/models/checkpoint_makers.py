@@ -90,7 +90,9 @@ def scripted(state):
 
     def made(node):
         children = {k: made(v) if isinstance(v, dict) else v for k, v in node.items()}
-        return Made("__torch__.models.Net", state={"training": True, **children})
+        sizes = Made("torch.jit._pickle.build_intlist", [0, 0], new=False)
+        attributes = {"training": True, "_padding": sizes, **children}
+        return Made("__torch__.models.Net", state=attributes)
 
     return made(tree)
 
@@ -101,6 +103,15 @@ def pruned(state):
     # What the mask takes away is 0 in the network.
     found["conv1.weight_orig"] = weight
     found["conv1.weight_mask"] = np.ones_like(weight)
+    return found
+
+
+def weight_norm(state):
+    """As parametrizations keep it, whose product is not taken here."""
+    found = dict(state)
+    weight = found.pop("fc.weight")
+    found["fc.parametrizations.weight.original0"] = np.ones((6, 1), "f4")
+    found["fc.parametrizations.weight.original1"] = weight
     return found
 
 
