@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jinv.formats.inert import Inert
-from jinv.formats.pickled_arrays import Draft
+from jinv.formats.pickled_arrays import Draft, Refused
 
 Arrays = dict[str, np.ndarray | Inert]
 """Arrays by their key, and what could not be read in the place of an array."""
@@ -21,6 +21,8 @@ _MOST_VISITS = 4
 """How often a container is met in different places: exponentially many lead to some."""
 _DEEPEST = 64
 _LONGEST_KEY = 1000
+_MOST_TEXT = 2**23
+"""Letters of all paths together; short files may write long ones again and again."""
 _OF_MODULES = ("_parameters", "_buffers", "_modules")
 
 
@@ -32,7 +34,8 @@ def containers(tree: Any) -> dict[str, Arrays]:
         parameters and buffers of a pickled module lie at the module's own path.
 
     Raises:
-        pickle.UnpicklingError: An array was begun and not finished.
+        pickle.UnpicklingError: An array was begun and not finished, or the paths are
+            longer than those of any network.
 
     Example:
         >>> found = containers({"epoch": 3, "net": {"fc.bias": np.zeros(2)}})
@@ -41,20 +44,26 @@ def containers(tree: Any) -> dict[str, Arrays]:
     """
     groups: dict[tuple[str, ...], Arrays] = {}
     visits: Counter[int] = Counter()
+    left = _MOST_TEXT
     waiting: deque[tuple[tuple[str, ...], Any]] = deque([((), tree)])
     while waiting:
         path, node = waiting.popleft()
         visits[id(node)] += 1
         if visits[id(node)] > _MOST_VISITS:
             continue
+        length = sum(len(part) + 1 for part in path)
         for name, child in _children(node):
             place = path if name is None else (*path, name)
             value = child.finished() if isinstance(child, Draft) else child
             if _is_container(value):
                 if len(place) <= _DEEPEST:
                     waiting.append((place, value))
+                    left -= len(place)
             elif name is not None and isinstance(value, np.ndarray | Inert):
                 groups.setdefault(path, {})[name] = value
+                left -= length + len(name)
+            if left < 0:
+                raise Refused("its names are longer than those of weights can be")
     return {
         "/".join(path): arrays
         for path, arrays in groups.items()

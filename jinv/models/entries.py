@@ -64,24 +64,26 @@ def entries_of(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> Entr
     Where a layer's numbers are called as Flax calls them, they are brought into the
     names and layout of PyTorch.
     """
-    named: list[tuple[list[str], Entry]] = []
+    linen = any(_parts(key)[-1:] == ["kernel"] for g in groups.values() for key in g)
+    entries = Entries({}, {})
     for container, arrays in groups.items():
         for key, value in arrays.items():
             origin = f"{container}/{key}" if container else key
             entry = Entry(value, container, origin)
-            if not _OPTIMIZERS.search(entry.folder):
-                parts = [part for part in re.split(r"[/.]", origin) if part]
-                named.append((parts, entry))
-    linen = any(parts[-1:] == ["kernel"] for parts, _ in named)
-    entries = Entries({}, {})
-    for parts, entry in named:
-        if linen:
-            parts, entry = _from_linen(parts, entry)
-        name = canonical_key(".".join(parts), aliases)
-        if entries.by_name.setdefault(name, entry) is not entry:
-            entries.twice.setdefault(name, []).append(entry)
+            if _OPTIMIZERS.search(entry.folder):
+                continue
+            parts = _parts(origin)
+            if linen:
+                parts, entry = _from_linen(parts, entry)
+            name = canonical_key(".".join(parts), aliases)
+            if entries.by_name.setdefault(name, entry) is not entry:
+                entries.twice.setdefault(name, []).append(entry)
     _multiply_out(entries.by_name)
     return entries
+
+
+def _parts(origin: str) -> list[str]:
+    return [part for part in re.split(r"[/.]", origin) if part]
 
 
 def _from_linen(parts: list[str], entry: Entry) -> tuple[list[str], Entry]:

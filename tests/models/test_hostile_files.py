@@ -214,6 +214,19 @@ def test_what_is_a_hundred_thousand_deep_is_no_harm(tmp_path, name):
     assert list(read_tensors(path)) == ["b"]
 
 
+def test_long_paths_are_not_written_out_for_each_of_many_arrays(tmp_path):
+    tree = {f"a{index}": np.ones(1) for index in range(1000)}
+    for _ in range(60):
+        tree = {"x" * 1000: tree}
+    (tmp_path / "w.ckpt").write_bytes(pickle.dumps(tree))
+
+    def refused():
+        with pytest.raises(WeightsError, match="names are longer than those of weigh"):
+            read_weights(tmp_path / "w.ckpt")
+
+    assert peak_of(refused) < 2**24
+
+
 def test_an_inner_file_holds_no_other(tmp_path):
     inner = b"\x80\x02X\1\0\0\0x."
     for _ in range(3):
