@@ -113,7 +113,9 @@ class _Machine(_Unpickler):
         self._count(_CALL)
         if type(values) is not tuple or len(values) > _MOST_ARGUMENTS:
             raise Refused("it calls a function with what are no arguments")
-        self._copies -= sum(len(value) for value in values if type(value) in _SIZED)
+        inner = (part for part in values if type(part) is tuple)
+        for given in (values, *inner):
+            self._copies -= sum(len(value) for value in given if type(value) in _SIZED)
         if self._copies < 0:
             raise Refused("it copies its data again and again")
 

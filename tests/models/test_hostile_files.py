@@ -121,6 +121,12 @@ REPEATED = {
         ARRAY + b"h\tb",
         "copies its data",
     ),
+    "one text, in arrays of JAX": (
+        FUNCTION % b"jax._src.array\n_reconstruct_array"
+        + once(b"(I1\n(I262144\nt" + DTYPE % b"u1" + b"I00\n" + TEXT + b"t"),
+        b"h\x08(NNh\ttR",
+        "copies its data",
+    ),
     "a million arguments": (
         FUNCTION % b"numpy\nndarray" + once(b"(" + b"N" * 10**5 + b"t"),
         b"h\x08h\tR0",
