@@ -3,9 +3,9 @@
 
 Mutates small checkpoints of every format, as bytes and as pickle programs (whose
 archives keep valid checksums, so that mutations reach the reader), and has a process of
-its own read each. Anything but weights or a WeightsError is a failure: a crash, a file
-that takes longer than 10 seconds, and memory beyond what is foreseen, which is 64 MiB
-and 200 times the file. Failures are kept in --out.
+its own read each, and fit it to a small network. Anything but weights or a WeightsError
+is a failure: a crash, a file that takes longer than 10 seconds, and memory beyond what
+is foreseen, which is 64 MiB and 200 times the file. Failures are kept in --out.
 """
 
 import io
@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 import zipfile
+from argparse import Namespace
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +27,13 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import tyro
+from flax.serialization import to_bytes
 from safetensors.numpy import save
 
 from jinv.errors import WeightsError
+from jinv.models.fitting import from_groups
 from jinv.models.supermask_file import FrozenWeights, write_supermask
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_weights
 
 SPARE, FACTOR = 64 * 2**20, 200
 SECONDS = 10
@@ -128,13 +131,22 @@ STATE = OrderedDict(
 ARRAYS = {"conv.weight": np.ones((2, 3, 2, 2), "f4"), "bn.running_mean": np.ones(8)}
 
 
+SHAPES = {
+    "params": {"conv": {"kernel": np.empty((2, 2, 3, 2))}},
+    "batch_stats": {"bn": {"var": np.empty(8)}},
+}
+"""What the healthy files of PyTorch fit."""
+SOUND = ("fitted", "loaded", "refused")
+
+
 def arrays_in(content: object, protocol: int) -> bytes:
     return pickle.dumps(content, protocol)
 
 
 def seeds() -> list[tuple[str, bytes]]:
     """Healthy files of every format: suffix and content."""
-    program = program_of({"state_dict": STATE, "epoch": 3})
+    known = {"state_dict": STATE, "epoch": 3, "args": Namespace(lr=0.1, seen={1, 2})}
+    program = program_of(known)
     npz = io.BytesIO()
     np.savez_compressed(npz, **ARRAYS)
     nested = {"layer": {"kernel": np.ones((3, 3, 2, 2), "f4"), "bias": np.ones(2)}}
@@ -143,6 +155,7 @@ def seeds() -> list[tuple[str, bytes]]:
         (".th", legacy_of(program_of(STATE), STORAGES)),
         *((".ckpt", arrays_in(nested, protocol)) for protocol in (2, 4, 5)),
         (".npz", npz.getvalue()),
+        (".msgpack", to_bytes({"params": nested, "batch_stats": {"bn": {"var": 2.0}}})),
         (".safetensors", save(ARRAYS)),
         (".safetensors", hidden_network()),
     ]
@@ -204,6 +217,9 @@ FOREIGN = [
         "os\nsystem", "numpy\nndarray", "numpy\ndtype", "collections\nOrderedDict",
         "numpy.core.multiarray\n_reconstruct", "torch\nFloatStorage",
         "torch\nBFloat16Storage", "torch._utils\n_rebuild_tensor_v2",
+        "torch._tensor\n_rebuild_from_type_v2", "torch.storage\n_load_from_bytes",
+        "torch\nQInt8Storage", "collections\ndefaultdict", "their\nClass",
+        "jax._src.array\n_reconstruct_array", "copy_reg\n_reconstructor",
     )),
     *(bytes([code]) for code in b"RbQ(t20 1}]NsuaedlI" + bytes(range(0x80, 0x99))),
     b"X\x02\0\0\0O8", b"r\xff\xff\xff\x7f", b"j\xff\xff\xff\xff", b"q\xff", b"h\0",
@@ -277,12 +293,15 @@ def read_some(options: Fuzz, number: int, deadline: float, answer: int) -> None:
         path = options.out / f"input-{number}{suffix}"
         path.write_bytes(content)
         forget_peak()
-        before, began = memory("VmRSS"), time.monotonic()
+        before, began, outcome = memory("VmRSS"), time.monotonic(), ""
         try:
-            read_weights(path)
+            groups = read_weights(path).groups
             outcome = "loaded"
+            from_groups(groups, SHAPES, "it")
+            outcome = "fitted"
         except WeightsError:
-            outcome = "refused"
+            # Most that load have lost a name that is wanted.
+            outcome = outcome or "refused"
         except BaseException as error:
             outcome = f"raised {type(error).__name__}"
         grown = memory("VmHWM") - before
@@ -291,7 +310,7 @@ def read_some(options: Fuzz, number: int, deadline: float, answer: int) -> None:
         if grown > SPARE + FACTOR * len(content):
             outcome = "memory"
         os.write(answer, f"{outcome}\t{grown}\n".encode())
-        if outcome in ("loaded", "refused"):
+        if outcome in SOUND:
             path.unlink()
         else:
             path.rename(
@@ -333,7 +352,7 @@ def main(options: Fuzz) -> int:
         + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common())
         + f"; most memory for one file {most / 2**20:.1f} MiB"
     )
-    return int(bool(set(outcomes) - {"loaded", "refused"}))
+    return int(bool(set(outcomes) - set(SOUND)))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from flax.traverse_util import flatten_dict
 
 from jinv.models.checksums import sha256_of
 from jinv.models.facts import Facts
+from jinv.models.fitting import from_groups
 from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
 from jinv.models.spec import ClassifierSpec, class_names
-from jinv.models.state_dict import from_state_dict
-from jinv.models.weight_files import find_weights, read_weights
+from jinv.models.weight_files import find_weights
+from jinv.models.weights import read_weights
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count, Seed, checked
 
@@ -205,8 +206,9 @@ def load_classifier(
 
     Args:
         name: Its name in the zoo.
-        weights: A file of weights in any form that `read_weights` reads; by default the
-            project's own weights, or a download.
+        weights: A file of weights, or a folder with one, in any form that
+            `jinv.models.weights.read_weights` reads; by default the project's own
+            weights, or a download.
         classes: Names of the classes, in the order of the logits.
         mean: Subtracted from images in [0, 1], per channel.
         std: By which the difference is divided, per channel.
@@ -230,14 +232,14 @@ def load_classifier(
         None if mean is None else tuple(mean),
         None if std is None else tuple(std),
     )
-    path = Path(weights) if weights else find_weights(spec)
-    spec = given.applied(spec)
+    path = Path(weights).expanduser() if weights else find_weights(spec)
+    found = read_weights(path)
+    spec = found.described(spec, given)
     module = spec.make_module(dtype=dtype, remat=remat)
     shapes = init_shapes(module, spec)
-    state = read_weights(path)
-    variables = from_state_dict(state, shapes, str(path), spec.aliases, spec.ignored)
+    variables = from_groups(found.groups, shapes, str(path), spec.aliases, spec.ignored)
     variables = jax.tree.map(jnp.asarray, variables)
-    return Classifier(spec, module, variables, sha256_of(path))
+    return Classifier(spec, module, variables, sha256_of(found.file))
 
 
 @checked

@@ -77,7 +77,7 @@ def write_supermask(
     frozen: FrozenWeights,
     masks: StateDict,
     others: StateDict,
-    facts: Mapping[str, Any],
+    facts: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a hidden network.
 
@@ -97,7 +97,7 @@ def write_supermask(
         "sha256": _checksum(frozen.draw()),
     }
     # One entry: of several the order in the file would be left to chance.
-    metadata = {HIDDEN_ENTRY: json.dumps(described | {"facts": dict(facts)})}
+    metadata = {HIDDEN_ENTRY: json.dumps(described | {"facts": dict(facts or {})})}
     with replacing(path) as partial:
         partial.write_bytes(save(packed | _without_defaults(others), metadata))
 

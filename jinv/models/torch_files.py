@@ -1,115 +1,118 @@
 """Reading what `torch.save` wrote, without PyTorch and without running it."""
 
 import io
-import math
 import struct
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from jinv.formats.archives import open_archive
-from jinv.formats.pickles import Refused, check_numbers, run_pickle
+from jinv.formats.inert import Inert
+from jinv.formats.pickled_arrays import Refused
+from jinv.formats.pickles import run_pickle
+from jinv.models.torch_tensors import (
+    TYPES,
+    UNREAD,
+    Storage,
+    check_kind,
+    tensor_functions,
+)
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_BFLOAT16 = "bfloat16"
-_STORAGES: dict[str, Any] = {
-    "DoubleStorage": "<f8",
-    "FloatStorage": "<f4",
-    "HalfStorage": "<f2",
-    "BFloat16Storage": _BFLOAT16,
-    "LongStorage": "<i8",
-    "IntStorage": "<i4",
-    "ShortStorage": "<i2",
-    "CharStorage": "i1",
-    "ByteStorage": "u1",
-    "BoolStorage": "?",
-}
-_MOST_REPEATED = 2**20
-"""Elements of a tensor that repeats elements of its storage (stride 0)."""
-
-
-class _StorageType:
-    """Names the type of a storage; calling it makes nothing."""
-
-    def __init__(self, name: str):
-        self.bfloat16 = name == _BFLOAT16
-        self.dtype = np.dtype("<u2" if self.bfloat16 else name)
-
-    def __call__(self, *_: Any) -> Any:
-        raise Refused("it makes a storage of its own")
-
-
-class _Storage(NamedTuple):
-    """Numbers in a row; only a reader of files makes one."""
-
-    kind: _StorageType
-    data: np.ndarray
+_MOST_INNER, _LONGEST_INNER = 10_000, 100
+"""Files within a file, each of one storage, and the instructions of each."""
 
 
 def read_torch_file(path: Path) -> Any:
-    """Read what `torch.save` wrote: containers with arrays in the place of tensors.
+    """Read what `torch.save` wrote, or another pickle in which tensors may lie.
 
     Both formats are read: the zip archive, and that of PyTorch before 1.6. Arrays
-    cannot be written to; bfloat16, which the old format hardly had, becomes float32.
+    cannot be written to; bfloat16 becomes float32.
+
+    Returns:
+        Containers in which arrays and drafts stand for tensors, see `run_pickle`.
 
     Raises:
-        pickle.UnpicklingError: It holds anything but containers, numbers and tensors.
+        pickle.UnpicklingError: It makes no sense as a program.
         ValueError: It claims to hold more than it can.
     """
-    if zipfile.is_zipfile(path):
+    with path.open("rb") as file:
+        zipped = file.read(2) == b"PK"
+    if zipped:
         return _read_archive(path)
-    return _read_legacy(io.BytesIO(path.read_bytes()), path.stat().st_size)
+    return _read_stream(io.BytesIO(path.read_bytes()), path.stat().st_size)
 
 
 def _read_archive(path: Path) -> Any:
     with open_archive(path) as archive:
-        names = archive.namelist()
+        names = sorted(archive.namelist(), key=lambda name: name.count("/"))
         program = next((n for n in names if n.endswith("data.pkl")), None)
         if program is None:
             raise Refused("the archive holds no data.pkl")
         folder = program.removesuffix("data.pkl")
-        known: dict[str, _Storage] = {}
+        order = f"{folder}byteorder"
+        if order in names and archive.read(order) != b"little":
+            raise Refused("its numbers begin with their big end")
+        known: dict[str, Storage] = {}
 
-        def load_storage(kind: Any, key: str, *_: Any) -> _Storage:
-            _check_kind(kind)
+        def load_storage(kind: Any, key: str, *_: Any) -> Any:
+            if isinstance(kind, Inert):
+                return kind
+            check_kind(kind)
+            if kind.name in UNREAD:
+                return Inert(f"torch.{kind.name}")
             if key not in known:
                 content = archive.read(f"{folder}data/{key}")
                 whole = len(content) // kind.dtype.itemsize * kind.dtype.itemsize
-                known[key] = _Storage(kind, np.frombuffer(content[:whole], kind.dtype))
+                known[key] = Storage(kind, np.frombuffer(content[:whole], kind.dtype))
             if known[key].kind is not kind:
                 raise Refused("it gives one storage two types")
             return known[key]
 
         content = io.BytesIO(archive.read(program))
-        return run_pickle(content, _functions(4 * path.stat().st_size), load_storage)
+        return run_pickle(
+            content, tensor_functions(4 * path.stat().st_size), load_storage
+        )
 
 
-def _read_legacy(file: io.BytesIO, size: int) -> Any:
-    if run_pickle(file) != _LEGACY_MAGIC:
-        raise Refused("it was not written by torch.save")
-    run_pickle(file)  # version of the format
-    run_pickle(file)  # sizes of the writer's types
-    storages: dict[str, _Storage] = {}
+def _read_stream(file: io.BytesIO, size: int) -> Any:
+    functions = tensor_functions(4 * size) | _inner_files()
+    first = run_pickle(file, functions)
+    if type(first) is not int or first != _LEGACY_MAGIC:
+        # A pickle of arrays or of tensors, that torch.save has not written.
+        return first
+    return _read_legacy(file, size, functions)
+
+
+def _read_legacy(
+    file: io.BytesIO,
+    size: int,
+    functions: dict[tuple[str, str], Callable],
+    most: int | None = None,
+) -> Any:
+    """What follows the magic number."""
+    run_pickle(file, most=most)  # version of the format
+    run_pickle(file, most=most)  # sizes of the writer's types
+    storages: dict[str, Storage] = {}
     claimed = 0
 
-    def load_storage(kind: Any, key: str, _: Any, length: int, *view: Any) -> _Storage:
+    def load_storage(kind: Any, key: str, _: Any, length: int, *view: Any) -> Storage:
         nonlocal claimed
-        _check_kind(kind)
+        check_kind(kind)
         if any(part is not None for part in view):
             raise Refused("it holds views of storages")
         if key not in storages:
             claimed += length * kind.dtype.itemsize
             if length < 0 or claimed > size:
                 raise Refused("its storages are larger than the file")
-            storages[key] = _Storage(kind, np.zeros(length, kind.dtype))
+            storages[key] = Storage(kind, np.zeros(length, kind.dtype))
         return storages[key]
 
     # The arrays are views of storages that are filled afterwards.
-    content = run_pickle(file, _functions(0), load_storage)
-    keys = run_pickle(file)
+    content = run_pickle(file, functions, load_storage, most)
+    keys = run_pickle(file, most=most)
     if type(keys) is not list or sorted(keys) != sorted(storages):
         raise Refused("its storages are not those that its tensors need")
     for key in keys:
@@ -121,61 +124,18 @@ def _read_legacy(file: io.BytesIO, size: int) -> Any:
     return content
 
 
-def _check_kind(kind: Any) -> None:
-    if type(kind) is not _StorageType:
-        raise Refused("a storage has no type")
+def _inner_files() -> dict[tuple[str, str], Callable]:
+    """What reads the storages of tensors that went through `pickle.dump`."""
+    left = _MOST_INNER
 
-
-def _view(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndarray:
-    """The elements of a storage that a tensor says are its own, all in elements."""
-    if type(storage) is not _Storage or type(offset) is not int or offset < 0:
-        raise Refused("a tensor has no storage")
-    check_numbers(size)
-    check_numbers(stride)
-    count, data = math.prod(size), storage.data
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True))
-    if count and last >= data.size:
-        raise Refused("a tensor reaches beyond its data")
-    if count > max(data.size, _MOST_REPEATED):
-        raise Refused("a tensor repeats its data too often")
-    if not count:
-        return np.empty(size, data.dtype)
-    strides = tuple(n * data.itemsize for n in stride)
-    return np.lib.stride_tricks.as_strided(
-        data[offset:], size, strides, writeable=False
-    )
-
-
-def _functions(most: int) -> dict[tuple[str, str], Callable]:
-    """What a program may call that makes at most so many elements of bfloat16."""
-    left = most
-
-    def tensor(storage: Any, *place: Any) -> np.ndarray:
+    def load(content: Any) -> Any:
         nonlocal left
-        view = _view(storage, *place)
-        if not storage.kind.bfloat16:
-            return view
-        left -= view.size
-        if left < 0:
-            raise Refused("its tensors are larger than the file")
-        return _from_bfloat16(view)
+        left -= 1
+        if left < 0 or type(content) is not bytes:
+            raise Refused("it holds too many files, or what are none")
+        file = io.BytesIO(content)
+        if run_pickle(file, most=_LONGEST_INNER) != _LEGACY_MAGIC:
+            raise Refused("it holds a file that torch.save did not write")
+        return _read_legacy(file, len(content), {**TYPES}, _LONGEST_INNER)
 
-    return {
-        ("torch._utils", "_rebuild_tensor"): tensor,
-        ("torch._utils", "_rebuild_tensor_v2"): tensor,
-        ("torch._utils", "_rebuild_parameter"): _parameter,
-    } | {("torch", name): kind for name, kind in _KINDS.items()}
-
-
-def _from_bfloat16(bits: np.ndarray) -> np.ndarray:
-    """bfloat16 is the upper half of float32."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def _parameter(data: Any, *_: Any) -> Any:
-    if not isinstance(data, np.ndarray):
-        raise Refused("a parameter is no tensor")
-    return data
-
-
-_KINDS = {name: _StorageType(code) for name, code in _STORAGES.items()}
+    return {("torch.storage", "_load_from_bytes"): load}

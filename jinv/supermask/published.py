@@ -24,14 +24,14 @@ from flax.traverse_util import flatten_dict
 from jinv.errors import ConfigError, WeightsError
 from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.fitting import from_state_dict
+from jinv.models.spec import ClassifierSpec
 from jinv.models.state_dict import (
     StateDict,
     canonical_key,
-    from_state_dict,
     with_batchnorm_defaults,
 )
-from jinv.models.weight_files import SCORES, read_tensors
-from jinv.models.zoo import ClassifierSpec
+from jinv.models.weights import SCORES, read_tensors
 
 Origin = Literal["given", "weights", "folder"]
 

@@ -1,14 +1,17 @@
+import io
 import os
 import pickle
+import posix
 from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 from jinv.errors import WeightsError
-from jinv.formats.pickles import read_numpy_pickle
+from jinv.formats.pickles import run_pickle
+from jinv.formats.trees import containers
 from jinv.models.torch_files import read_torch_file
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_weights
 
 
 class Evil:
@@ -18,22 +21,21 @@ class Evil:
 
 def test_arrays_in_containers_are_read(tmp_path):
     tree = {"a": {"kernel": np.arange(6.0).reshape(2, 3)}, "b": [1, np.float32(2)]}
-    path = tmp_path / "w.ckpt"
-    path.write_bytes(pickle.dumps({"a": tree["a"]}, protocol=3))
-    found = read_numpy_pickle(path)
-    np.testing.assert_array_equal(found["a"]["kernel"], tree["a"]["kernel"])
-    # Dense kernels are transposed, as in any state dict.
-    assert read_weights(path)["a.weight"].shape == (3, 2)
+    for protocol in range(6):
+        found = run_pickle(io.BytesIO(pickle.dumps(tree, protocol)))
+        assert found["b"] == [1, 2]
+        (arrays,) = containers(found).values()
+        np.testing.assert_array_equal(arrays["kernel"], tree["a"]["kernel"])
 
 
-@pytest.mark.parametrize("suffix", [".ckpt", ".pth"])
-def test_programs_are_refused(tmp_path, suffix):
-    path = tmp_path / f"w{suffix}"
-    path.write_bytes(pickle.dumps({"a": Evil()}))
-    with pytest.raises(WeightsError, match="cannot read"):
-        read_weights(path)
-    with pytest.raises(pickle.UnpicklingError, match="asks for posix.system"):
-        read_numpy_pickle(path)
+@pytest.mark.parametrize("protocol", range(6))
+def test_programs_are_passed_over(tmp_path, protocol, monkeypatch):
+    content = pickle.dumps({"a": Evil(), "b": np.ones(2)}, protocol)
+    (tmp_path / "w").write_bytes(pickle.dumps({"a": Evil()}, protocol))
+    monkeypatch.setattr(posix, "system", lambda _: pytest.fail("it was run"))
+    assert list(containers(run_pickle(io.BytesIO(content)))[""]) == ["a", "b"]
+    with pytest.raises(WeightsError, match=r"\.system, of which nothing was run"):
+        read_weights(tmp_path / "w")
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -47,13 +49,14 @@ def test_tensors_are_read_without_pytorch(tmp_path, zipped):
         parameter=torch.nn.Parameter(base[0]),
         counter=torch.tensor(7),
         half=base.half(),
+        brain=base.bfloat16(),
     )
     path = tmp_path / "w.pth"
     torch.save(tensors, path, _use_new_zipfile_serialization=zipped)
-    found = read_torch_file(path)
+    found = containers(read_torch_file(path))[""]
     assert list(found) == list(tensors)
     for name, tensor in tensors.items():
-        np.testing.assert_array_equal(found[name], tensor.detach().numpy())
+        np.testing.assert_array_equal(found[name], tensor.detach().double().numpy())
 
 
 @pytest.mark.parametrize("zipped", [True, False])

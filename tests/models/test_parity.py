@@ -9,7 +9,8 @@ from parity_network import parity_array, parity_inputs
 
 from jinv.losses import cross_entropy, feature_loss
 from jinv.models.classifier import Classifier, init_shapes, load_classifier
-from jinv.models.state_dict import from_state_dict, to_state_dict
+from jinv.models.fitting import from_state_dict
+from jinv.models.state_dict import to_state_dict
 from jinv.models.zoo import classifier_names, classifier_spec
 
 

@@ -6,7 +6,7 @@ from safetensors.numpy import load_file, save_file
 
 from jinv.errors import WeightsError
 from jinv.models.supermask_file import FORMAT, FrozenWeights, write_supermask
-from jinv.models.weight_files import read_weights
+from jinv.models.weights import read_tensors, read_weights
 
 FROZEN = FrozenWeights(
     seed=5,
@@ -45,7 +45,7 @@ def test_a_file_holds_a_bit_for_each_weight_and_reads_as_a_state_dict(path, mask
         "bn1.running_var",
         "fc.bias",
     }
-    state = read_weights(path)
+    state = read_tensors(path)
     drawn = FROZEN.draw()
     np.testing.assert_array_equal(state.pop("conv1.weight"), drawn["conv1"] * mask)
     np.testing.assert_array_equal(state.pop("fc.weight"), drawn["fc"])
@@ -64,7 +64,7 @@ def test_trained_scales_are_kept(tmp_path, mask):
     others = {**OTHERS, "bn1.weight": np.arange(8, dtype=np.float32)}
     path = tmp_path / "affine.safetensors"
     write_supermask(path, "tiny", FROZEN, {"conv1": mask}, others)
-    np.testing.assert_array_equal(read_weights(path)["bn1.weight"], np.arange(8))
+    np.testing.assert_array_equal(read_tensors(path)["bn1.weight"], np.arange(8))
 
 
 def test_a_truncated_file_is_refused(path):

@@ -15,9 +15,9 @@ from jinv.models.downloads import open_https
 from jinv.models.weight_files import (
     cached_download,
     find_weights,
-    read_weights,
     write_weights,
 )
+from jinv.models.weights import read_tensors, read_weights
 from jinv.models.zoo import Download, classifier_spec
 
 STATE = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -28,7 +28,7 @@ def test_safetensors_and_npz_are_read(tmp_path):
     assert digest == sha256_of(tmp_path / "w.safetensors")
     np.savez(tmp_path / "w.npz", **STATE)
     for name in ("w.safetensors", "w.npz"):
-        found = read_weights(tmp_path / name)
+        found = read_tensors(tmp_path / name)
         np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
 
 
@@ -37,7 +37,7 @@ def test_pytorch_files_are_read(tmp_path, wrap):
     torch = pytest.importorskip("torch")
     tensors = {key: torch.from_numpy(value) for key, value in STATE.items()}
     torch.save(wrap(tensors), tmp_path / "w.th")
-    found = read_weights(tmp_path / "w.th")
+    found = read_tensors(tmp_path / "w.th")
     np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
 
 
@@ -46,7 +46,7 @@ def test_what_cannot_be_read_is_explained(tmp_path, name):
     with pytest.raises(WeightsError, match="no weights file"):
         read_weights(tmp_path / name)
     (tmp_path / name).write_bytes(b"nonsense")
-    with pytest.raises(WeightsError, match="cannot read|expected one of .safetensors"):
+    with pytest.raises(WeightsError, match="cannot read .*it is text"):
         read_weights(tmp_path / name)
 
 
@@ -66,9 +66,9 @@ def test_pytorch_files_without_a_state_dict_are_explained(tmp_path):
     path.write_bytes(b"nonsense")
     with pytest.raises(WeightsError, match="cannot read"):
         read_weights(path)
-    for content in ([torch.ones(2)], {"epoch": 3}):
+    for content in ([3], {"epoch": 3}, torch.ones(2)):
         torch.save(content, path)
-        with pytest.raises(WeightsError, match="holds no state dict"):
+        with pytest.raises(WeightsError, match="holds no weights"):
             read_weights(path)
 
 

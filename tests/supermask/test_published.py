@@ -13,7 +13,7 @@ from jinv.errors import ConfigError, WeightsError
 from jinv.models import zoo
 from jinv.models.checksums import sha256_of
 from jinv.models.classifier import load_classifier
-from jinv.models.weight_files import read_tensors
+from jinv.models.weights import read_tensors
 from jinv.supermask.masks import kept_count
 from jinv.supermask.published import load_published, published_mask
 

@@ -1,0 +1,116 @@
+"""The arrays of a file by the names that an architecture may look for."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jinv.formats.trees import Arrays
+from jinv.models.state_dict import LEAVES, canonical_key, kernel_to_torch
+
+_OPTIMIZERS = re.compile(
+    r"(^|/)(tx|opt(im(i[sz]ers?)?)?(_?states?)?(_dict)?)(/|$)", re.I
+)
+_COLLECTIONS = ("params", "batch_stats")
+
+
+class Pruned(NamedTuple):
+    """A weight as `torch.nn.utils.prune` keeps it: what it was, and a mask."""
+
+    original: np.ndarray
+    mask: np.ndarray
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the weight."""
+        return self.original.shape
+
+
+class Entry(NamedTuple):
+    """An array of a file.
+
+    Attributes:
+        value: The array, in PyTorch's layout.
+        container: Path of its container.
+        origin: Its path in the file, for messages.
+    """
+
+    value: Any
+    container: str
+    origin: str
+
+    @property
+    def folder(self) -> str:
+        """Where it lies, also if a flat file writes that into its key."""
+        return self.origin.rpartition("/")[0]
+
+
+class Entries(NamedTuple):
+    """The arrays of a file by their names in full, in PyTorch's and our words.
+
+    Attributes:
+        by_name: One for each name.
+        twice: Others of the same name.
+    """
+
+    by_name: dict[str, Entry]
+    twice: dict[str, list[Entry]]
+
+
+def entries_of(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> Entries:
+    """The arrays of a file's containers, but for those of optimizers.
+
+    Where a layer's numbers are called as Flax calls them, they are brought into the
+    names and layout of PyTorch.
+    """
+    linen = any(_parts(key)[-1:] == ["kernel"] for g in groups.values() for key in g)
+    entries = Entries({}, {})
+    for container, arrays in groups.items():
+        for key, value in arrays.items():
+            origin = f"{container}/{key}" if container else key
+            entry = Entry(value, container, origin)
+            if _OPTIMIZERS.search(entry.folder):
+                continue
+            parts = _parts(origin)
+            if linen:
+                parts, entry = _from_linen(parts, entry)
+            name = canonical_key(".".join(parts), aliases)
+            if entries.by_name.setdefault(name, entry) is not entry:
+                entries.twice.setdefault(name, []).append(entry)
+    _multiply_out(entries.by_name)
+    return entries
+
+
+def _parts(origin: str) -> list[str]:
+    return [part for part in re.split(r"[/.]", origin) if part]
+
+
+def _from_linen(parts: list[str], entry: Entry) -> tuple[list[str], Entry]:
+    """The name and layout in PyTorch of what may be a variable of Flax."""
+    *place, leaf = parts
+    value = entry.value
+    if leaf == "kernel" and isinstance(value, np.ndarray):
+        value = kernel_to_torch(value)
+    # Both collections of a network's variables begin alike, then.
+    place = [_COLLECTIONS[0] if part in _COLLECTIONS else part for part in place]
+    return [*place, LEAVES.get(leaf, leaf)], entry._replace(value=value)
+
+
+def _multiply_out(by_name: dict[str, Entry]) -> None:
+    for name in [name for name in by_name if name.endswith("_mask")]:
+        plain = name.removesuffix("_mask")
+        original = by_name.get(f"{plain}_orig")
+        if original is not None and plain not in by_name:
+            pair = Pruned(original.value, by_name[name].value)
+            if all(isinstance(part, np.ndarray) for part in pair):
+                by_name[plain] = original._replace(value=pair)
+                del by_name[name], by_name[f"{plain}_orig"]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of entries hold the same numbers."""
+    if isinstance(one, Pruned) and isinstance(other, Pruned):
+        return same(one.original, other.original) and same(one.mask, other.mask)
+    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    return one is other or (arrays and np.array_equal(one, other))
