@@ -51,14 +51,40 @@ def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | 
 
 
 @_registry.primitive_rule
+def _some_text(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
+    """Refuse a text that is empty, as of a shell's variable that nobody set."""
+    if info.type is not str:
+        return None
+
+    def read(words: list[str]) -> str:
+        if not words[0]:
+            raise ValueError("expected text, found nothing between the quotes")
+        return words[0]
+
+    return tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="STR",
+        instance_from_str=read,
+        is_instance=lambda value: isinstance(value, str),
+        str_from_instance=lambda value: [value],
+    )
+
+
+@_registry.primitive_rule
 def _at_home(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
     """Let paths begin with ~ where a shell leaves it, as in --out=~/runs."""
     if info.type is not Path:
         return None
+
+    def read(words: list[str]) -> Path:
+        if not words[0]:
+            raise ValueError("expected a path, found nothing between the quotes")
+        return Path(words[0]).expanduser()
+
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs=1,
         metavar="PATH",
-        instance_from_str=lambda words: Path(words[0]).expanduser(),
+        instance_from_str=read,
         is_instance=lambda value: isinstance(value, Path),
         str_from_instance=lambda value: [str(value)],
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from jinv.cli.networks import load_extractor
-from jinv.data.labelled import SomeImages
+from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.data.sets import classes_of, load_labelled
 from jinv.metrics.evaluation import Reference
 from jinv.metrics.observe import observe
@@ -45,18 +45,16 @@ def build_objective(
     extractor = load_extractor(
         options.extractor, options.feature, [verifier] if verifier else []
     )
+    images = _real_images(options, teacher) if real is not None else None
     console.print(f"features: {extractor.label}")
     if extractor.classifier.sha256 == teacher.sha256:
         console.print(
             "[yellow]warning:[/yellow] these are features of the network that is "
             "inverted, which images fit by construction: choose another --extractor"
         )
-    if real is None:
+    if images is None:
         return score(name, extractor)
     started = time.monotonic()
-    classes = classes_of(real, options.real_split) or teacher.spec.classes
-    size, channels = teacher.spec.input_size, teacher.spec.channels
-    images = load_labelled(real, options.real_split, classes, size, channels)
     seen = observe(SomeImages(images, options.real_images, options.seed), extractor)
     console.print(
         f"real images: {len(seen)} of {len(images)} seen "
@@ -65,3 +63,10 @@ def build_objective(
     basis = {"real": real, "split": options.real_split, "images": len(seen)}
     reference = Reference.of(seen.features[extractor.feature])
     return score(name, extractor, reference, basis)
+
+
+def _real_images(options: "Search", teacher: Classifier) -> LabelledImages:
+    """The set of real images, opened; nothing is decoded yet."""
+    source, split, spec = str(options.real), options.real_split, teacher.spec
+    classes = classes_of(source, split) or spec.classes
+    return load_labelled(source, split, classes, spec.input_size, spec.channels)

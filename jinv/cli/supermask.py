@@ -115,11 +115,14 @@ def _search(options: FindSupermask, data: str) -> int:
         options.split,
         options.test_split,
     )
-    console.print(
-        f"Searching {spec.name} on {len(splits[0])} images for "
-        f"{options.config.epochs} epochs ({jax.default_backend()}); progress is kept "
-        f"in {options.out}"
-    )
+
+    def announce() -> None:
+        console.print(
+            f"Searching {spec.name} on {len(splits[0])} images for "
+            f"{options.config.epochs} epochs ({jax.default_backend()}); progress is "
+            f"kept in {options.out}"
+        )
+
     with Stop() as stop:
         try:
             found = find_subnetwork(
@@ -131,6 +134,7 @@ def _search(options: FindSupermask, data: str) -> int:
                 epoch_printer(console, options.config),
                 options.devices,
                 overwrite=options.overwrite,
+                on_start=announce,
                 should_stop=stop.requested,
             )
         except Interrupted as reason:

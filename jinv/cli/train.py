@@ -76,10 +76,13 @@ def run(options: Train) -> int:
         options.split,
         options.test_split,
     )
-    console.print(
-        f"Training {spec.name} on {len(splits[0])} images for {config.epochs} epochs "
-        f"({jax.default_backend()}); progress is kept in {options.out}"
-    )
+
+    def announce() -> None:
+        console.print(
+            f"Training {spec.name} on {len(splits[0])} images for {config.epochs} "
+            f"epochs ({jax.default_backend()}); progress is kept in {options.out}"
+        )
+
     with Stop() as stop:
         try:
             trained = train(
@@ -90,6 +93,7 @@ def run(options: Train) -> int:
                 epoch_printer(console, config),
                 devices=options.devices,
                 overwrite=options.overwrite,
+                on_start=announce,
                 should_stop=stop.requested,
             )
         except Interrupted as reason:

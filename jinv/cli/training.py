@@ -88,9 +88,9 @@ def load_splits(
     training = load(source, split)
     if has_split(test or source, test_split):
         return training, load(test or source, test_split)
-    if test is not None:
+    if test is not None or test_split != "test":
         raise DataError(
-            f"--test {test} has no {test_split} images: expected x_{test_split} and "
+            f"{test or source} has no {test_split} images: expected x_{test_split} and "
             f"y_{test_split} in an .npz file, a folder with {test_split}/CLASS/*.png, "
             f"or a split {test_split!r} of tfds"
         )

@@ -333,6 +333,11 @@ def _check_procedure(job: Job, targets: Sequence[int]) -> None:
         )
     if job.student and not procedure.student:
         raise ConfigError(f"{name} has no term that looks at a student: leave it out")
+    if job.student and job.student.sha256 == job.classifier.sha256 != "":
+        raise ConfigError(
+            "the student has the weights of the classifier that is inverted, and "
+            "agrees with it in everything: give another network"
+        )
     if job.student and job.student.spec.classes != job.classifier.spec.classes:
         raise ConfigError("the student's classes are not those of the classifier")
     everything = set(range(len(job.classifier.spec.classes)))

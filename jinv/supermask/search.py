@@ -48,6 +48,7 @@ def find_subnetwork(
     devices: Natural = 1,
     *,
     overwrite: bool = False,
+    on_start: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Found:
     """Search a random network for a subnetwork that classifies.
@@ -68,6 +69,7 @@ def find_subnetwork(
         report: Called after every epoch with its measurements.
         devices: Over how many each batch is spread; 0 for as many as share it evenly.
         overwrite: Remove the search that the folder holds.
+        on_start: Called once, when everything is checked and the folder taken.
         should_stop: Asked after every step.
 
     Raises:
@@ -88,6 +90,7 @@ def find_subnetwork(
         hidden.parametrisation,
         devices,
         overwrite=overwrite,
+        on_start=on_start,
         should_stop=should_stop,
     )
     masks = hidden.masks(found.trained)

@@ -132,6 +132,7 @@ def train(
     devices: Natural = 1,
     *,
     overwrite: bool = False,
+    on_start: Callable[[], None] = lambda: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a classifier.
@@ -153,6 +154,7 @@ def train(
         devices: Over how many each batch is spread; 0 for as many as share it evenly.
             It changes nothing but the order of sums: BatchNorm sees the whole batch.
         overwrite: Remove the training that the folder holds.
+        on_start: Called once, when everything is checked and the folder taken.
         should_stop: Asked after every step.
 
     Raises:
@@ -227,6 +229,7 @@ def train(
         Folder(folder, kind, described, overwrite=overwrite),
         closing(Checkpoints(folder / "checkpoint", ["epoch"])) as checkpoints,
     ):
+        on_start()
         log = JsonLines(folder / "metrics.jsonl")
         notes = checkpoints.notes()
         done = int(notes["epoch"]) if notes else 0

@@ -107,7 +107,7 @@ def test_a_set_without_test_images_cannot_be_the_test(synthetic, learn, capsys):
     status, _ = learn("--data", place, "--test", place)
     said = capsys.readouterr().err
     assert status == 2 and said.count("\n") == 1
-    assert f"--test {place} has no test images: expected x_test and y_test" in said
+    assert f"{place} has no test images: expected x_test and y_test" in said
 
 
 def test_of_too_few_images_none_is_held_out(synthetic, learn, capsys):
