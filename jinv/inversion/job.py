@@ -19,7 +19,7 @@ from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
-from jinv.values import Count, Natural, Seed, checked
+from jinv.values import Count, Natural, Seed, checked, shown
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -225,6 +225,11 @@ def make_job(
         method = chosen.fitted(spec)
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
+    elif isinstance(method, type) or not hasattr(method, "procedure"):
+        raise ConfigError(
+            f"method: expected its name or its configuration, e.g. DeepInversion(), "
+            f"found {shown(method)}"
+        )
     else:
         given |= set(method.__dataclass_fields__)
     execution = execution or Execution()
@@ -258,6 +263,7 @@ def make_job(
     return job
 
 
+@checked
 def invert(
     classifier: Classifier,
     classes: Classes,

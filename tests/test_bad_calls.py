@@ -1,0 +1,221 @@
+"""Calls of the Python API that cannot work: one line each, before any work."""
+
+import numpy as np
+import pytest
+
+import jinv
+from jinv.engine.run import Execution
+from jinv.errors import JinvError
+
+IMAGES = np.zeros((2, 8, 8, 3), np.uint8)
+LABELS = np.zeros(2, int)
+
+
+@pytest.fixture(scope="module")
+def result(tiny):
+    one = Execution(devices=1)
+    return jinv.invert(tiny, "cat", 1, steps=(1,), company=0, execution=one)
+
+
+CALLS = {
+    # invert, make_job
+    "a name for a classifier": (
+        lambda e: jinv.invert("tiny", "cat"),
+        "classifier: exp",
+    ),
+    "no classes": (lambda e: jinv.invert(e.tiny), "missing a required argument"),
+    "a set of classes": (lambda e: e.job({1, 2}), "classes: expected text"),
+    "classes of floats": (lambda e: e.job([1.0]), "classes: expected text"),
+    "an array of floats": (lambda e: e.job(np.array([1.0])), "classes: expected text"),
+    "a class beyond": (lambda e: e.job(6), "class 6 is out of range"),
+    "a negative class": (lambda e: e.job([-1]), "class -1 is out of range"),
+    "a class misspelt": (lambda e: e.job("bota"), "did you mean boat"),
+    "nothing": (lambda e: e.job(None), "classes: expected text"),
+    "no images": (lambda e: e.job("cat", 0), "images: expected a whole number from 1"),
+    "half an image": (lambda e: e.job("cat", 0.5), "images: expected a whole number"),
+    "images as text": (lambda e: e.job("cat", "3"), "images: expected a whole number"),
+    "too many": (lambda e: e.job("cat", 10**20), "images: expected a whole number"),
+    "two numbers": (lambda e: e.job("cat", 3, per_class=1), "not both"),
+    "per class 0": (lambda e: e.job("cat", per_class=0), "per_class: expected"),
+    "a batch of 0": (lambda e: e.job("cat", batch_size=0), "batch_size: expected"),
+    "company -1": (lambda e: e.job("cat", company=-1), "company: expected"),
+    "seed -1": (lambda e: e.job("cat", seed=-1), "seed: expected"),
+    "seed of 33 bits": (lambda e: e.job("cat", seed=2**32), "seed: expected"),
+    "seed of None": (lambda e: e.job("cat", seed=None), "seed: expected"),
+    "an unknown method": (lambda e: e.job("cat", method="deap"), "did you mean deep"),
+    "a method's class": (
+        lambda e: e.job("cat", method=jinv.DeepInversion),
+        "method: expected",
+    ),
+    "an unknown preset": (lambda e: e.job("cat", preset="defalt"), "did you mean def"),
+    "preset and method": (
+        lambda e: e.job("cat", preset="default", method=jinv.DeepInversion()),
+        "not both",
+    ),
+    "an unknown setting": (lambda e: e.job("cat", w_tv=1), "unknown setting 'w_tv'"),
+    "a setting of nan": (lambda e: e.job("cat", lr=float("nan")), "lr: expected a num"),
+    "a setting of inf": (lambda e: e.job("cat", w_tv2=float("inf")), "w_tv2: expected"),
+    "steps as a number": (lambda e: e.job("cat", steps=5), "steps: expected a list"),
+    "steps of 0": (lambda e: e.job("cat", steps=(0,)), "steps: expected a list"),
+    "a choice misspelt": (lambda e: e.job("cat", optimizer="adm"), "did you mean adam"),
+    "execution as a dict": (
+        lambda e: e.job("cat", execution={"devices": 1}),
+        "execution: expected a Execution",
+    ),
+    "a student's name": (lambda e: e.job("cat", student="x"), "student: expected"),
+    # settings
+    "chunk -1": (lambda e: Execution(chunk=-1), "chunk: expected"),
+    "pmapp": (lambda e: Execution(parallel="pmapp"), "parallel: expected jit or pmap"),
+    "epochs -1": (lambda e: jinv.TrainConfig(epochs=-1), "epochs: expected"),
+    "momentum 1": (lambda e: jinv.TrainConfig(momentum=1), "momentum: expected"),
+    "crops flat": (lambda e: jinv.TrainConfig(crops=(16, 3)), "crops: expected a list"),
+    "flip as a number": (lambda e: jinv.TrainConfig(flip=2), "flip: expected true or"),
+    "keep 0": (lambda e: jinv.Supermask(keep_fraction=0), "keep_fraction: expected"),
+    "keep 30": (lambda e: jinv.Supermask(30), "over 0 and up to 1, found 30"),
+    # networks
+    "an unknown model": (lambda e: jinv.load_classifier("resnet5O"), "did you mean"),
+    "a model of None": (lambda e: jinv.load_classifier(None), "name: expected text"),
+    "no such file": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", "nowhere.pth"),
+        "no weights file at nowhere.pth",
+    ),
+    "weights as bytes": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", b"abc"),
+        "weights: expected a path",
+    ),
+    "a number of classes": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", classes=10),
+        "classes: expected a list of text",
+    ),
+    "two names for ten": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", classes=["a", "b"]),
+        "tell 10 classes apart, not 2",
+    ),
+    "a mean of bytes": (
+        lambda e: jinv.load_classifier(
+            "cifar10_resnet20", mean=[125, 123, 114], std=[63, 62, 67]
+        ),
+        "divide them by 255",
+    ),
+    "grey for colour": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", mean=[0.5], std=[0.5]),
+        "the architecture needs|has shape",
+    ),
+    "input size 0": (
+        lambda e: jinv.load_classifier("cifar10_resnet20", input_size=0),
+        "input_size: expected",
+    ),
+    "a spec's name": (lambda e: jinv.make_classifier("tiny"), "spec: expected a Class"),
+    # images
+    "no such set": (
+        lambda e: jinv.load_labelled("nowhere", "train", "ab", 8),
+        "classes: expected a list of text",
+    ),
+    "a set of None": (
+        lambda e: jinv.load_labelled(None, "train", ["a", "b"], 8),
+        "source: expected",
+    ),
+    "size -1": (
+        lambda e: jinv.load_labelled("nowhere", "train", ["a", "b"], -1),
+        "size: expected",
+    ),
+    "judge floats of 255": (
+        lambda e: jinv.judge(e.tiny, IMAGES + 200.0, LABELS, e.tiny.spec.classes),
+        "expected bytes .* or floats in 0..1, found float64 from 200",
+    ),
+    "judge one image": (
+        lambda e: jinv.judge(e.tiny, IMAGES[0], LABELS, e.tiny.spec.classes),
+        "images: expected an array",
+    ),
+    "judge a list": (
+        lambda e: jinv.judge(e.tiny, [1], LABELS, e.tiny.spec.classes),
+        "images: expected a ndarray",
+    ),
+    "labels beyond": (
+        lambda e: jinv.judge(e.tiny, IMAGES, LABELS + 9, e.tiny.spec.classes),
+        "labels: expected whole numbers from 0 to 5",
+    ),
+    "labels below": (
+        lambda e: jinv.judge(e.tiny, IMAGES, LABELS - 1, e.tiny.spec.classes),
+        "found int64 from -1 to",
+    ),
+    "too few labels": (
+        lambda e: jinv.judge(e.tiny, IMAGES, LABELS[:1], e.tiny.spec.classes),
+        "labels: expected one for each of 2",
+    ),
+    "unknown classes": (
+        lambda e: jinv.judge(e.tiny, IMAGES, LABELS, ["lynx"] * 6),
+        "does not know the class 'lynx'",
+    ),
+    # folders
+    "a run of a job": (lambda e: jinv.save_run(e.job("cat"), "x"), "result: expected"),
+    "a path of 3": (lambda e: jinv.save_run(e.result, 3), "path: expected a path"),
+    "a set of a result": (
+        lambda e: jinv.synthesize(e.result, "x"),
+        "job: expected a Job, found",
+    ),
+    "an unknown option": (
+        lambda e: jinv.synthesize(e.job("cat"), "x", frm="npz"),
+        "unknown option 'frm' .did you mean form",
+    ),
+    "an unknown form": (
+        lambda e: jinv.synthesize(e.job("cat"), "x", form="npy"),
+        "form: expected folder or npz or array_record, found 'npy' .did you mean npz",
+    ),
+    "best 0": (
+        lambda e: jinv.synthesize(e.job("cat"), "x", best=0),
+        "best: expected a whole number from 1",
+    ),
+    "train on arrays": (
+        lambda e: jinv.train(e.tiny, IMAGES, LABELS),
+        "missing a required argument: 'config'",
+    ),
+    "devices -1": (
+        lambda e: jinv.train(
+            e.tiny, e.data, e.data, jinv.TrainConfig(), "x", devices=-1
+        ),
+        "devices: expected a whole number from 0",
+    ),
+    "a config's dict": (
+        lambda e: jinv.train(e.tiny, e.data, e.data, {"lr": 1}, "x"),
+        "config: expected a TrainConfig",
+    ),
+    "crops too large": (
+        lambda e: jinv.train(
+            e.tiny,
+            e.data,
+            e.data,
+            jinv.TrainConfig(crops=((9, 1),), batch_size=32),
+            "x",
+        ),
+        "takes no crops of 9 pixels",
+    ),
+    "no such checkpoint": (
+        lambda e: jinv.load_published("nowhere.pth", e.tiny.spec),
+        "no weights file at nowhere.pth",
+    ),
+    "an unknown function": (lambda e: jinv.inverted, None),
+}
+
+
+class Everything:
+    """What calls are made with."""
+
+    def __init__(self, tiny, result, data):
+        self.tiny, self.result, self.data = tiny, result, data
+
+    def job(self, *args, **options):
+        return jinv.make_job(self.tiny, *args, **options)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_cannot_work_is_one_line(
+    name, tiny, result, stripes, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    call, message = CALLS[name]
+    expected = JinvError if message else AttributeError
+    with pytest.raises(expected, match=message) as error:
+        call(Everything(tiny, result, stripes[0]))
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
