@@ -22,6 +22,7 @@ from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
 from jinv.metrics.observe import Extractor, draw, observe
 from jinv.models.classifier import Classifier
+from jinv.models.facts import Facts
 from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
 from jinv.synthesis.synthetic_set import SET
@@ -94,10 +95,13 @@ def run(options: Evaluate) -> int:
     ):
         reader.open(source, split, options.size)
     out = options.out or _default_out(options.set)
+    networks = (extractor.classifier, *judges)
+    facts = [Facts.beyond_zoo(network.spec).to_json() for network in networks]
     described = {
         **{name: value for name, value in asdict(options).items() if name not in _HOW},
         "extractor_sha256": extractor.classifier.sha256,
         "verifier_sha256": [judge.sha256 for judge in judges],
+        **({"facts": facts} if any(facts) else {}),
     }
     with Folder(out, EVALUATION, described, overwrite=options.overwrite) as folder:
         if (evaluation := folder.last) is None:

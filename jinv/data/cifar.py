@@ -14,6 +14,7 @@ import numpy as np
 
 from jinv.data.bundles import Bundle
 from jinv.errors import DataError
+from jinv.formats.pickled_arrays import Draft
 from jinv.formats.pickles import run_pickle
 
 _SIDE = 32
@@ -106,7 +107,7 @@ class Cifar:
 
 def _pickled(labels: str) -> Callable[[bytes], tuple[np.ndarray, np.ndarray]]:
     def read(content: bytes) -> tuple[np.ndarray, np.ndarray]:
-        batch = run_pickle(io.BytesIO(content))
+        batch = _unpickled(content)
         images, numbers = batch["data"], batch[labels]
         if images.dtype != np.uint8 or images.shape != (len(numbers), _PIXELS):
             raise ValueError(
@@ -120,8 +121,16 @@ def _pickled(labels: str) -> Callable[[bytes], tuple[np.ndarray, np.ndarray]]:
     return read
 
 
+def _unpickled(content: bytes) -> dict[Any, Any]:
+    found = run_pickle(io.BytesIO(content))
+    return {
+        key: value.finished() if isinstance(value, Draft) else value
+        for key, value in found.items()
+    }
+
+
 def _pickled_names(key: str) -> Callable[[bytes], Any]:
-    return lambda content: run_pickle(io.BytesIO(content))[key]
+    return lambda content: _unpickled(content)[key]
 
 
 def _binary(head: int) -> Callable[[bytes], tuple[np.ndarray, np.ndarray]]:

@@ -19,6 +19,7 @@ from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.models.facts import Facts
 from jinv.values import Count, Natural, Seed, checked, shown
 
 
@@ -54,6 +55,7 @@ class Job:
         return {
             "model": spec.name,
             "weights_sha256": self.classifier.sha256,
+            **Facts.beyond_zoo(spec).to_json(),
             "precision": np.dtype(self.classifier.dtype).name,
             "labels": self.labels.tolist(),
             "batch_size": self.batch_size,

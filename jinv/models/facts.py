@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from jinv.models.spec import ClassifierSpec
+from jinv.models.zoo import classifier_names, classifier_spec
 
 ENTRY = "jinv"
 """Of a file's metadata, where they lie as JSON: of several entries, the order in the
@@ -37,6 +38,17 @@ class Facts:
     def of(cls, spec: ClassifierSpec) -> Self:
         """The facts of a specification."""
         return cls(spec.classes, spec.input_size, spec.mean, spec.std)
+
+    @classmethod
+    def beyond_zoo(cls, spec: ClassifierSpec) -> Self:
+        """The facts in which a network differs from the zoo's of its name.
+
+        Of a network that the zoo does not have, all.
+        """
+        if spec.name not in classifier_names():
+            return cls.of(spec)
+        usual, own = asdict(cls.of(classifier_spec(spec.name))), asdict(cls.of(spec))
+        return cls(**{n: value for n, value in own.items() if value != usual[n]})
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:

@@ -14,9 +14,10 @@ from jinv.inversion.job import Job
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.models.facts import Facts
 from jinv.values import Checked, Count
 
-Facts = dict[str, Any]
+Row = dict[str, Any]
 """What `metadata.jsonl` says of one image."""
 
 
@@ -73,12 +74,12 @@ class Recipe(Checked):
             **self.job.describe(),
             "form": self.form,
             "split": self.split,
-            "verifier": judge and {"name": judge.spec.name, "sha256": judge.sha256},
+            "verifier": judge and _identity(judge),
             "accepted_only": self.accepted_only,
             "best": self.best,
         }
 
-    def inspect(self, images: np.ndarray, labels: np.ndarray) -> list[Facts]:
+    def inspect(self, images: np.ndarray, labels: np.ndarray) -> list[Row]:
         """What the networks say of images as they will lie on disk.
 
         Args:
@@ -88,7 +89,7 @@ class Recipe(Checked):
         classifier = self.job.classifier
         inputs = classifier.normalise(images.astype(np.float32) / 255)
         variation = losses.total_variation_l2(inputs)
-        facts: list[Facts] = [
+        facts: list[Row] = [
             {"total_variation": _plain(value)} for value in np.asarray(variation)
         ]
         for role, network in (("teacher", classifier), ("verifier", self.verifier)):
@@ -99,7 +100,7 @@ class Recipe(Checked):
                     fact.update({f"{role}_{key}": x for key, x in opinion.items()})
         return facts
 
-    def select(self, facts: Sequence[Facts]) -> list[int]:
+    def select(self, facts: Sequence[Row]) -> list[int]:
         """Positions of the images to keep, in order.
 
         Args:
@@ -120,9 +121,14 @@ class Recipe(Checked):
         return sorted(chosen)
 
 
+def _identity(network: Classifier) -> dict[str, Any]:
+    facts = Facts.beyond_zoo(network.spec).to_json()
+    return {"name": network.spec.name, "sha256": network.sha256, **facts}
+
+
 def _opinions(
     network: Classifier, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
-) -> list[Facts]:
+) -> list[Row]:
     """What one network sees in each image, and how sure it is of the class wanted."""
     wanted = translate_labels(network, labels, classes)
     logits = classify(network, images).astype(np.float64)

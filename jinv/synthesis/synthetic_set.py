@@ -24,7 +24,7 @@ from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture, to_uint8
 from jinv.suggest import near
 from jinv.synthesis.card import write_card
-from jinv.synthesis.recipe import Facts, Recipe
+from jinv.synthesis.recipe import Recipe, Row
 from jinv.values import checked
 
 SET = Kind(
@@ -234,7 +234,7 @@ class SyntheticSet(Held):
         write_card(self.path / "README.md", recipe, summary)
         write_json(self.path / "summary.json", summary)
 
-    def _facts_and_bills(self) -> tuple[list[Facts], list[dict[str, Any]]]:
+    def _facts_and_bills(self) -> tuple[list[Row], list[dict[str, Any]]]:
         facts, bills = [], []
         for batch in range(self.recipe.job.batches):
             with np.load(self._part(batch)) as part:
@@ -242,7 +242,7 @@ class SyntheticSet(Held):
                 bills.append(json.loads(str(part["bill"])))
         return facts, bills
 
-    def _examples(self, facts: list[Facts], kept: list[int]) -> Iterator[Example]:
+    def _examples(self, facts: list[Row], kept: list[int]) -> Iterator[Example]:
         """Images and facts in order, with one part in memory at a time."""
         batch, images = -1, np.empty(0)
         for number in kept:
@@ -307,12 +307,12 @@ def _recipe(job: Job, options: dict[str, Any]) -> Recipe:
     return Recipe(job, **options)
 
 
-def _per_class(recipe: Recipe, facts: list[Facts]) -> dict[str, int]:
+def _per_class(recipe: Recipe, facts: list[Row]) -> dict[str, int]:
     counts = Counter(fact["label"] for fact in facts)
     return {recipe.classes[label]: counts[label] for label in sorted(counts)}
 
 
-def _verdicts(recipe: Recipe, facts: list[Facts]) -> dict[str, Any]:
+def _verdicts(recipe: Recipe, facts: list[Row]) -> dict[str, Any]:
     networks = {"teacher": recipe.job.classifier, "verifier": recipe.verifier}
     return {
         role: {

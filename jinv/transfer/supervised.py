@@ -189,7 +189,7 @@ def train(
     }
     described = {
         "model": classifier.spec.name,
-        **Facts.of(classifier.spec).to_json(),
+        **Facts.beyond_zoo(classifier.spec).to_json(),
         "initial_weights": classifier.sha256,
         "images": len(training),
         "labels": _fingerprint(training.labels.astype(np.int32)),
