@@ -22,9 +22,12 @@ jax.config.update("jax_num_cpu_devices", 8)
 
 def pytest_configure(config):
     # Compiling is most of what tests do, and many compile the same programs.
-    folder = config.cache.mkdir("xla")
-    jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.3)
+    folder = str(config.cache.mkdir("xla"))
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    # Those in processes of their own too.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 
 CLASSES = ("apple", "boat", "cat", "dog", "egg", "fish")

@@ -96,6 +96,7 @@ class Cifar:
             return read(content)
         except _BROKEN as error:
             reason = " ".join(str(error).split()) or type(error).__name__
+            reason = f"it has no {reason}" if isinstance(error, KeyError) else reason
             raise self._foreign(bundle, name, reason) from error
 
     def _foreign(self, bundle: Bundle, name: str, reason: str) -> DataError:
