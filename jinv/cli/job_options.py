@@ -6,7 +6,6 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import numpy as np
 import tyro
 
 from jinv.cli.networks import NetworkFacts, load_network
@@ -142,23 +141,27 @@ def prepare(
         seed=options.seed,
         execution=options.execution,
     )
-    return job, _verifier(options, classifier, job.labels)
+    return job, _verifier(options, job)
 
 
-def _verifier(
-    options: JobOptions, classifier: Classifier, labels: np.ndarray
-) -> Classifier | None:
+def _verifier(options: JobOptions, job: Job) -> Classifier | None:
     if options.verifier is None:
         if options.verifier_weights is not None:
             raise ConfigError("--verifier-weights needs --verifier MODEL")
         return None
     verifier = load_network(options.verifier, options.verifier_weights)
+    classifier = job.classifier
     if verifier.sha256 == classifier.sha256:
         raise ConfigError(
             "the verifier has the weights of the classifier that is inverted: "
             "choose a network that took no part"
         )
-    translate_labels(verifier, labels, classifier.spec.classes)
+    if job.student and verifier.sha256 == job.student.sha256:
+        raise ConfigError(
+            "the verifier has the weights of the student, with which the classifier is "
+            "compared: choose a network that took no part"
+        )
+    translate_labels(verifier, job.labels, classifier.spec.classes)
     return verifier
 
 

@@ -15,7 +15,7 @@ def keep_compiled_programs() -> None:
     compute together.
     """
     if jax.process_count() > 1:
-        # Hosts that load small programs from it wait for each other for ever (jax 0.10).
+        # Hosts that load small programs from it wait for ever (jax 0.10).
         jax.config.update("jax_enable_compilation_cache", False)
         return
     chosen: Any = jax.config

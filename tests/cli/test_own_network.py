@@ -113,3 +113,12 @@ def test_facts_reach_every_network_by_its_companion(networks, folder, tmp_path, 
     bare.with_suffix(".json").write_text(json.dumps(companion))
     assert load_classifier("other", bare).spec.mean == MEAN
     assert main([*words, "--out", str(tmp_path / "page")]) == 0
+
+
+def test_a_student_is_no_verifier(networks, tmp_path, capsys):
+    mine, judge, student = networks
+    words = ["invert", "--model", "tiny", "--weights", mine.partition("=")[2]]
+    words += ["--method", "dfad", "--student", judge, "--verifier", judge]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert "the verifier has the weights of the student" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
