@@ -1,20 +1,15 @@
-"""What a value may be: declared in its annotation, checked once, where it enters.
+"""What a value may be, as its annotation says it.
 
-A type says what is expected, and `Range` which of its numbers:
+A type says what is expected, and `Range` which of its numbers.
 
->>> @dataclass(frozen=True)
-... class Config(Checked):
-...     lr: Positive = 0.1
->>> Config(lr=float("inf"))
+>>> converted(Positive, float("inf"), "lr")
 Traceback (most recent call last):
 jinv.errors.ValueRefused: lr: expected a number over 0, found inf
 """
 
-import inspect
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache, wraps
+from dataclasses import dataclass
 from math import inf, isfinite
 from numbers import Integral, Real
 from pathlib import Path
@@ -23,19 +18,13 @@ from typing import (
     Annotated,
     Any,
     Literal,
-    ParamSpec,
-    TypeVar,
     Union,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
-from jinv.errors import ConfigError, ValueRefused
+from jinv.errors import ValueRefused
 from jinv.suggest import near
-
-Parameters = ParamSpec("Parameters")
-Returned = TypeVar("Returned")
 
 
 @dataclass(frozen=True)
@@ -82,67 +71,6 @@ Count = Annotated[int, Range(1, _LARGEST)]
 Natural = Annotated[int, Range(0, _LARGEST)]
 Seed = Annotated[int, Range(0, 2**32 - 1)]
 """jax's generators take 32 bits; of more, they would drop some without a word."""
-
-
-class Checked:
-    """A dataclass whose fields are checked when it is made.
-
-    What only looks different is made alike: lists become tuples, NumPy's numbers
-    Python's, and texts paths.
-    """
-
-    def __post_init__(self) -> None:
-        """Check every field.
-
-        Raises:
-            ConfigError: One is not what its annotation says.
-        """
-        for name, kind in _kinds(type(self)).items():
-            value = getattr(self, name)
-            found = converted(kind, value, name)
-            if found is not value:
-                object.__setattr__(self, name, found)
-
-
-def checked(function: Callable[Parameters, Returned]) -> Callable[Parameters, Returned]:
-    """Check the arguments of a function by its annotations, as `Checked` does fields.
-
-    Raises:
-        ConfigError: An argument is missing, unknown, or not what its annotation says.
-    """
-    signature = inspect.signature(function)
-
-    @wraps(function)
-    def call(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Returned:
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise ConfigError(
-                f"{function.__name__}(): {error}; it takes {_taken(signature)}"
-            ) from None
-        kinds = _kinds(function)
-        for name, value in bound.arguments.items():
-            plain = signature.parameters[name].kind is not inspect.Parameter.VAR_KEYWORD
-            if plain and name in kinds:
-                bound.arguments[name] = converted(kinds[name], value, name)
-        return function(*bound.args, **bound.kwargs)
-
-    return call
-
-
-def check_all(options: Any) -> None:
-    """Check every field of a dataclass that is not `Checked`, and of those inside it.
-
-    Raises:
-        ConfigError: One is not what its annotation says.
-    """
-    kinds = _kinds(type(options))
-    for each in fields(options):
-        value = getattr(options, each.name)
-        if is_dataclass(value):
-            check_all(value)
-        else:
-            converted(kinds[each.name], value, each.name)
 
 
 def converted(kind: Any, value: Any, name: str) -> Any:
@@ -223,11 +151,6 @@ def _describe_tuple(arguments: tuple) -> str:
 
 class _Unfit(Exception):
     """A value is not of a kind."""
-
-
-@cache
-def _kinds(annotated: Any) -> dict[str, Any]:
-    return get_type_hints(annotated, include_extras=True)
 
 
 def _convert(kind: Any, value: Any) -> Any:
@@ -334,10 +257,3 @@ def shown(value: Any) -> str:
         return f"an array of shape {tuple(value.shape)}"
     text = " ".join(repr(value).split())
     return text if len(text) <= 80 else f"{text[:60]}… ({type(value).__name__})"
-
-
-def _taken(signature: inspect.Signature) -> str:
-    return ", ".join(
-        f"**{name}" if each.kind is inspect.Parameter.VAR_KEYWORD else name
-        for name, each in signature.parameters.items()
-    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import jinv
+from jinv.checked import Checked, check_all, checked
 from jinv.engine.run import Execution
 from jinv.errors import ConfigError, ValueRefused
 from jinv.inversion.methods import METHODS
@@ -17,7 +18,6 @@ from jinv.inversion.preset import Preset
 from jinv.supermask.hidden import Supermask
 from jinv.transfer.supervised import TrainConfig
 from jinv.values import (
-    Checked,
     Count,
     Natural,
     NotNegative,
@@ -26,8 +26,6 @@ from jinv.values import (
     Seed,
     Share,
     ShareBelow1,
-    check_all,
-    checked,
     converted,
     describe_kind,
 )

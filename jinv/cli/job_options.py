@@ -28,12 +28,13 @@ class JobOptions:
     """What is inverted, how, and who judges it."""
 
     classes: str = "all"
-    """Comma-separated: indices (3), names (cat), ranges (0-4), all, random."""
+    """Comma-separated: names (cat), indices (3), ranges (0-4), all, random. Where
+    classes are called by other numbers, name:3 and index:3 tell them apart."""
     model: str = "cifar10_resnet20"
     """Classifier to invert, by its name in the zoo (`jinv models`)."""
     weights: Path | None = None
-    """Its weights: .safetensors, .npz or a PyTorch file; by default the project's own,
-    an installed package's, or a download."""
+    """Its weights: a file of safetensors, PyTorch, Flax, .npz, …, or a folder with one;
+    by default the project's own, an installed package's, or a download."""
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""

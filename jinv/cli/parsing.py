@@ -9,8 +9,9 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import tyro
 
+from jinv.checked import check_all
 from jinv.errors import ConfigError, ValueRefused
-from jinv.values import check_all, plain_kind
+from jinv.values import plain_kind
 
 Options = TypeVar("Options")
 

@@ -8,13 +8,14 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from jinv.checked import checked
 from jinv.data.distributed_set import DistributedSet
 from jinv.data.folder_set import FolderSet
 from jinv.data.labelled import LabelledImages
 from jinv.data.npz_set import NpzSet
 from jinv.data.tfds_set import TfdsSet
 from jinv.errors import DataError
-from jinv.values import Count, checked
+from jinv.values import Count
 
 Source = str | os.PathLike[str]
 

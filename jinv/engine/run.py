@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jinv.checked import Checked
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import (
     BatchDone,
@@ -38,7 +39,7 @@ from jinv.engine.stage import (
 from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
 from jinv.errors import Diverged, Interrupted
 from jinv.models.classifier import Classifier
-from jinv.values import Checked, Count, Natural, NotNegative
+from jinv.values import Count, Natural, NotNegative
 
 PATIENCE_INTERVAL = 25
 """Steps between the losses that `Execution.patience` compares.

@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 
 from jinv import losses
+from jinv.checked import Checked
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
 from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import one_generator
 from jinv.inversion.terms import used
 from jinv.models.classifier import Classifier
-from jinv.values import Checked, Count, Natural, NotNegative, Positive
+from jinv.values import Count, Natural, NotNegative, Positive
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import Literal, Self
 import numpy as np
 import optax
 
+from jinv.checked import Checked
 from jinv.engine.optimizers import (
     Optimizer,
     Schedule,
@@ -34,15 +35,7 @@ from jinv.inversion.terms import (
     used,
 )
 from jinv.models.classifier import Classifier
-from jinv.values import (
-    Checked,
-    Count,
-    Natural,
-    NotNegative,
-    Positive,
-    Share,
-    ShareBelow1,
-)
+from jinv.values import Count, Natural, NotNegative, Positive, Share, ShareBelow1
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Self
 import jax
 
 from jinv import losses
+from jinv.checked import Checked
 from jinv.engine.stage import Evaluation, Procedure, Term
 from jinv.inversion.generating import one_generator
 from jinv.models.classifier import Classifier
-from jinv.values import Checked, Count, Natural, Positive
+from jinv.values import Count, Natural, Positive
 
 
 @dataclass(frozen=True)

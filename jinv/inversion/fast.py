@@ -11,6 +11,7 @@ from typing import Self
 
 import optax
 
+from jinv.checked import Checked
 from jinv.engine.optimizers import MetaRule, make_schedule, meta_learnt
 from jinv.engine.stage import Procedure
 from jinv.images.views import Per
@@ -33,15 +34,7 @@ from jinv.inversion.terms import (
     used,
 )
 from jinv.models.classifier import Classifier
-from jinv.values import (
-    Checked,
-    Count,
-    Natural,
-    NotNegative,
-    Positive,
-    Share,
-    ShareBelow1,
-)
+from jinv.values import Count, Natural, NotNegative, Positive, Share, ShareBelow1
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jinv.checked import checked
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged
 from jinv.engine.parallel import make_placement, on_accelerator, sharing_devices
@@ -20,7 +21,7 @@ from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.models.facts import Facts
-from jinv.values import Count, Natural, Seed, checked, shown
+from jinv.values import Count, Natural, Seed, shown
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.

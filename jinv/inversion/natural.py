@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jinv.checked import Checked
 from jinv.engine.optimizers import Schedule, make_schedule
 from jinv.engine.stage import Context, Procedure, Split, Stage
 from jinv.errors import ConfigError
@@ -38,7 +39,7 @@ from jinv.inversion.terms import (
 )
 from jinv.models.classifier import Classifier
 from jinv.models.feature_pyramid import FeaturePyramid
-from jinv.values import Checked, Count, Natural, NotNegative, Positive, Share
+from jinv.values import Count, Natural, NotNegative, Positive, Share
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from jinv.atomic import write_json
+from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.method import Method
 from jinv.inversion.methods import find_kind
 from jinv.inversion.settings import setting_from_json
 from jinv.models.spec import ClassifierSpec
-from jinv.values import Checked, Count, Natural, NotNegative
+from jinv.values import Count, Natural, NotNegative
 
 
 @dataclass(frozen=True)

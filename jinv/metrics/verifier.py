@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
+from jinv.checked import checked
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
-from jinv.values import Count, checked, shown
+from jinv.values import Count, shown
 
 
 def translate_labels(

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from jinv.checked import checked
 from jinv.models.checksums import sha256_of
 from jinv.models.facts import Facts
 from jinv.models.fitting import from_groups
@@ -21,7 +22,7 @@ from jinv.models.spec import ClassifierSpec, class_names
 from jinv.models.weight_files import find_weights
 from jinv.models.weights import read_weights
 from jinv.models.zoo import classifier_spec
-from jinv.values import Count, Seed, checked
+from jinv.values import Count, Seed
 
 
 class Moments(NamedTuple):

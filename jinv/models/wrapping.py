@@ -10,10 +10,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from jinv.checked import checked
 from jinv.errors import ConfigError, JinvWarning
 from jinv.models.classifier import Classifier
 from jinv.models.spec import ClassifierSpec, class_names
-from jinv.values import Count, checked, converted, shown
+from jinv.values import Count, converted, shown
 
 _FOREIGN = {
     "torch": "save its state_dict, and load it by load_classifier where the zoo has "

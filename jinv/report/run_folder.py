@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from jinv.atomic import JsonLines, write_json
+from jinv.checked import checked
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
 from jinv.engine.run import Outcome, run_checkpoints
 from jinv.errors import FolderError
@@ -28,7 +29,6 @@ from jinv.report.pictures import (
     saved_images,
     to_uint8,
 )
-from jinv.values import checked
 
 RUN = Kind(
     "run",

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.models.classifier import init_shapes, kernel_names
 from jinv.models.random_weights import WeightInit, draw_scores
@@ -28,7 +29,7 @@ from jinv.models.state_dict import (
 from jinv.models.supermask_file import FrozenWeights
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.transfer.supervised import Parametrisation
-from jinv.values import Checked, Range, Seed
+from jinv.values import Range, Seed
 
 _Flat = dict[tuple[str, ...], Any]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
 from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, make_classifier
@@ -17,7 +18,7 @@ from jinv.models.state_dict import StateDict, to_state_dict
 from jinv.models.supermask_file import write_supermask
 from jinv.supermask.hidden import Supermask, hide
 from jinv.transfer.supervised import TrainConfig, train
-from jinv.values import Natural, checked
+from jinv.values import Natural
 
 
 class Found(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jinv import losses
+from jinv.checked import Checked
 from jinv.data.class_folders import check_folders
 from jinv.data.exporting import Form, check_form
 from jinv.errors import ConfigError
@@ -15,7 +16,7 @@ from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.models.facts import Facts
-from jinv.values import Checked, Count
+from jinv.values import Count
 
 Row = dict[str, Any]
 """What `metadata.jsonl` says of one image."""

@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from jinv.atomic import replacing, write_json
+from jinv.checked import checked
 from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
@@ -25,7 +26,6 @@ from jinv.report.pictures import grid, save_picture, to_uint8
 from jinv.suggest import near
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Recipe, Row
-from jinv.values import checked
 
 SET = Kind(
     "synthetic set",

@@ -17,6 +17,7 @@ import numpy as np
 import optax
 
 from jinv.atomic import JsonLines
+from jinv.checked import Checked, checked
 from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
@@ -28,16 +29,7 @@ from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.transfer.measure import accuracy, population_statistics
-from jinv.values import (
-    Checked,
-    Count,
-    Natural,
-    NotNegative,
-    Positive,
-    Seed,
-    ShareBelow1,
-    checked,
-)
+from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
 
 
 @dataclass(frozen=True)
