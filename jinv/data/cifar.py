@@ -131,7 +131,12 @@ def _unpickled(content: bytes) -> dict[Any, Any]:
 
 
 def _pickled_names(key: str) -> Callable[[bytes], Any]:
-    return lambda content: _unpickled(content)[key]
+    return lambda content: [_text(name) for name in _unpickled(content)[key]]
+
+
+def _text(name: Any) -> Any:
+    """A text that somebody's Python 3 has saved as bytes."""
+    return name.decode("latin1") if type(name) is bytes else name
 
 
 def _binary(head: int) -> Callable[[bytes], tuple[np.ndarray, np.ndarray]]:

@@ -74,10 +74,14 @@ def check_numbers(values: Any) -> None:
         raise Refused("a shape is no tuple of natural numbers")
 
 
-def usable_key(value: Any) -> bool:
-    """Whether a dictionary here may have a key; long ones take forever to compare."""
-    short = type(value) is str and len(value) <= _LONGEST_KEY
-    return short or (type(value) is int and abs(value) < 2**31)
+def usable_key(value: Any) -> str | int | None:
+    """A key as a dictionary here may have it; None where it may not.
+
+    Bytes are the text that Python 2 had for them; long keys take forever to compare.
+    """
+    if type(value) in (str, bytes) and len(value) <= _LONGEST_KEY:
+        return value.decode("latin1") if type(value) is bytes else value
+    return value if type(value) is int and abs(value) < 2**31 else None
 
 
 class _Type(Draft):
@@ -157,8 +161,8 @@ def _encode(text: Any, codec: Any) -> Any:
 def _ordered(items: Any = (), *_: Any) -> OrderedDict:
     pairs: OrderedDict = OrderedDict()
     for key, value in items.items() if isinstance(items, dict) else items:
-        if usable_key(key):
-            pairs[key] = value
+        if (name := usable_key(key)) is not None:
+            pairs[name] = value
     return pairs
 
 

@@ -172,8 +172,8 @@ class _Machine(_Unpickler):
         if not isinstance(target, dict) or len(items) % 2:
             raise Refused("it sets items of something that is no dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
-            if usable_key(key):
-                target[key] = value
+            if (name := usable_key(key)) is not None:
+                target[name] = value
 
     def _append(self) -> None:
         value = self.stack.pop()

@@ -151,6 +151,26 @@ def test_a_set_is_read_as_it_was_distributed(source):
     assert not has_split(source, "val")
 
 
+def test_batches_that_python_3_has_saved_again_are_read(tmp_path):
+    def saved(content):
+        return pickle.dumps(content, protocol=2)
+
+    def batch(part):
+        flat = np.ascontiguousarray(IMAGES[part].transpose(0, 3, 1, 2))
+        data = flat.reshape(len(flat), -1)
+        return saved({b"labels": LABELS[part].tolist(), b"data": data})
+
+    files = {f"data_batch_{n + 1}": batch(slice(2 * n, 2 * n + 2)) for n in range(5)}
+    meta = saved({b"label_names": [name.encode() for name in NAMES]})
+    folder = write(
+        tmp_path, {**files, "test_batch": batch(slice(10, 12)), "batches.meta": meta}
+    )
+    assert classes_of(folder, "train") == NAMES
+    images, labels = load_labelled(folder, "train", NAMES, 32).read(np.arange(10))
+    np.testing.assert_array_equal(images, IMAGES[:10])
+    np.testing.assert_array_equal(labels, LABELS[:10])
+
+
 def test_classes_are_found_by_name(tmp_path, form):
     folder = write(tmp_path / form, FORMS[form]())
     data = load_labelled(folder, "train", ("bird", "x", "car", "plane"), 32)
