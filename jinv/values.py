@@ -8,6 +8,7 @@ jinv.errors.ValueRefused: lr: expected a number over 0, found inf
 """
 
 import os
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
@@ -60,6 +61,8 @@ class Range:
         return low + high
 
 
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 60, 60
 _LARGEST = 2**31 - 1
 """Of what is counted: positions are 32-bit integers on devices."""
 
@@ -255,5 +258,4 @@ def shown(value: Any) -> str:
     """A value in a message: short, on one line, and no whole array or tree."""
     if hasattr(value, "shape") and getattr(value, "ndim", 0):
         return f"an array of shape {tuple(value.shape)}"
-    text = " ".join(repr(value).split())
-    return text if len(text) <= 80 else f"{text[:60]}… ({type(value).__name__})"
+    return " ".join(_SHORT.repr(value).split())

@@ -82,7 +82,12 @@ def test_what_fits_is_taken_in_pythons_own_types(kind, value, expected):
         (str, b"a", "expected text, found b'a'"),
         (Execution, 3, "expected a Execution, found 3"),
         (float, np.zeros((2, 3)), "found an array of shape (2, 3)"),
-        (float, "long" * 99, "… (str)"),
+        (float, "long" * 99, "lon...long"),
+        (
+            float,
+            {name: [0] * 99 for name in "abcdefgh"},
+            "'d': [0, 0, 0, 0, 0, 0, ...], ...}",
+        ),
     ],
 )
 def test_what_does_not_fit_is_explained_on_one_line(kind, value, message):

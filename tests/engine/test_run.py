@@ -6,7 +6,7 @@ import pytest
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Frame, Logged
 from jinv.engine.run import Execution
-from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.errors import Diverged, Interrupted
 from jinv.inversion.fast import FastGenerators
 from jinv.inversion.job import invert, make_job
 
@@ -225,10 +225,3 @@ def test_images_do_not_depend_on_how_many_follow(tiny):
         ).images
 
     np.testing.assert_array_equal(some(6), some(12)[:6])
-
-
-def test_numbers_that_cannot_work_are_refused(tiny):
-    with pytest.raises(ConfigError, match="images must be positive"):
-        make_job(tiny, "all", 0)
-    with pytest.raises(ConfigError, match="batch size must be positive"):
-        make_job(tiny, "all", batch_size=-1)
