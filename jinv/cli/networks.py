@@ -13,6 +13,9 @@ from jinv.models.weight_files import find_weights, local_weights
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count
 
+_EMBEDDED = "cifar10_resnet20"
+_CONVENTION = "inception_v3_fid"
+
 
 @dataclass(frozen=True)
 class NetworkFacts:
@@ -48,7 +51,7 @@ def read_names(given: str | None) -> tuple[str, ...] | None:
     if given is None:
         return None
     path = Path(given).expanduser()
-    if path.is_file():
+    if _is_file(path):
         try:
             lines = path.read_text("utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
@@ -68,8 +71,11 @@ def read_names(given: str | None) -> tuple[str, ...] | None:
     return class_names(names)
 
 
-_EMBEDDED = "cifar10_resnet20"
-_CONVENTION = "inception_v3_fid"
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # many names are longer than any file's
+        return False
 
 
 def load_network(text: str, weights: Path | None = None) -> Classifier:
