@@ -1,8 +1,10 @@
 """Eight virtual CPU devices stand in for a multi-GPU node."""
 
 import os
+import tempfile
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +24,20 @@ jax.config.update("jax_num_cpu_devices", 8)
 
 def pytest_configure(config):
     # Compiling is most of what tests do, and many compile the same programs.
-    folder = str(config.cache.mkdir("xla"))
+    folder = _programs(config)
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
     # Those in processes of their own too.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+
+
+def _programs(config) -> str:
+    """Where compiled programs are kept: where somebody says, or beside pytest's own."""
+    given = os.environ.get("JAX_COMPILATION_CACHE_DIR")
+    if given or not hasattr(config, "cache"):  # without pytest's cacheprovider
+        return given or str(Path(tempfile.gettempdir()) / "jinv-tests-xla")
+    return str(config.cache.mkdir("xla"))
 
 
 CLASSES = ("apple", "boat", "cat", "dog", "egg", "fish")
