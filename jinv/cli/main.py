@@ -138,6 +138,8 @@ def _warnings_in_one_line() -> Iterator[None]:
     """Print warnings that are meant for people as such, and others as Python does."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", JinvWarning)
+        # Of notes of cameras that are broken: the pictures are read all the same.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         others = warnings.showwarning
 
         def show(message, category, *place, **more):

@@ -3,13 +3,14 @@ import signal
 import subprocess
 import sys
 import threading
+import warnings
 from importlib import import_module
 from importlib.metadata import version
 
 import pytest
 
 from jinv.cli.main import COMMANDS, main
-from jinv.errors import ConfigError, Diverged
+from jinv.errors import ConfigError, Diverged, JinvWarning
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -112,3 +113,14 @@ def test_commands_run_outside_the_main_thread(monkeypatch):
     thread.start()
     thread.join()
     assert statuses == [0]
+
+
+def test_warnings_for_people_are_one_line_and_pillows_are_none(monkeypatch, capsys):
+    def run(options):
+        warnings.warn("two files [were] left out", JinvWarning, stacklevel=1)
+        warnings.warn_explicit("corrupt", UserWarning, "x.py", 1, module="PIL.Tiff")
+        return 0
+
+    monkeypatch.setattr("jinv.cli.models.run", run)
+    assert main(["models"]) == 0
+    assert capsys.readouterr().err == "warning: two files [were] left out\n"
