@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from jinv.errors import DataError
+from jinv.formats.archives import EXPANSION, most_expanded
 
 MOST_BYTES = 2**28
 """Of one file; the largest of CIFAR's has 148 MiB."""
-_EXPANSION, _SPARE = 20, 2**24
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TORN = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error)
 
@@ -95,14 +95,14 @@ def _names_in_tar(path: Path, size: int, changed: int) -> frozenset[str]:
 
 def _files_of_tar(path: Path, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
     """Names of the files in an archive; contents of those that are wanted."""
-    allowed = _EXPANSION * path.stat().st_size + _SPARE
+    allowed = most_expanded(path.stat().st_size)
     try:
         with tarfile.open(path, "r:*") as archive:
             for member in archive:
                 allowed -= member.size
                 if allowed < 0:
                     raise DataError(
-                        f"{path} claims to expand to more than {_EXPANSION} times its "
+                        f"{path} claims to expand to more than {EXPANSION} times its "
                         "size: unpack it yourself if you trust it, and give the folder"
                     )
                 # A sparse file's data are elsewhere than its size says.

@@ -14,11 +14,11 @@ import numpy as np
 
 from jinv.data.bundles import Bundle
 from jinv.errors import DataError
+from jinv.formats.archives import most_expanded
 
 _PREFIXES = {"train": "train", "test": "t10k"}
 _BYTES = 8
 _GZIP = b"\x1f\x8b"
-_EXPANSION, _SPARE = 20, 2**24
 
 
 class Idx:
@@ -91,7 +91,7 @@ def read_idx(content: bytes, axes: int) -> np.ndarray:
     shape = tuple(np.frombuffer(lengths, ">u4").tolist())
     size = math.prod(shape)
     # Asked before it is given memory: a few packed bytes may claim gigabytes.
-    allowed = _EXPANSION * len(content) + _SPARE if packed else len(content)
+    allowed = most_expanded(len(content)) if packed else len(content)
     if size > allowed:
         raise ValueError(f"it claims {size:,} bytes of data, and cannot hold them")
     data = file.read(size + 1)

@@ -14,8 +14,14 @@ from pathlib import Path
 import numpy as np
 from numpy.lib import format as npy
 
-_EXPANSION, _SPARE = 20, 2**24
+EXPANSION = 20
+"""How often what is compressed may expand to its own size, and 16 MiB."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+
+def most_expanded(size: int) -> int:
+    """The bytes to which a file of so many may expand."""
+    return EXPANSION * size + 2**24
 
 
 @contextmanager
@@ -29,7 +35,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
         if any(e.compress_type not in _COMPRESSIONS for e in archive.infolist()):
             raise ValueError("it is compressed in a way that NumPy and PyTorch are not")
         claimed = sum(entry.file_size for entry in archive.infolist())
-        allowed = _EXPANSION * path.stat().st_size + _SPARE
+        allowed = most_expanded(path.stat().st_size)
         if claimed > allowed:
             raise ValueError(
                 f"it claims to expand to {claimed:,} bytes, more than the {allowed:,} "

@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from jinv.formats.archives import most_expanded
+
 _MARK = "_METADATA"
-_EXPANSION, _SPARE = 20, 2**24
-"""How far the arrays may grow beyond their folder; they are compressed."""
 
 
 def orbax_folder(path: Path) -> Path | None:
@@ -44,7 +44,7 @@ def read_orbax(path: Path) -> Any:
     leaves = jax.tree.leaves(tree, is_leaf=_is_described)
     claimed = sum(_size(leaf) for leaf in leaves)
     held = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-    if claimed > _EXPANSION * held + _SPARE:
+    if claimed > most_expanded(held):  # they are compressed
         raise ValueError(
             f"it claims to expand to {claimed:,} bytes, more than a folder of its size "
             "may"
