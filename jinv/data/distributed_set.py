@@ -9,7 +9,7 @@ import numpy as np
 from jinv.data.bundles import Bundle, FolderBundle, TarBundle, is_tar
 from jinv.data.cifar import CIFARS
 from jinv.data.idx import Idx
-from jinv.data.labelled import ArrayImages
+from jinv.data.labelled import ArrayImages, check_size
 from jinv.data.labels import to_labels
 from jinv.data.pictures import to_picture
 from jinv.errors import DataError
@@ -112,12 +112,7 @@ class DistributedSet:
         images, labels = self._layout.load(self._bundle, split)
         if images.size == 0:
             raise DataError(f"{where} holds no {split} images")
-        if size is not None and images.shape[1:3] != (size, size):
-            raise DataError(
-                f"{where}: expected images of {size}x{size} pixels, found "
-                f"{images.shape[1]}x{images.shape[2]}: choose a model of such images, "
-                "or give a folder of image files, which are scaled"
-            )
+        check_size(where, images, size)
         own: Sequence[str] | None = self._layout.classes(self._bundle)
         if isinstance(self._layout, Idx) and not set(own) <= set(classes):
             own = None  # the digits may be numbers of any classes

@@ -66,6 +66,26 @@ class ArrayImages:
         return self.images[indices], self.labels[indices]
 
 
+def check_size(where: str, images: np.ndarray, size: int | None) -> None:
+    """Refuse arrays of images of another size, as only files are scaled.
+
+    Args:
+        where: What errors call them.
+        images: (n, height, width, …).
+        size: Height and width wanted, in pixels; None takes any.
+
+    Raises:
+        DataError: They have another.
+    """
+    height, width = images.shape[1:3]
+    if size is not None and (height, width) != (size, size):
+        raise DataError(
+            f"{where}: expected images of {size}x{size} pixels, found {height}x"
+            f"{width}: choose a model of such images, or give a folder of image files, "
+            "which are scaled"
+        )
+
+
 class DecodedImages:
     """Images decoded when they are read, each scaled and cut to one size."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jinv.data.labelled import ArrayImages
+from jinv.data.labelled import ArrayImages, check_size
 from jinv.data.labels import to_labels
 from jinv.errors import DataError
 from jinv.formats.archives import names_in_npz, read_npz
@@ -97,12 +97,7 @@ class NpzSet:
             )
         if images.size == 0:
             raise DataError(f"{where} holds no images: its shape is {shape}")
-        if size is not None and shape[1:3] != (size, size):
-            raise DataError(
-                f"{self._path}: expected images of {size}x{size} pixels, found "
-                f"{shape[1]}x{shape[2]}: choose a model of such images, or give a "
-                "folder of image files, which are scaled"
-            )
+        check_size(str(self._path), images, size)
         if (found := shape[3] if len(shape) == 4 else 1) != channels:
             raise DataError(
                 f"{self._path}: expected {_COLOURS[channels]} images (n, height, "
