@@ -1,7 +1,7 @@
 """How the words of a command line become options."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -51,44 +51,35 @@ def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | 
     )
 
 
-@_registry.primitive_rule
-def _some_text(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
-    """Refuse a text that is empty, as of a shell's variable that nobody set."""
-    if info.type is not str:
-        return None
+def _one_word(
+    kind: type, metavar: str, expected: str, make: Callable[[str], Any]
+) -> Callable[[Any], tyro.constructors.PrimitiveConstructorSpec | None]:
+    """A rule that refuses an empty word, as of a shell's variable that nobody set."""
 
-    def read(words: list[str]) -> str:
+    def read(words: list[str]) -> Any:
         if not words[0]:
-            raise ValueError("expected text, found nothing between the quotes")
-        return words[0]
+            raise ValueError(f"expected {expected}, found nothing between the quotes")
+        return make(words[0])
 
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="STR",
-        instance_from_str=read,
-        is_instance=lambda value: isinstance(value, str),
-        str_from_instance=lambda value: [value],
-    )
+    def rule(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
+        if info.type is not kind:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar=metavar,
+            instance_from_str=read,
+            is_instance=lambda value: isinstance(value, kind),
+            str_from_instance=lambda value: [str(value)],
+        )
+
+    return rule
 
 
-@_registry.primitive_rule
-def _at_home(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
-    """Let paths begin with ~ where a shell leaves it, as in --out=~/runs."""
-    if info.type is not Path:
-        return None
-
-    def read(words: list[str]) -> Path:
-        if not words[0]:
-            raise ValueError("expected a path, found nothing between the quotes")
-        return Path(words[0]).expanduser()
-
-    return tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="PATH",
-        instance_from_str=read,
-        is_instance=lambda value: isinstance(value, Path),
-        str_from_instance=lambda value: [str(value)],
-    )
+_registry.primitive_rule(_one_word(str, "STR", "text", str))
+# A shell leaves ~ where it does not begin a word, as in --out=~/runs.
+_registry.primitive_rule(
+    _one_word(Path, "PATH", "a path", lambda word: Path(word).expanduser())
+)
 
 
 def parse(

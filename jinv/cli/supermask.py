@@ -13,6 +13,7 @@ from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
+    announcer,
     command_line,
     epoch_printer,
     load_splits,
@@ -115,14 +116,9 @@ def _search(options: FindSupermask, data: str) -> int:
         options.split,
         options.test_split,
     )
-
-    def announce() -> None:
-        console.print(
-            f"Searching {spec.name} on {len(splits[0])} images for "
-            f"{options.config.epochs} epochs ({jax.default_backend()}); progress is "
-            f"kept in {options.out}"
-        )
-
+    announce = announcer(
+        console, "Searching", spec, splits[0], options.config, options.out
+    )
     with Stop() as stop:
         try:
             found = find_subnetwork(

@@ -11,7 +11,13 @@ from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
-from jinv.cli.training import epoch_printer, load_splits, network_of, write_card
+from jinv.cli.training import (
+    announcer,
+    epoch_printer,
+    load_splits,
+    network_of,
+    write_card,
+)
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
 from jinv.models.checksums import sha256_of
@@ -76,13 +82,7 @@ def run(options: Train) -> int:
         options.split,
         options.test_split,
     )
-
-    def announce() -> None:
-        console.print(
-            f"Training {spec.name} on {len(splits[0])} images for {config.epochs} "
-            f"epochs ({jax.default_backend()}); progress is kept in {options.out}"
-        )
-
+    announce = announcer(console, "Training", spec, splits[0], config, options.out)
     with Stop() as stop:
         try:
             trained = train(

@@ -124,6 +124,21 @@ def epoch_printer(
     return report
 
 
+def announcer(
+    console: Console,
+    verb: str,
+    spec: ClassifierSpec,
+    training: LabelledImages,
+    config: TrainConfig,
+    out: Path,
+) -> Callable[[], None]:
+    """Prints what begins, and where its progress is kept."""
+    return lambda: console.print(
+        f"{verb} {spec.name} on {len(training)} images for {config.epochs} epochs "
+        f"({jax.default_backend()}); progress is kept in {out}"
+    )
+
+
 def write_card(
     weights: Path,
     command: str,
