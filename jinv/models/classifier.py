@@ -131,12 +131,21 @@ class Classifier:
         Networks that flatten their last activations, and compute from them by a dense
         layer, take those of one size only.
         """
-        example = jax.ShapeDtypeStruct((1, size, size, self.spec.channels), jnp.float32)
-        try:
-            jax.eval_shape(self.logits, self.variables, example)
-        except Exception:  # a module may raise what it likes
-            return size == self.spec.input_size
-        return True
+        if size not in self._taken:
+            shape = (1, size, size, self.spec.channels)
+            example = jax.ShapeDtypeStruct(shape, jnp.float32)
+            try:
+                jax.eval_shape(self.logits, self.variables, example)
+            except Exception:  # a module may raise what it likes
+                self._taken[size] = False
+            else:
+                self._taken[size] = True
+        return self._taken[size]
+
+    @cached_property
+    def _taken(self) -> dict[int, bool]:
+        """Sizes that were asked for; its own is taken."""
+        return {self.spec.input_size: True}
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -233,7 +242,7 @@ def load_classifier(
         None if mean is None else tuple(mean),
         None if std is None else tuple(std),
     )
-    path = Path(weights).expanduser() if weights else find_weights(spec)
+    path = Path(weights) if weights else find_weights(spec)
     found = read_weights(path)
     spec = found.described(spec, given)
     module = spec.make_module(dtype=dtype, remat=remat)
