@@ -14,7 +14,7 @@ from rich.table import Table
 
 from jinv.cli.networks import load_extractor, load_network
 from jinv.data.labelled import ArrayImages, LabelledImages, SomeImages
-from jinv.data.sets import batches_of, classes_of, load_labelled
+from jinv.data.sets import batches_of, open_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.parallel import peak_memory_mib
 from jinv.errors import ConfigError, DataError
@@ -198,9 +198,8 @@ class _Reader:
         self, source: str, split: str, size: int | None
     ) -> tuple[Sequence[str], LabelledImages]:
         """The classes and the images of a set; nothing is decoded yet."""
-        own = classes_of(source, split)
-        classes = own or self.extractor.classifier.spec.classes
-        return classes, load_labelled(source, split, classes, size, self._channels)
+        classes = self.extractor.classifier.spec.classes
+        return open_labelled(source, split, classes, size, self._channels)
 
     def look(
         self,

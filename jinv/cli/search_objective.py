@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from jinv.cli.networks import load_extractor
-from jinv.data.labelled import LabelledImages, SomeImages
-from jinv.data.sets import classes_of, load_labelled
+from jinv.data.labelled import SomeImages
+from jinv.data.sets import open_labelled
 from jinv.metrics.evaluation import Reference
 from jinv.metrics.observe import observe
 from jinv.models.classifier import Classifier
@@ -45,7 +45,12 @@ def build_objective(
     extractor = load_extractor(
         options.extractor, options.feature, [verifier] if verifier else []
     )
-    images = _real_images(options, teacher) if real is not None else None
+    images = None
+    if real is not None:
+        spec = teacher.spec
+        _, images = open_labelled(
+            real, options.real_split, spec.classes, spec.input_size, spec.channels
+        )
     console.print(f"features: {extractor.label}")
     if extractor.classifier.sha256 == teacher.sha256:
         console.print(
@@ -63,10 +68,3 @@ def build_objective(
     basis = {"real": real, "split": options.real_split, "images": len(seen)}
     reference = Reference.of(seen.features[extractor.feature])
     return score(name, extractor, reference, basis)
-
-
-def _real_images(options: "Search", teacher: Classifier) -> LabelledImages:
-    """The set of real images, opened; nothing is decoded yet."""
-    source, split, spec = str(options.real), options.real_split, teacher.spec
-    classes = classes_of(source, split) or spec.classes
-    return load_labelled(source, split, classes, spec.input_size, spec.channels)

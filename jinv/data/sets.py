@@ -82,6 +82,29 @@ have names; or `SPLIT_images`, `SPLIT_labels` |
     return _find(source, split).load(split, classes, size, channels)
 
 
+def open_labelled(
+    source: Source,
+    split: str,
+    otherwise: Sequence[str],
+    size: int | None,
+    channels: int = 3,
+) -> tuple[Sequence[str], LabelledImages]:
+    """The classes of a set by its own names, and its images.
+
+    Args:
+        source: As for `load_labelled`.
+        split: As for `load_labelled`.
+        otherwise: Names of the classes of a set that does not tell them.
+        size: As for `load_labelled`.
+        channels: As for `load_labelled`.
+
+    Raises:
+        DataError: As for `load_labelled`.
+    """
+    classes = classes_of(source, split) or otherwise
+    return classes, load_labelled(source, split, classes, size, channels)
+
+
 def has_split(source: Source, split: str) -> bool:
     """Whether a labelled set has images and labels of this split.
 
