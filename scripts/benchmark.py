@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from jinv.engine.parallel import device_name, make_placement, on_accelerator
-from jinv.engine.stage import Constants, initial_state
+from jinv.engine.phase import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.models import kernels
@@ -39,16 +39,16 @@ SETTINGS = DeepInversion(
 
 def jinv_step(classifier: Classifier, batch: int) -> Contender:
     """The engine's own step and chunk, on one device."""
-    (stage,) = SETTINGS.procedure(classifier).stages
+    (phase,) = SETTINGS.procedure(classifier).phases
     placement = make_placement("jit", 1, batch, "global")
     index = jnp.arange(batch)
-    params = stage.init(jax.random.key(0), index)
-    state = initial_state(stage, params)
+    params = phase.init(jax.random.key(0), index)
+    state = initial_state(phase, params)
     key = jax.random.key_data(jax.random.key(1))
     constants = Constants(classifier.variables, {}, index % 10, index, key, key)
     state, constants = placement.put(state), placement.put(constants)
     length = 50 if on_accelerator() else 1
-    chunk = make_chunk(make_step(classifier, stage), length)
+    chunk = make_chunk(make_step(classifier, phase), length)
     program = placement.compile(chunk, state, constants)
 
     def take(steps: int) -> int:

@@ -37,7 +37,7 @@ class Compare:
     company: int | None = None
     """Images of other classes beside them; by default 3 of each, or enough of them."""
     steps: tuple[int, ...] | None = None
-    """Updates in each stage; by default those of the preset."""
+    """Updates in each phase; by default those of the preset."""
     devices: int = 8
     """Devices there are: virtual ones of the CPU, where that is all there is. As many
     of them take part as share a batch evenly."""

@@ -2,7 +2,7 @@
 """Can a network hidden in a random one be turned into images, as a trained one can?
 
 Inverts two networks of one architecture, one whose weights were trained and one of
-which only the mask was (`jinv supermask`), with BatchNorm's feature term and without
+which only the mask was (`jinv supermask`), with the BatchNorm term and without
 it, all at the same budget; has the images judged by a network that took no part; and
 leaves the four runs, a table (table.json) and a picture of all (images.png).
 """
@@ -42,7 +42,7 @@ class Compare:
     model: str = "cifar10_resnet8x2"
     images: int = 100
     steps: tuple[int, ...] | None = None
-    """Updates in each stage; by default those of the preset."""
+    """Updates in each phase; by default those of the preset."""
     seed: int = 0
     out: Path = Path("runs/invert_supermask")
 
@@ -59,10 +59,10 @@ def main(options: Compare) -> None:
         raise ConfigError("the verifier is one of the networks: choose another")
     table, pictures = {}, {}
     for (name, classifier), term in product(networks.items(), ("with", "without")):
-        changes: dict[str, Any] = {"w_feature": 0.0} if term == "without" else {}
+        changes: dict[str, Any] = {"w_bn": 0.0} if term == "without" else {}
         if options.steps:
             changes["steps"] = options.steps
-        title, started = f"{name}, {term} the feature term", time.monotonic()
+        title, started = f"{name}, {term} the BatchNorm term", time.monotonic()
         result = invert(classifier, "all", options.images, seed=options.seed, **changes)
         folder = options.out / f"{name}-{term}"
         save_run(result, folder, verifier=verifier, overwrite=True)

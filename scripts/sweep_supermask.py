@@ -89,7 +89,7 @@ def untrained(
     test: LabelledImages,
 ) -> float:
     """Accuracy of the random network with the mask that the search starts from."""
-    start = hide(network.spec, mask).parametrisation
+    start = hide(network.spec, mask).trainable
     params = start.params(start.trained, start.frozen, None)
     variables = {**network.variables, "params": params}
     variables |= population_statistics(network, variables, training)

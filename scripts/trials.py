@@ -350,7 +350,7 @@ def _content(path: Path) -> Any:
                 if row["state"] == "complete"
             )
         if path.name == "metrics.jsonl":
-            names = ("batch", "stage", "step", "epoch", "loss")
+            names = ("batch", "phase", "step", "epoch", "loss")
             rows = [json.loads(line) for line in data.decode().splitlines()]
             return [[row[name] for name in names if name in row] for row in rows]
         if path.suffix == ".json" and path.name != "config.json":

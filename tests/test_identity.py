@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import jinv
+from jinv.engine.phase import Procedure
 from jinv.engine.run import Execution, Outcome
-from jinv.engine.stage import Procedure
 from jinv.inversion.job import Result, make_job
-from jinv.transfer.supervised import Parametrisation
+from jinv.transfer.supervised import Trainable
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,12 @@ def test_jobs_and_results_are_equal_to_themselves_alone(job, result):
 
 def test_what_a_method_hands_over_can_be_compared(job, tiny):
     one, other = job.procedure, job.method.procedure(tiny)
-    assert one == Procedure(one.stages) and one != other
-    assert hash(one) == hash(Procedure(one.stages))
+    assert one == Procedure(one.phases) and one != other
+    assert hash(one) == hash(Procedure(one.phases))
 
 
-def test_parametrisations_are_compared_by_identity():
-    one = Parametrisation({"w": np.zeros(2)}, {"v": np.zeros(3)}, lambda *_: {})
+def test_trainables_are_compared_by_identity():
+    one = Trainable({"w": np.zeros(2)}, {"v": np.zeros(3)}, lambda *_: {})
     assert one == one and one != replace(one) and hash(one)
 
 

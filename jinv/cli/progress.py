@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from jinv.engine.events import BatchDone, Compiled, Event, Logged, Place
+from jinv.engine.events import BatchDone, Compiled, Event, Logged, Position
 from jinv.inversion.job import Job
 
 _QUIET_SECONDS = 10.0
@@ -23,13 +23,13 @@ class Progress:
         self, job: Job, console: Console, numbers: Sequence[int] | None = None
     ):
         """Follow one job, or those of its batches that will be done."""
-        stages = job.procedure.stages
-        self._starts = [sum(s.steps for s in stages[:i]) for i in range(len(stages))]
-        self._steps = sum(stage.steps for stage in stages)
+        phases = job.procedure.phases
+        self._starts = [sum(s.steps for s in phases[:i]) for i in range(len(phases))]
+        self._steps = sum(phase.steps for phase in phases)
         numbers = range(job.batches) if numbers is None else numbers
         if job.procedure.lasting and numbers:
             numbers = range(-job.procedure.rehearsals, max(numbers) + 1)
-        self._position = {batch: position for position, batch in enumerate(numbers)}
+        self._order = {batch: position for position, batch in enumerate(numbers)}
         self._total = self._steps * len(numbers)
         self._console = console
         self._spoken = 0.0
@@ -66,22 +66,22 @@ class Progress:
         match event:
             case Compiled(seconds=seconds) if seconds >= 1:
                 self.note(f"compiled in {seconds:.0f} s")
-            case Logged(place=place, row=row):
-                done = self._before(place) + self._starts[place.stage] + place.step
+            case Logged(position=at, row=row):
+                done = self._before(at) + self._starts[at.phase] + at.step
                 text = f"loss {row['loss']:.3g}"
                 if row["teacher_top1"] is not None:
                     text += f", teacher {100 * row['teacher_top1']:.0f} %"
-                if place.batch < 0:
+                if at.batch < 0:
                     text += ", rehearsing"
                 self._bar.update(self._task, completed=done, description=text)
                 self._say(done, text)
-            case BatchDone(place=place):
-                done = self._before(place) + self._steps
+            case BatchDone(position=position):
+                done = self._before(position) + self._steps
                 self._bar.update(self._task, completed=done)
 
-    def _before(self, place: Place) -> int:
+    def _before(self, position: Position) -> int:
         """Steps of the batches before this one."""
-        return self._steps * self._position[place.batch]
+        return self._steps * self._order[position.batch]
 
     def _say(self, done: int, text: str) -> None:
         if self._console.is_terminal:

@@ -174,7 +174,7 @@ class _Worker(Observer):
 
     def begin(self, number: int, job: Job) -> None:
         self._title = f"trial {number}"
-        self._steps = [stage.steps for stage in job.procedure.stages]
+        self._steps = [phase.steps for phase in job.procedure.phases]
         self._rehearsals = job.procedure.rehearsals
         self._began = self._spoken = time.monotonic()
         chosen = ((name, getattr(job.method, name)) for name in self._plan.start())
@@ -185,10 +185,10 @@ class _Worker(Observer):
         now = time.monotonic()
         if not isinstance(event, Logged) or now - self._spoken < _QUIET_SECONDS:
             return
-        self._spoken, place = now, event.place
+        self._spoken, position = now, event.position
         # Rehearsals have negative numbers.
-        before, each = place.batch + self._rehearsals, sum(self._steps)
-        done = each * before + sum(self._steps[: place.stage]) + place.step
+        before, each = position.batch + self._rehearsals, sum(self._steps)
+        done = each * before + sum(self._steps[: position.phase]) + position.step
         share = done / (each * (self._plan.job.batches + self._rehearsals))
         left = (now - self._began) * (1 / share - 1)
         self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")

@@ -1,1 +1,1 @@
-"""One optimisation loop for every method: stages, steps, devices, checkpoints."""
+"""One optimisation loop for every method: phases, steps, devices, checkpoints."""

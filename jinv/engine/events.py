@@ -7,23 +7,23 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a run is; the step counts the finished ones of this stage."""
+class Position:
+    """Where a run is; the step counts the finished ones of this phase."""
 
     batch: int
-    stage: int
+    phase: int
     step: int
 
 
 @dataclass(frozen=True)
 class Compiled:
-    """A stage's program is ready.
+    """A phase's program is ready.
 
     Attributes:
         seconds: How long compiling it took.
     """
 
-    place: Place
+    position: Position
     seconds: float
 
 
@@ -35,7 +35,7 @@ class Logged:
         row: The loss, each term raw and weighted, and so on: numbers only.
     """
 
-    place: Place
+    position: Position
     row: dict[str, Any]
 
 
@@ -44,7 +44,7 @@ class Logged:
 class Frame:
     """How the first batch's images look at this step: inputs, NHWC."""
 
-    place: Place
+    position: Position
     inputs: np.ndarray
 
 
@@ -53,7 +53,7 @@ class Frame:
 class BatchDone:
     """A batch's images, finished or cut short: inputs, NHWC."""
 
-    place: Place
+    position: Position
     inputs: np.ndarray
     complete: bool
 

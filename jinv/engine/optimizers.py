@@ -18,7 +18,7 @@ Schedule = Literal["constant", "cosine", "step", "exponential", "plateau"]
 def make_schedule(
     name: Schedule, peak: float, steps: int, warmup: int = 0
 ) -> optax.Schedule:
-    """The learning rate over the steps of one stage.
+    """The learning rate over the steps of one phase.
 
     After a linear warm-up from 0 over `warmup` steps:
 
@@ -28,7 +28,7 @@ def make_schedule(
     - exponential: falls evenly to a hundredth.
 
     Raises:
-        ConfigError: Unknown name, or a warm-up as long as the stage.
+        ConfigError: Unknown name, or a warm-up as long as the phase.
     """
     if warmup >= steps:
         raise ConfigError(f"a warm-up of {warmup} steps needs more than {steps} steps")

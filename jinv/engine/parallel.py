@@ -12,7 +12,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jinv.engine.stage import Constants, Split
+from jinv.engine.phase import Constants, Split
 from jinv.engine.step import ALONE, Team
 from jinv.errors import ConfigError
 

@@ -1,4 +1,4 @@
-"""Running stages over batches, with a log, checkpoints, and a way to stop."""
+"""Running phases over batches, with a log, checkpoints, and a way to stop."""
 
 import math
 import time
@@ -19,7 +19,7 @@ from jinv.engine.events import (
     Event,
     Frame,
     Logged,
-    Place,
+    Position,
 )
 from jinv.engine.parallel import (
     BatchNormScope,
@@ -29,10 +29,10 @@ from jinv.engine.parallel import (
     make_placement,
     on_accelerator,
 )
-from jinv.engine.stage import (
+from jinv.engine.phase import (
     Constants,
+    Phase,
     Procedure,
-    Stage,
     State,
     initial_state,
 )
@@ -44,7 +44,7 @@ from jinv.values import Count, Natural, NotNegative
 PATIENCE_INTERVAL = 25
 """Steps between the losses that `Execution.patience` compares.
 
-A constant, as a stage's end must not depend on how often a run logs.
+A constant, as a phase's end must not depend on how often a run logs.
 """
 
 
@@ -53,7 +53,7 @@ class Execution(Checked):
     """How a run is carried out; none of it changes what is computed.
 
     Except `bn_scope` and `patience`: the first chooses which statistics are compared,
-    the second when a stage ends. Where statistics are those of each device's part, the
+    the second when a phase ends. Where statistics are those of each device's part, the
     number of devices counts as well.
 
     Attributes:
@@ -63,10 +63,10 @@ class Execution(Checked):
         chunk: Steps compiled into one program, 0 for 1 on CPU and 50 elsewhere; with
             patience, as many of them as divide the 25 between two comparisons.
         log_every: Steps between measurements.
-        frames: Pictures taken of the first batch in each stage.
+        frames: Pictures taken of the first batch in each phase.
         checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
             batch and when the run is stopped.
-        patience: A stage ends after this share of its steps without improvement of
+        patience: A phase ends after this share of its steps without improvement of
             the loss, which is compared every 25 steps; 0 never.
     """
 
@@ -85,7 +85,7 @@ class _Progress:
     """What a checkpoint notes beside the arrays."""
 
     batch: int = 0
-    stage: int = 0
+    phase: int = 0
     step: int = 0
     best: float = float("inf")
     best_step: int = 0
@@ -94,8 +94,8 @@ class _Progress:
     passes: int = 0
 
     @property
-    def place(self) -> Place:
-        return Place(self.batch, self.stage, self.step)
+    def position(self) -> Position:
+        return Position(self.batch, self.phase, self.step)
 
 
 @dataclass(frozen=True)
@@ -187,7 +187,7 @@ class _Run:
         checkpoints: Checkpoints | None,
     ):
         self.classifier, self.student = classifier, student
-        self.procedure, self.stages = procedure, procedure.stages
+        self.procedure, self.phases = procedure, procedure.phases
         self.batches = batches
         self.seed, self.execution = seed, execution
         self.on_event, self.should_stop = on_event, should_stop
@@ -231,19 +231,19 @@ class _Run:
         now = self.now
         resumed = now.batch == batch and now.step > 0
         if not resumed:
-            now.batch, now.stage, now.step = batch, 0, 0
+            now.batch, now.phase, now.step = batch, 0, 0
         state, constants = before, None
-        for number in range(now.stage, len(self.stages)):
-            now.stage = number
+        for number in range(now.phase, len(self.phases)):
+            now.phase = number
             constants = self.placement.put(self._constants())
             state = self._begin(state, constants, resumed)
             resumed = False
-            state = self._steps(self.stages[number], state, constants)
+            state = self._steps(self.phases[number], state, constants)
             now.step = 0
         assert state is not None and constants is not None
         if batch >= 0:
-            self.on_event(BatchDone(now.place, self._inputs(state, constants), True))
-        now.batch, now.stage = batch + 1, 0
+            self.on_event(BatchDone(now.position, self._inputs(state, constants), True))
+        now.batch, now.phase = batch + 1, 0
         unsaved = now.passes - self.saved
         if (
             not self.procedure.lasting
@@ -257,7 +257,7 @@ class _Run:
         batch, size = self.now.batch, self.size
         start = jax.random.key(self.seed)
         key = start
-        for number in (batch, self.now.stage):
+        for number in (batch, self.now.phase):
             key = jax.random.fold_in(key, np.uint32(number % 2**32))
         return Constants(
             self.classifier.variables,
@@ -272,46 +272,46 @@ class _Run:
     def _begin(
         self, before: State | None, constants: Constants, resumed: bool
     ) -> State:
-        """The state in which a stage starts, or in which a checkpoint left it."""
-        now, stage = self.now, self.stages[self.now.stage]
+        """The state in which a phase starts, or in which a checkpoint left it."""
+        now, phase = self.now, self.phases[self.now.phase]
         if resumed:
             return self.placement.put(self._restored())
         now.step, now.best, now.best_step = 0, float("inf"), 0
         if before is None:
             return self.placement.put(self._initial())
-        if now.stage == 0:
+        if now.phase == 0:
             name = ("turn",)
             if name not in self.programs:
-                turn = make_turn(stage)
+                turn = make_turn(phase)
                 self.programs[name] = self._compiled(turn, before, constants)
             return self.programs[name](before, constants)
-        params = stage.carry(self.placement.get(before.params))
-        return self.placement.put(initial_state(stage, params))
+        params = phase.carry(self.placement.get(before.params))
+        return self.placement.put(initial_state(phase, params))
 
     def _initial(self) -> State:
-        stage = self.stages[self.now.stage]
+        phase = self.phases[self.now.phase]
         index = jnp.arange(self.size) + self.now.batch * self.size
-        return initial_state(stage, stage.init(jax.random.key(self.seed), index))
+        return initial_state(phase, phase.init(jax.random.key(self.seed), index))
 
     def _restored(self) -> State:
         assert self.checkpoints is not None
         return self.checkpoints.restore(self._initial())
 
-    def _steps(self, stage: Stage, state: State, constants: Constants) -> State:
+    def _steps(self, phase: Phase, state: State, constants: Constants) -> State:
         now, execution, size = self.now, self.execution, self.size
-        frames = _frame_steps(stage.steps, execution.frames) if now.batch == 0 else ()
-        chunk = min(self.chunk, stage.steps)
-        while now.step < stage.steps:
+        frames = _frame_steps(phase.steps, execution.frames) if now.batch == 0 else ()
+        chunk = min(self.chunk, phase.steps)
+        while now.step < phase.steps:
             # Batches of a lasting procedure may be shorter than the intervals.
             counted = now.passes // size if self.procedure.lasting else now.step
-            length = self._length(chunk, stage.steps, counted)
-            program = self._program(stage, length, state, constants)
+            length = self._length(chunk, phase.steps, counted)
+            program = self._program(phase, length, state, constants)
             if self.mark is None:
                 self.mark = (time.monotonic(), now.passes)
             state, metrics = program(state, constants)
             before, now.step = now.step, now.step + length
             now.passes += length * size
-            last = now.step == stage.steps
+            last = now.step == phase.steps
             stopped = agreed(self.should_stop())
             due = _crossed(counted, counted + length, execution.log_every)
             due |= last and now.batch >= 0
@@ -320,14 +320,14 @@ class _Run:
             )
             ended = False
             if due or judged or stopped:
-                row = self._row(stage, metrics)
-                ended = judged and self._out_of_patience(stage, row["loss"])
+                row = self._row(phase, metrics)
+                ended = judged and self._out_of_patience(phase, row["loss"])
                 if due or ended:
-                    self.on_event(Logged(now.place, row))
+                    self.on_event(Logged(now.position, row))
                 if not row["finite"]:
                     raise self._diverged(state, constants)
             if any(before < step <= now.step for step in frames):
-                self.on_event(Frame(now.place, self._inputs(state, constants)))
+                self.on_event(Frame(now.position, self._inputs(state, constants)))
             if stopped:
                 self._cut_short(state, constants)
                 self._save(state)
@@ -347,13 +347,13 @@ class _Run:
         return chunk if fits else 1
 
     def _program(
-        self, stage: Stage, length: int, state: State, constants: Constants
+        self, phase: Phase, length: int, state: State, constants: Constants
     ) -> Callable:
-        name = (self.now.stage, length)
+        name = (self.now.phase, length)
         if name not in self.programs:
             step = make_step(
                 self.classifier,
-                stage,
+                phase,
                 self.student,
                 self.placement.groups,
                 self.placement.team,
@@ -370,10 +370,10 @@ class _Run:
         self.now.compiling += seconds
         if self.mark is not None:
             self.mark = (self.mark[0] + seconds, self.mark[1])
-        self.on_event(Compiled(self.now.place, seconds))
+        self.on_event(Compiled(self.now.position, seconds))
         return program
 
-    def _row(self, stage: Stage, metrics: Any) -> dict[str, Any]:
+    def _row(self, phase: Phase, metrics: Any) -> dict[str, Any]:
         """Read measurements back, which waits for the steps sent off so far."""
         values = jax.tree.map(float, self.placement.get(metrics))
         assert self.mark is not None
@@ -386,11 +386,11 @@ class _Run:
                 "raw": values["terms"][term.name],
                 "weighted": term.weight * values["terms"][term.name],
             }
-            for term in stage.terms
+            for term in phase.terms
         }
         labelled = self.procedure.labelled
         return {
-            **asdict(self.now.place),
+            **asdict(self.now.position),
             "total_step": self.now.passes // self.size,
             "learning_rate": values["learning_rate"],
             "loss": values["loss"],
@@ -400,12 +400,12 @@ class _Run:
             "finite": bool(values["finite"]),
         }
 
-    def _out_of_patience(self, stage: Stage, loss: float) -> bool:
+    def _out_of_patience(self, phase: Phase, loss: float) -> bool:
         """Whether the loss, compared every `PATIENCE_INTERVAL` steps, is at rest."""
         if loss < self.now.best:
             self.now.best, self.now.best_step = loss, self.now.step
         waited = self.now.step - self.now.best_step
-        return waited >= self.execution.patience * stage.steps
+        return waited >= self.execution.patience * phase.steps
 
     def _diverged(self, state: State, constants: Constants) -> Diverged:
         self._cut_short(state, constants)
@@ -417,13 +417,13 @@ class _Run:
     def _cut_short(self, state: State, constants: Constants) -> None:
         if self.now.batch >= 0:
             inputs = self._inputs(state, constants)
-            self.on_event(BatchDone(self.now.place, inputs, complete=False))
+            self.on_event(BatchDone(self.now.position, inputs, complete=False))
 
     def _inputs(self, state: State, constants: Constants) -> np.ndarray:
         """The images as they are, read back."""
-        name = ("finish", self.now.stage)
+        name = ("finish", self.now.phase)
         if name not in self.programs:
-            finish = make_finish(self.stages[self.now.stage], self.placement.team)
+            finish = make_finish(self.phases[self.now.phase], self.placement.team)
             self.programs[name] = self._compiled(finish, state, constants, donate=False)
         made = self.programs[name](state, constants)
         return np.asarray(self.placement.get(made).own)

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState
 
-from jinv.engine.stage import (
+from jinv.engine.phase import (
     Constants,
     Context,
     Evaluation,
+    Phase,
     Split,
-    Stage,
     State,
     next_state,
 )
@@ -45,7 +45,7 @@ _RENDERING = 2**31
 
 def make_step(
     classifier: Classifier,
-    stage: Stage,
+    phase: Phase,
     student: Classifier | None = None,
     groups: int = 1,
     team: Team = ALONE,
@@ -55,7 +55,7 @@ def make_step(
 
     Args:
         classifier: The network to invert.
-        stage: What is optimised, and how.
+        phase: What is optimised, and how.
         student: A network whose answers the objective compares with the classifier's.
         groups: Parts of the batch whose BatchNorm statistics are measured apart.
         team: The devices that share the batch, where each runs its own copy of this
@@ -71,8 +71,8 @@ def make_step(
 
     def evaluate(params: Split, state: State, constants: Constants) -> Evaluation:
         context = _context(state, constants, team)
-        inputs = stage.render(params, context)
-        views = stage.view(_step_key(state, constants), constants.index, inputs)
+        inputs = phase.render(params, context)
+        views = phase.view(_step_key(state, constants), constants.index, inputs)
         seen = _observe(classifier, constants.variables, views, groups)
         return Evaluation(
             inputs=inputs,
@@ -85,7 +85,7 @@ def make_step(
             taps=_merge(seen.taps, team) if merge else seen.taps,
             running=classifier.running_moments(constants.variables),
             memory=state.memory,
-            last=state.step == stage.steps - 1,
+            last=state.step == phase.steps - 1,
             batch_mean=batch_mean,
             batch_sum=batch_sum,
         )
@@ -93,11 +93,11 @@ def make_step(
     def step(state: State, constants: Constants) -> tuple[State, Metrics]:
         def objective(params: Split) -> tuple[jax.Array, Any]:
             seen = evaluate(params, state, constants)
-            raw = {term.name: team.mean(term.value(seen)) for term in stage.terms}
-            loss = sum(term.weight * raw[term.name] for term in stage.terms)
+            raw = {term.name: team.mean(term.value(seen)) for term in phase.terms}
+            loss = sum(term.weight * raw[term.name] for term in phase.terms)
             right = (jnp.argmax(seen.logits, -1) == seen.labels).astype(jnp.float32)
             metrics = {"terms": raw, "teacher_top1": batch_mean(right)}
-            memory = team.mean(stage.remember(state.memory, seen))
+            memory = team.mean(phase.remember(state.memory, seen))
             return jnp.asarray(loss), (metrics, memory)
 
         (loss, (metrics, memory)), gradients = jax.value_and_grad(
@@ -108,9 +108,9 @@ def make_step(
             jax.tree.map(lambda g: g / team.size, gradients.own),
             team.mean(gradients.shared),
         )
-        updates, optimizer = _update(stage.optimizer, gradients, state, loss)
+        updates, optimizer = _update(phase.optimizer, gradients, state, loss)
         moved: Any = optax.apply_updates(state.params, updates)
-        params = stage.project(moved)
+        params = phase.project(moved)
         numbers = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(params)])
         finite = state.finite & jnp.isfinite(loss) & (team.mean(numbers.mean()) == 1)
         params, optimizer, memory = jax.tree.map(
@@ -121,7 +121,7 @@ def make_step(
         metrics |= {
             "loss": loss,
             "finite": finite,
-            "learning_rate": stage.learning_rate(state.step) * _plateau(optimizer),
+            "learning_rate": phase.learning_rate(state.step) * _plateau(optimizer),
         }
         return State(state.step + 1, params, optimizer, memory, finite), metrics
 
@@ -129,22 +129,22 @@ def make_step(
 
 
 def make_finish(
-    stage: Stage, team: Team = ALONE
+    phase: Phase, team: Team = ALONE
 ) -> Callable[[State, Constants], Split]:
     """Build the function that renders the inputs to keep."""
 
     def finish(state: State, constants: Constants) -> Split:
-        return Split(stage.finish(state.params, _context(state, constants, team)))
+        return Split(phase.finish(state.params, _context(state, constants, team)))
 
     return finish
 
 
-def make_turn(stage: Stage) -> Callable[[State, Constants], State]:
-    """Build the function with which a lasting stage goes on to the next batch."""
+def make_turn(phase: Phase) -> Callable[[State, Constants], State]:
+    """Build the function with which a lasting phase goes on to the next batch."""
 
     def turn(state: State, constants: Constants) -> State:
         start = jax.random.wrap_key_data(constants.start)
-        return next_state(stage, state, stage.init(start, constants.index))
+        return next_state(phase, state, phase.init(start, constants.index))
 
     return turn
 

@@ -3,7 +3,7 @@
 import jax
 
 
-def draw(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def draw_normal(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Standard normal numbers for the images of the given numbers.
 
     They depend on the key and on an image's number alone, so that a result does not

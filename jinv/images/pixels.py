@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.images.noise import draw
+from jinv.images.noise import draw_normal
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Pixels:
     def init(self, key: jax.Array, index: jax.Array) -> jax.Array:
         """Noise for images by their numbers: (batch, canvas, canvas, channels)."""
         shape = (self.canvas, self.canvas, self.channels)
-        return self.scale * draw(key, index, shape)
+        return self.scale * draw_normal(key, index, shape)
 
-    def enlarge(self, pixels: jax.Array) -> jax.Array:
+    def upsample(self, pixels: jax.Array) -> jax.Array:
         """Parameters of another resolution, by nearest neighbour, at this one."""
         shape = (pixels.shape[0], self.canvas, self.canvas, pixels.shape[3])
         return jax.image.resize(pixels, shape, "nearest")

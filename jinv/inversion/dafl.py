@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jinv import losses
 from jinv.checked import Checked
-from jinv.engine.stage import Evaluation, Procedure, Term
+from jinv.engine.phase import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
 from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import one_generator

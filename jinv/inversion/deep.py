@@ -1,6 +1,6 @@
 """DeepInversion: class-conditional images from a classifier's BatchNorm statistics.
 
-Yin et al. 2020, "Dreaming to Distill". With the feature term left out it is DeepDream
+Yin et al. 2020, "Dreaming to Distill". With the BatchNorm term left out it is DeepDream
 (Mordvintsev et al. 2015) or class-score maximisation (Simonyan et al. 2014).
 """
 
@@ -18,17 +18,17 @@ from jinv.engine.optimizers import (
     make_schedule,
     scale_by_frequency,
 )
-from jinv.engine.stage import Procedure, Split, Stage, Term
+from jinv.engine.phase import Phase, Procedure, Split, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
 from jinv.images.views import Per, chain, crop, flip, jitter
 from jinv.inversion.checks import check_weights
 from jinv.inversion.terms import (
+    BnNorm,
     ClassLoss,
-    FeatureNorm,
     Reduction,
+    bn_term,
     class_term,
-    feature_term,
     l2_term,
     tv1_term,
     tv2_term,
@@ -45,20 +45,20 @@ class DeepInversion(Checked):
     Losses and learning rates live in the classifier's normalised space, as published.
 
     Attributes:
-        steps: Updates in each stage; one number stands for all stages.
-        resolutions: Height and width in each stage, in pixels; empty for the
+        steps: Updates in each phase; one number stands for all phases.
+        resolutions: Height and width in each phase, in pixels; empty for the
             classifier's own.
         lr: Highest learning rate.
         optimizer: "adam" or "sgd".
         betas: Adam's decay rates; the first is SGD's momentum.
-        schedule: Learning rate over a stage; see `make_schedule`.
-        warmup: Steps of each stage over which the rate rises from 0.
+        schedule: Learning rate over a phase; see `make_schedule`.
+        warmup: Steps of each phase over which the rate rises from 0.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
         temperature: By which logits are divided in the cross-entropy.
         w_class: Weight of the class loss.
-        w_feature: Weight of the BatchNorm term; 0 leaves it out.
+        w_bn: Weight of the BatchNorm term; 0 leaves it out.
         k_first: Weight of the first BatchNorm layer in it, relative to the others.
-        feature_norm: "raw" as published, or "layer": in units of each layer's own
+        bn_norm: "raw" as published, or "layer": in units of each layer's own
             spread, so that one weight serves all architectures.
         w_tv2: Weight of the l2 total variation.
         w_tv1: Weight of the l1 total variation.
@@ -86,9 +86,9 @@ class DeepInversion(Checked):
     class_loss: ClassLoss = "cross-entropy"
     temperature: Positive = 1.0
     w_class: NotNegative = 1.0
-    w_feature: NotNegative = 1.0
+    w_bn: NotNegative = 1.0
     k_first: NotNegative = 1.0
-    feature_norm: FeatureNorm = "raw"
+    bn_norm: BnNorm = "raw"
     w_tv2: NotNegative = 0.3
     w_tv1: NotNegative = 0.0
     w_l2: NotNegative = 0.0
@@ -110,10 +110,10 @@ class DeepInversion(Checked):
         )
 
     def follow(self, given: frozenset[str]) -> Self:
-        """Itself, with as many stages as resolutions, and room in them for the warm-up.
+        """Itself, with as many phases as resolutions, and room in them for the warm-up.
 
         Steps follow resolutions: as many in all, and shared out as they were. A warm-up
-        follows steps: it takes half of the shortest stage at most.
+        follows steps: it takes half of the shortest phase at most.
         """
         steps, warmup = self.steps, self.warmup
         count = len(self.resolutions) or 1
@@ -135,19 +135,19 @@ class DeepInversion(Checked):
         terms = _terms(classifier, self)
         return Procedure(
             tuple(
-                _stage(classifier, self, size, count, terms)
+                _phase(classifier, self, size, count, terms)
                 for size, count in zip(sizes, steps, strict=True)
             )
         )
 
 
-def _stage(
+def _phase(
     classifier: Classifier,
     config: DeepInversion,
     size: int,
     steps: int,
     terms: tuple[Term, ...],
-) -> Stage:
+) -> Phase:
     shift = round(config.jitter * size / classifier.spec.input_size)
     shift = max(shift, min(config.jitter, 1))
     cropped = config.jitter_mode == "crop"
@@ -164,7 +164,7 @@ def _stage(
         scale_by_frequency(config.decay_power),
     )
     bounds = {"low": low, "high": high}
-    return Stage(
+    return Phase(
         steps=steps,
         init=lambda key, index: Split(pixels.init(key, index)),
         render=lambda params, _: params.own,
@@ -173,19 +173,19 @@ def _stage(
         terms=terms,
         optimizer=Split(optimizer, optax.identity()),
         learning_rate=rate,
-        carry=lambda params: Split(pixels.enlarge(params.own)),
+        carry=lambda params: Split(pixels.upsample(params.own)),
         project=lambda params: (
             Split(clip(params.own, **bounds)) if config.clip else params
         ),
     )
 
 
-def _share_out(steps: tuple[int, ...], stages: int) -> tuple[int, ...]:
-    """As many steps in another number of stages; one number stands for any."""
-    if len(steps) in (0, 1, stages):
+def _share_out(steps: tuple[int, ...], phases: int) -> tuple[int, ...]:
+    """As many steps in another number of phases; one number stands for any."""
+    if len(steps) in (0, 1, phases):
         return steps
     done = np.cumsum((0, *steps))
-    places = np.linspace(0, len(steps), stages + 1)
+    places = np.linspace(0, len(steps), phases + 1)
     ends = np.rint(np.interp(places, np.arange(len(done)), done)).astype(int)
     return tuple(np.diff(ends).tolist())
 
@@ -193,7 +193,7 @@ def _share_out(steps: tuple[int, ...], stages: int) -> tuple[int, ...]:
 def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
     return used(
         class_term(config.class_loss, config.w_class, config.temperature),
-        feature_term(classifier, config.w_feature, config.feature_norm, config.k_first),
+        bn_term(classifier, config.w_bn, config.bn_norm, config.k_first),
         tv2_term(config.w_tv2, config.reduction),
         tv1_term(config.w_tv1),
         l2_term(config.w_l2),
@@ -201,11 +201,11 @@ def _terms(classifier: Classifier, config: DeepInversion) -> tuple[Term, ...]:
 
 
 def _check(config: DeepInversion) -> None:
-    weights = ("w_class", "w_feature", "w_tv2", "w_tv1", "w_l2")
+    weights = ("w_class", "w_bn", "w_tv2", "w_tv1", "w_l2")
     check_weights(config, weights)
-    stages = len(config.resolutions) or 1
-    if len(config.steps) not in (1, stages):
+    phases = len(config.resolutions) or 1
+    if len(config.steps) not in (1, phases):
         raise ConfigError(
-            f"{len(config.steps)} numbers of steps for {stages} resolution(s): give "
+            f"{len(config.steps)} numbers of steps for {phases} resolution(s): give "
             "one for all, or one for each"
         )

@@ -11,7 +11,7 @@ import jax
 
 from jinv import losses
 from jinv.checked import Checked
-from jinv.engine.stage import Evaluation, Procedure, Term
+from jinv.engine.phase import Evaluation, Procedure, Term
 from jinv.inversion.generating import one_generator
 from jinv.models.classifier import Classifier
 from jinv.values import Count, Natural, Positive

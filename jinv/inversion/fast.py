@@ -13,20 +13,20 @@ import optax
 
 from jinv.checked import Checked
 from jinv.engine.optimizers import MetaRule, make_schedule, meta_learnt
-from jinv.engine.stage import Procedure
+from jinv.engine.phase import Procedure
 from jinv.images.views import Per
 from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
-    generator_stage,
+    generator_phase,
     moves,
 )
 from jinv.inversion.terms import (
-    FeatureNorm,
+    BnNorm,
     adversarial_term,
+    bn_term,
     class_term,
-    feature_term,
     l2_term,
     no_moments,
     remember_moments,
@@ -51,8 +51,8 @@ class FastGenerators(Checked):
         meta: What the generator learns from a batch: "maml" or "reptile"; see
             `meta_learnt`.
         w_class: Weight of the cross-entropy.
-        w_feature: Weight of the BatchNorm term; 0 leaves it out.
-        feature_norm: "raw" as published, or "layer": in units of each layer's own
+        w_bn: Weight of the BatchNorm term; 0 leaves it out.
+        bn_norm: "raw" as published, or "layer": in units of each layer's own
             spread, so that one weight serves all architectures.
         momentum: Share of earlier batches in the statistics that are compared.
         w_adversarial: Weight of the divergence from a student's answers.
@@ -76,8 +76,8 @@ class FastGenerators(Checked):
     betas: tuple[ShareBelow1, ShareBelow1] = (0.5, 0.999)
     meta: MetaRule = "maml"
     w_class: NotNegative = 5.0
-    w_feature: NotNegative = 10.0
-    feature_norm: FeatureNorm = "raw"
+    w_bn: NotNegative = 10.0
+    bn_norm: BnNorm = "raw"
     momentum: ShareBelow1 = 0.9
     w_adversarial: NotNegative = 0.0
     w_tv2: NotNegative = 0.05
@@ -108,7 +108,7 @@ class FastGenerators(Checked):
         b1, b2 = self.betas
         size = classifier.spec.input_size
         view = moves(size, self.jitter, self.jitter_mode, self.flip, self.per)
-        stage = generator_stage(
+        phase = generator_phase(
             Source(
                 classifier,
                 self.latent,
@@ -126,10 +126,10 @@ class FastGenerators(Checked):
             view=view,
             terms=used(
                 class_term(weight=self.w_class),
-                feature_term(
+                bn_term(
                     classifier,
-                    self.w_feature,
-                    self.feature_norm,
+                    self.w_bn,
+                    self.bn_norm,
                     momentum=self.momentum,
                 ),
                 adversarial_term(self.w_adversarial),
@@ -141,7 +141,7 @@ class FastGenerators(Checked):
             remember=remember_moments(self.momentum),
         )
         return Procedure(
-            (stage,),
+            (phase,),
             lasting=True,
             rehearsals=self.rehearsals,
             student=self.w_adversarial > 0,
@@ -149,5 +149,5 @@ class FastGenerators(Checked):
 
 
 def _check(config: FastGenerators) -> None:
-    weights = ("w_class", "w_feature", "w_adversarial", "w_tv2", "w_l2")
+    weights = ("w_class", "w_bn", "w_adversarial", "w_tv2", "w_l2")
     check_weights(config, weights[:3])

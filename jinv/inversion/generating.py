@@ -10,8 +10,8 @@ import numpy as np
 import optax
 
 from jinv.engine.optimizers import MetaLearnt, make_schedule
-from jinv.engine.stage import Context, Procedure, Split, Stage, Term, unsettled
-from jinv.images.noise import draw
+from jinv.engine.phase import Context, Phase, Procedure, Split, Term, unsettled
+from jinv.images.noise import draw_normal
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
 from jinv.models.classifier import Classifier
 from jinv.models.generator import Generator, plan_sizes
@@ -61,7 +61,7 @@ class Source:
 
     def init_latents(self, key: jax.Array, index: jax.Array) -> jax.Array:
         """Noise for the images of the given numbers: (batch, latent)."""
-        return draw(key, index, (self.latent,))
+        return draw_normal(key, index, (self.latent,))
 
     def init_weights(self, key: jax.Array, index: jax.Array) -> Any:
         """Weights of the generator, drawn anew for each batch."""
@@ -78,19 +78,19 @@ class Source:
         return made
 
 
-def generator_stage(
+def generator_phase(
     source: Source,
     learnt: MetaLearnt,
     latents: optax.GradientTransformation,
     **others: Any,
-) -> Stage:
-    """A stage whose images are the sigmoid of what one generator puts out.
+) -> Phase:
+    """A phase whose images are the sigmoid of what one generator puts out.
 
     Args:
         source: The generator.
         learnt: How its weights are optimised, within batches and between them.
         latents: How the latents are optimised.
-        **others: The remaining fields of the stage: `steps`, `view`, `terms`, …
+        **others: The remaining fields of the phase: `steps`, `view`, `terms`, …
     """
 
     def init(key: jax.Array, index: jax.Array) -> Split:
@@ -100,7 +100,7 @@ def generator_stage(
         images = jax.nn.sigmoid(source.generate(params.shared, params.own, context))
         return source.classifier.normalise(images)
 
-    return Stage(
+    return Phase(
         init=init,
         render=render,
         finish=render,
@@ -124,7 +124,7 @@ def one_generator(
     Raises:
         ConfigError: The generator cannot be built.
     """
-    stage = generator_stage(
+    phase = generator_phase(
         Source(classifier, config.latent, config.channels, labelled=False),
         MetaLearnt(optax.adam(config.lr), unsettled),
         optax.set_to_zero(),
@@ -133,7 +133,7 @@ def one_generator(
         terms=terms,
         learning_rate=make_schedule("constant", config.lr, config.steps),
     )
-    return Procedure((stage,), True, config.rehearsals, labelled=False, student=student)
+    return Procedure((phase,), True, config.rehearsals, labelled=False, student=student)
 
 
 def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:

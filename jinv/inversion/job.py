@@ -11,8 +11,8 @@ from jinv.checked import checked
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Frame, Logged
 from jinv.engine.parallel import make_placement, on_accelerator, sharing_devices
+from jinv.engine.phase import Procedure
 from jinv.engine.run import Execution, Outcome, run
-from jinv.engine.stage import Procedure
 from jinv.errors import ConfigError
 from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
 from jinv.inversion.method import Method
@@ -127,7 +127,7 @@ class Job:
 
         def keep(event: Event) -> None:
             if isinstance(event, BatchDone | Frame):
-                kept = len(self.numbers_of(event.place.batch))
+                kept = len(self.numbers_of(event.position.batch))
                 event = replace(event, inputs=event.inputs[:kept])
             on_event(event)
 

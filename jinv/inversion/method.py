@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar, Protocol, Self
 
-from jinv.engine.stage import Procedure
+from jinv.engine.phase import Procedure
 from jinv.models.classifier import Classifier
 
 

@@ -17,9 +17,9 @@ import optax
 
 from jinv.checked import Checked
 from jinv.engine.optimizers import Schedule, make_schedule
-from jinv.engine.stage import Context, Procedure, Split, Stage
+from jinv.engine.phase import Context, Phase, Procedure, Split
 from jinv.errors import ConfigError
-from jinv.images.noise import draw
+from jinv.images.noise import draw_normal
 from jinv.images.views import Per
 from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
@@ -29,10 +29,10 @@ from jinv.inversion.generating import (
     of_batch,
 )
 from jinv.inversion.terms import (
-    FeatureNorm,
+    BnNorm,
     Reduction,
+    bn_term,
     class_term,
-    feature_term,
     l2_term,
     tv2_term,
     used,
@@ -55,8 +55,8 @@ class NaturalInversion(Checked):
         lr_scale: Learning rate of the channel scales.
         schedule: Learning rates over the steps; see `make_schedule`.
         w_class: Weight of the cross-entropy.
-        w_feature: Weight of the BatchNorm term; 0 leaves it out.
-        feature_norm: "raw" as published, or "layer": in units of each layer's own
+        w_bn: Weight of the BatchNorm term; 0 leaves it out.
+        bn_norm: "raw" as published, or "layer": in units of each layer's own
             spread, so that one weight serves all architectures.
         w_tv2: Weight of the l2 total variation.
         w_l2: Weight of the images' norm.
@@ -84,8 +84,8 @@ class NaturalInversion(Checked):
     lr_scale: Positive = 5e-2
     schedule: Schedule = "constant"
     w_class: NotNegative = 1.0
-    w_feature: NotNegative = 10.0
-    feature_norm: FeatureNorm = "raw"
+    w_bn: NotNegative = 10.0
+    bn_norm: BnNorm = "raw"
     w_tv2: NotNegative = 6e-3
     w_l2: NotNegative = 1.5e-5
     reduction: Reduction = "nvlabs"
@@ -122,7 +122,7 @@ class NaturalInversion(Checked):
             ConfigError: A setting cannot work, alone or with this classifier.
         """
         _check(self, classifier)
-        return Procedure((_stage(self, classifier),), lasting=not self.one_to_one)
+        return Procedure((_phase(self, classifier),), lasting=not self.one_to_one)
 
 
 _PARTS = {
@@ -132,7 +132,7 @@ _PARTS = {
 """Parts that can be switched off, and the settings that mean nothing without them."""
 
 
-def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
+def _phase(config: NaturalInversion, classifier: Classifier) -> Phase:
     source = Source(classifier, config.latent, config.channels)
     refiner = FeaturePyramid(dtype=classifier.dtype)
     stages = classifier.stages[-config.pyramid_stages :]
@@ -148,7 +148,7 @@ def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
         own: dict[str, Any] = {"latent": source.init_latents(key, index)}
         shared: dict[str, Any] = {"generator": source.init_weights(key, index)}
         if config.channel_scaling:
-            scales = draw(jax.random.fold_in(key, 1), index, (1, 1, colours))
+            scales = draw_normal(jax.random.fold_in(key, 1), index, (1, 1, colours))
             own["scale"] = config.init_scale + scales
         if config.pyramid:
             shapes = (classifier.feature_shapes[name] for name in stages)
@@ -174,7 +174,7 @@ def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
         make_schedule(config.schedule, peak, config.steps)
         for peak in (config.lr, config.lr_pyramid, config.lr_scale)
     )
-    return Stage(
+    return Phase(
         steps=config.steps,
         init=init,
         render=lambda params, context: refine(params, context, moved=True),
@@ -182,7 +182,7 @@ def _stage(config: NaturalInversion, classifier: Classifier) -> Stage:
         view=move,
         terms=used(
             class_term(weight=config.w_class),
-            feature_term(classifier, config.w_feature, config.feature_norm),
+            bn_term(classifier, config.w_bn, config.bn_norm),
             tv2_term(config.w_tv2, config.reduction),
             l2_term(config.w_l2, config.reduction),
         ),
@@ -204,7 +204,7 @@ def _apart(
 
 
 def _check(config: NaturalInversion, classifier: Classifier) -> None:
-    check_weights(config, ("w_class", "w_feature"))
+    check_weights(config, ("w_class", "w_bn"))
     name, stages = classifier.spec.name, classifier.stages
     if config.pyramid and not stages:
         raise ConfigError(

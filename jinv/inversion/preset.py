@@ -27,7 +27,7 @@ class Preset(Checked):
         input_size: The classifier's input size that it was made for, in pixels.
         batch_size: The batch that its weights were tuned for; 0 for any. Not imposed:
             it may not fit the device at hand.
-        patience: Share of a stage without improvement after which it ends; 0 never.
+        patience: Share of a phase without improvement after which it ends; 0 never.
     """
 
     method: Method

@@ -20,7 +20,7 @@ _IMAGENET = DeepInversion(
     lr=0.2,
     betas=(0.5, 0.9),
     warmup=100,
-    w_feature=0.01,
+    w_bn=0.01,
     w_tv2=1e-4,
     w_l2=1e-5,
     reduction="nvlabs",
@@ -33,7 +33,7 @@ PRESETS = {
     "deepinversion-imagenet": Preset(
         _IMAGENET,
         source="Yin et al. 2020, published ImageNet script, multi-resolution; here the "
-        "low-resolution stage optimises 112x112 images, as the paper describes",
+        "low-resolution phase optimises 112x112 images, as the paper describes",
         expected="ResNet-50, batch 84: MobileNetV2 recognises 91.7-98.8 %",
         input_size=224,
         batch_size=84,
@@ -44,7 +44,7 @@ PRESETS = {
             lr=0.1,
             betas=(0.9, 0.999),
             schedule="constant",
-            w_feature=10.0,
+            w_bn=10.0,
             w_tv2=1e-3,
             reduction="nvlabs",
             jitter=2,
@@ -64,7 +64,7 @@ PRESETS = {
             lr=0.2,
             betas=(0.9, 0.999),
             schedule="plateau",
-            w_feature=1e-2,
+            w_bn=1e-2,
             # The report divides the batch's norms by the batch size, 128.
             w_tv2=8e-3 / 128,
             w_l2=1e-5 / 128,
@@ -80,7 +80,7 @@ PRESETS = {
         patience=0.15,
     ),
     "deepdream": Preset(
-        replace(_IMAGENET, w_feature=0.0),
+        replace(_IMAGENET, w_bn=0.0),
         source="Mordvintsev et al. 2015, as the baseline of Yin et al. 2020: the class "
         "and the image prior alone",
         expected="Texture of the class without its shape; needs no BatchNorm",
@@ -93,8 +93,8 @@ PRESETS = {
             lr=0.2,
             warmup=20,
             w_class=2.0,
-            w_feature=10.0,
-            feature_norm="layer",
+            w_bn=10.0,
+            bn_norm="layer",
             w_tv2=1e-2,
             jitter=28,
             decay_power=1.0,
@@ -124,7 +124,7 @@ PRESETS = {
         batch_size=256,
     ),
     "natural-cifar100": Preset(
-        NaturalInversion(steps=4000, w_feature=3.0),
+        NaturalInversion(steps=4000, w_bn=3.0),
         source="Kim et al. 2022, CIFAR-100 (ResNet-34, VGG-16)",
         expected="FID 62.9, recall .289 over 50k images by ResNet-34 (their table 1)",
         input_size=32,

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jinv import losses
-from jinv.engine.stage import Evaluation, Term
+from jinv.engine.phase import Evaluation, Term
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier, Moments, Taps
 
 ClassLoss = Literal["cross-entropy", "class-score"]
-FeatureNorm = Literal["raw", "layer"]
+BnNorm = Literal["raw", "layer"]
 Reduction = Literal["image", "nvlabs"]
 
 
@@ -35,10 +35,10 @@ def class_term(
     return Term(loss, weight, value)
 
 
-def feature_term(
+def bn_term(
     classifier: Classifier,
     weight: float,
-    norm: FeatureNorm = "raw",
+    norm: BnNorm = "raw",
     k_first: float = 1.0,
     momentum: float = 0.0,
 ) -> Term:
@@ -50,7 +50,7 @@ def feature_term(
         norm: "raw" as published, or "layer", in units of each layer's own spread.
         k_first: Weight of the first layer, relative to the others.
         momentum: Share of earlier batches' statistics in those that are compared; the
-            stage's memory must then be a `MomentMemory`.
+            phase's memory must then be a `MomentMemory`.
 
     Raises:
         ConfigError: The classifier has none, and the term has a weight.
@@ -59,20 +59,20 @@ def feature_term(
     if weight and not names:
         raise ConfigError(
             f"{classifier.spec.name} has no BatchNorm statistics to compare with: use "
-            "--w-feature 0 (images from the class and the prior alone), with "
+            "--w-bn 0 (images from the class and the prior alone), with "
             "DeepInversion also --preset deepdream"
         )
     layer_weights = {n: k_first if n == names[0] else 1.0 for n in names}
     compare = {
-        "raw": losses.feature_loss,
-        "layer": losses.normalised_feature_loss,
+        "raw": losses.bn_loss,
+        "layer": losses.normalised_bn_loss,
     }[norm]
 
     def value(e: Evaluation) -> jax.Array:
         taps = _blended(e, momentum) if momentum else e.taps
         return compare(taps, e.running, layer_weights)
 
-    return Term("feature", weight, value)
+    return Term("bn", weight, value)
 
 
 def tv2_term(weight: float, reduction: Reduction = "image") -> Term:
@@ -133,7 +133,7 @@ def no_moments(classifier: Classifier) -> MomentMemory:
 def remember_moments(
     momentum: float,
 ) -> Callable[[MomentMemory, Evaluation], MomentMemory]:
-    """The `remember` of a stage: takes in what a batch measures at its last step."""
+    """The `remember` of a phase: takes in what a batch measures at its last step."""
 
     def remember(memory: MomentMemory, e: Evaluation) -> MomentMemory:
         def kept(new: jax.Array, old: jax.Array) -> jax.Array:

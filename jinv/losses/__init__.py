@@ -20,8 +20,8 @@ from jinv.losses.priors import (
 )
 from jinv.losses.statistics import (
     blend_moments,
-    feature_loss,
-    normalised_feature_loss,
+    bn_loss,
+    normalised_bn_loss,
 )
 
 __all__ = [
@@ -30,12 +30,12 @@ __all__ = [
     "blend_moments",
     "class_score",
     "cross_entropy",
-    "feature_loss",
+    "bn_loss",
     "information_entropy_loss",
     "l1_disagreement",
     "l2",
     "l2_nvlabs",
-    "normalised_feature_loss",
+    "normalised_bn_loss",
     "pseudo_label_loss",
     "total_variation_l1",
     "total_variation_l2",

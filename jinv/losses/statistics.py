@@ -9,7 +9,7 @@ Moments = tuple[jax.Array, jax.Array]
 """Mean and biased variance of a layer's input, each (..., channels)."""
 
 
-def feature_loss(
+def bn_loss(
     measured: Mapping[str, Moments],
     running: Mapping[str, Moments],
     weights: Mapping[str, float],
@@ -37,7 +37,7 @@ def feature_loss(
     return jnp.mean(sum(distance(layer) for layer in running))
 
 
-def normalised_feature_loss(
+def normalised_bn_loss(
     measured: Mapping[str, Moments],
     running: Mapping[str, Moments],
     weights: Mapping[str, float],
@@ -51,8 +51,8 @@ def normalised_feature_loss(
     the network, so that one weight serves all.
 
     Args:
-        measured: As for `feature_loss`.
-        running: As for `feature_loss`.
+        measured: As for `bn_loss`.
+        running: As for `bn_loss`.
         weights: k_l by layer.
 
     Returns:

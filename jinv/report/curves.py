@@ -19,7 +19,7 @@ _DECADES = 6
 def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     """Draw loss, terms, learning rate and accuracy over the steps.
 
-    Stages follow each other from left to right; each batch is a line of its own.
+    Phases follow each other from left to right; each batch is a line of its own.
 
     Args:
         path: The .png to write; nothing is written where nothing was measured.
@@ -31,14 +31,14 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
         return
     if lasting:
         rows = [
-            {**row, "batch": 0, "stage": 0, "step": row["total_step"]} for row in rows
+            {**row, "batch": 0, "phase": 0, "step": row["total_step"]} for row in rows
         ]
     # Matplotlib takes longer to import than all the rest together.
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
     from matplotlib.lines import Line2D
 
-    starts, end = _stage_starts(rows)
+    starts, end = _phase_starts(rows)
     names = list(dict.fromkeys(name for row in rows for name in row["terms"]))
     colours = {name: COLOURS[i % len(COLOURS)] for i, name in enumerate(names)}
 
@@ -67,7 +67,7 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     handles = [Line2D([], [], color=c, lw=2, label=n) for n, c in colours.items()]
     if len(starts) > 1:
         handles.append(
-            Line2D([], [], color="0.75", lw=1, ls="--", label="start of a stage")
+            Line2D([], [], color="0.75", lw=1, ls="--", label="start of a phase")
         )
     batches = len({row["batch"] for row in rows})
     title = "Terms" if batches == 1 else f"Terms ({batches} batches, a line each)"
@@ -77,15 +77,15 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     save_figure(figure, path)
 
 
-def _stage_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
-    """Where each stage begins on the common axis, and where the last one ends."""
+def _phase_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
+    """Where each phase begins on the common axis, and where the last one ends."""
     lengths: dict[int, int] = defaultdict(int)
     for row in rows:
-        lengths[row["stage"]] = max(lengths[row["stage"]], row["step"])
+        lengths[row["phase"]] = max(lengths[row["phase"]], row["step"])
     starts, end = {}, 0
-    for stage in sorted(lengths):
-        starts[stage] = end
-        end += lengths[stage]
+    for phase in sorted(lengths):
+        starts[phase] = end
+        end += lengths[phase]
     return starts, end
 
 
@@ -118,14 +118,14 @@ def _lines(
     value: Callable[[Row], float],
     colour: str,
 ) -> None:
-    """Draw one quantity, a thin line for each batch, broken between stages."""
+    """Draw one quantity, a thin line for each batch, broken between phases."""
     parts: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
-        parts[row["batch"], row["stage"]].append(row)
+        parts[row["batch"], row["phase"]].append(row)
     batches = len({batch for batch, _ in parts})
     alpha = max(0.25, batches**-0.5)
     for measured in parts.values():
-        x = [starts[row["stage"]] + row["step"] for row in measured]
+        x = [starts[row["phase"]] + row["step"] for row in measured]
         y = [value(row) for row in measured]
         # A single point makes no line.
         marker = "." if len(measured) == 1 else ""

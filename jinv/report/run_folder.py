@@ -10,7 +10,7 @@ from PIL import Image
 
 from jinv.atomic import JsonLines, write_json
 from jinv.checked import checked
-from jinv.engine.events import BatchDone, Event, Frame, Logged, Place
+from jinv.engine.events import BatchDone, Event, Frame, Logged, Position
 from jinv.engine.run import Outcome, run_checkpoints
 from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
@@ -119,15 +119,15 @@ class RunFolder(Held):
         match event:
             case Logged(row=row):
                 self._log.append(row)
-            case Frame(place=place, inputs=inputs):
-                # Pictures of all stages are laid out alike.
+            case Frame(position=position, inputs=inputs):
+                # Pictures of all phases are laid out alike.
                 size = self.job.classifier.spec.input_size
                 images = enlarge(self._images(inputs[:_FRAME_IMAGES]), size)
                 picture = self._grid(images, self.job.labels[: len(images)])
-                name = f"{place.stage:02d}_{place.step:07d}.png"
+                name = f"{position.phase:02d}_{position.step:07d}.png"
                 save_picture(self.path / "frames" / name, picture)
-            case BatchDone(place=place, inputs=inputs):
-                self.keep(self._images(inputs), self.job.numbers_of(place.batch))
+            case BatchDone(position=position, inputs=inputs):
+                self.keep(self._images(inputs), self.job.numbers_of(position.batch))
 
     def keep(self, images: np.ndarray, numbers: range) -> None:
         """Write images (images, height, width, channels), uint8, of these numbers."""
@@ -209,7 +209,7 @@ class RunFolder(Held):
         images, numbers = [], []
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
-                # Those of a batch that was cut short may be of an earlier stage.
+                # Those of a batch that was cut short may be of an earlier phase.
                 images.append(enlarge(image[None], self._shape[0])[0])
                 numbers.append(number)
         if not images:
@@ -256,9 +256,9 @@ class RunFolder(Held):
         several = len({path.stem[:2] for path in found}) > 1
         captions = []
         for path in found:
-            stage, step = map(int, path.stem.split("_"))
+            phase, step = map(int, path.stem.split("_"))
             captions.append(
-                f"stage {stage + 1}, step {step}" if several else f"step {step}"
+                f"phase {phase + 1}, step {step}" if several else f"step {step}"
             )
         pictures = [Image.fromarray(image) for image in found.values()]
         save_evolution(self.path / "evolution.webp", pictures, captions)
@@ -269,14 +269,16 @@ class RunFolder(Held):
         goes_on = notes and (not missing or missing[0] == max(0, notes["batch"]))
 
         def settled(row: dict[str, Any]) -> bool:
-            place = [row.get(name) for name in ("batch", "stage", "step")]
+            reached = [row.get(name) for name in ("batch", "phase", "step")]
             if notes is None or not goes_on:
                 return False
-            if not all(isinstance(number, int) for number in place):
+            if not all(isinstance(number, int) for number in reached):
                 return False
-            here = [notes[name] for name in ("batch", "stage", "step")]
+            here = [notes[name] for name in ("batch", "phase", "step")]
             # Rehearsals have negative numbers.
-            return place <= here and (place[0] == here[0] or place[0] not in missing)
+            return reached <= here and (
+                reached[0] == here[0] or reached[0] not in missing
+            )
 
         return settled
 
@@ -311,14 +313,15 @@ def save_run(
             )
         folder.keep(to_uint8(result.images), range(len(result.images)))
         for row in result.log:
-            folder.on_event(Logged(Place(row["batch"], row["stage"], row["step"]), row))
+            position = Position(row["batch"], row["phase"], row["step"])
+            folder.on_event(Logged(position, row))
         seconds = result.outcome.compiling + result.outcome.running
         folder.finish("finished", seconds, result.outcome, verifier, {})
     return folder.path / "index.html"
 
 
 def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Each term at the end of each batch's last stage, averaged over batches."""
+    """Each term at the end of each batch's last phase, averaged over batches."""
     if not rows:
         return {}
     kept = [row for row in rows if row["batch"] >= 0] or rows

@@ -27,7 +27,7 @@ class Grid:
 GRIDS = {
     "technion": Grid(
         over=(
-            "w_feature=5e-3,1e-2",
+            "w_bn=5e-3,1e-2",
             # 5e-4, 1e-3 and 5e-3 there: the report divides the batch's norms by the
             # batch size, 50.
             "w_tv2=1e-5,2e-5,1e-4",

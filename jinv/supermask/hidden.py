@@ -28,7 +28,7 @@ from jinv.models.state_dict import (
 )
 from jinv.models.supermask_file import FrozenWeights
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
-from jinv.transfer.supervised import Parametrisation
+from jinv.transfer.supervised import Trainable
 from jinv.values import Range, Seed
 
 _Flat = dict[tuple[str, ...], Any]
@@ -105,12 +105,12 @@ class HiddenNetwork:
 
     Attributes:
         frozen: How its weights are drawn.
-        parametrisation: Scores, weights, and the parameters that follow from them.
+        trainable: Scores, weights, and the parameters that follow from them.
         sampled: Whether masks are drawn.
     """
 
     frozen: FrozenWeights
-    parametrisation: Parametrisation
+    trainable: Trainable
     sampled: bool
 
     def masks(self, trained: Any) -> StateDict:
@@ -167,13 +167,13 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
         others = flatten_dict(trained["affine"]) | flatten_dict(frozen["constant"])
         return unflatten_dict(used | others)
 
-    parametrisation = Parametrisation(
+    trainable = Trainable(
         {"scores": scores, "affine": unflatten_dict(affine)},
         {"kernels": kernels, "constant": unflatten_dict(constant)},
         params_of,
         {"supermask": asdict(config)},
     )
-    return HiddenNetwork(drawn, parametrisation, config.sampled)
+    return HiddenNetwork(drawn, trainable, config.sampled)
 
 
 def _others(params: _Flat, affine: bool) -> tuple[_Flat, _Flat]:

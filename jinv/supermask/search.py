@@ -88,7 +88,7 @@ def find_subnetwork(
         config,
         folder,
         report,
-        hidden.parametrisation,
+        hidden.trainable,
         devices,
         overwrite=overwrite,
         on_start=on_start,

@@ -85,8 +85,8 @@ def _filters(recipe: Recipe) -> str:
 
 
 def _steps(job: Job) -> str:
-    stages = job.procedure.stages
-    return " + ".join(str(stage.steps) for stage in stages) + " steps"
+    phases = job.procedure.phases
+    return " + ".join(str(phase.steps) for phase in phases) + " steps"
 
 
 def _size_category(images: int) -> str:

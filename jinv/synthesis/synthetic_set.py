@@ -125,11 +125,11 @@ class SyntheticSet(Held):
     def on_event(self, event: Event) -> None:
         """Write down what the engine reports."""
         match event:
-            case Logged(place=place, row=row):
-                self._rows[place.batch] = row
-                self._steps[place.batch, place.stage] = place.step
-            case BatchDone(place=place, inputs=inputs, complete=True):
-                self._write_part(place.batch, inputs)
+            case Logged(position=position, row=row):
+                self._rows[position.batch] = row
+                self._steps[position.batch, position.phase] = position.step
+            case BatchDone(position=position, inputs=inputs, complete=True):
+                self._write_part(position.batch, inputs)
 
     def finish(self) -> dict[str, Any] | None:
         """Make the set of its parts, if all are there.
@@ -192,10 +192,10 @@ class SyntheticSet(Held):
         """
         job = self.recipe.job
         rehearsals = job.procedure.rehearsals if batch == 0 else 0
-        stages = job.procedure.stages
+        phases = job.procedure.phases
         steps = sum(
-            self._steps.get((batch, number), stage.steps)
-            for number, stage in enumerate(stages)
+            self._steps.get((batch, number), phase.steps)
+            for number, phase in enumerate(phases)
         )
         return (1 + rehearsals) * steps * (job.batch_size + len(job.company))
 

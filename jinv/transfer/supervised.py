@@ -22,8 +22,8 @@ from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, batches
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.parallel import make_placement
+from jinv.engine.phase import Split
 from jinv.engine.precision import Precision, activation_type
-from jinv.engine.stage import Split
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
@@ -70,7 +70,7 @@ class TrainConfig(Checked):
 
 # Compared by identity: arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
-class Parametrisation:
+class Trainable:
     """What a training changes, and the network's parameters that follow from it.
 
     Attributes:
@@ -103,7 +103,7 @@ class Trained(NamedTuple):
 
     Attributes:
         classifier: The network with its new weights and statistics.
-        trained: What the optimiser made of `Parametrisation.trained`.
+        trained: What the optimiser made of `Trainable.trained`.
         measured: Measurements by name: `test_accuracy`, in percent.
     """
 
@@ -120,7 +120,7 @@ def train(
     config: TrainConfig,
     folder: Path,
     report: Callable[[dict[str, float]], None] = lambda _: None,
-    parametrisation: Parametrisation | None = None,
+    trainable: Trainable | None = None,
     devices: Natural = 1,
     *,
     overwrite: bool = False,
@@ -142,7 +142,7 @@ def train(
         config: How to train.
         folder: Where the checkpoint and `metrics.jsonl` are written.
         report: Called after every epoch with its measurements.
-        parametrisation: What is trained, where it is not the parameters themselves.
+        trainable: What is trained, where it is not the parameters themselves.
         devices: Over how many each batch is spread; 0 for as many as share it evenly.
             It changes nothing but the order of sums: BatchNorm sees the whole batch.
         overwrite: Remove the training that the folder holds.
@@ -165,13 +165,13 @@ def train(
         )
     _check_crops(classifier, config)
     placement = make_placement("jit", devices, config.batch_size, "global")
-    if parametrisation is None:
-        parametrisation = Parametrisation(
+    if trainable is None:
+        trainable = Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained
         )
     optimizer = _optimizer(config, steps)
     # Steps give their state up, and the caller's arrays are not ours to give.
-    trained = jax.tree.map(jnp.array, parametrisation.trained)
+    trained = jax.tree.map(jnp.array, trainable.trained)
     state = {
         "trained": trained,
         "batch_stats": jax.tree.map(
@@ -188,17 +188,17 @@ def train(
         "first_image": _fingerprint(training.read(np.arange(1))[0]),
         **asdict(config),
         "precision": np.dtype(dtype).name,
-        **parametrisation.described,
+        **trainable.described,
     }
-    frozen = placement.put(jax.tree.map(jnp.asarray, parametrisation.frozen))
+    frozen = placement.put(jax.tree.map(jnp.asarray, trainable.frozen))
     update = jax.jit(
-        partial(_update, classifier, optimizer, config, parametrisation.params),
+        partial(_update, classifier, optimizer, config, trainable.params),
         donate_argnums=(0,),
     )
 
     @jax.jit
     def variables_of(state, frozen):
-        params = parametrisation.params(state["trained"], frozen, None)
+        params = trainable.params(state["trained"], frozen, None)
         statistics = state["batch_stats"]
         return {"params": params, **({"batch_stats": statistics} if statistics else {})}
 

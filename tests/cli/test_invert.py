@@ -50,8 +50,8 @@ def test_a_run_leaves_everything(base, weights, tmp_path, capsys):
     assert config["inversion"]["settings"]["steps"] == [6]
     assert len(config["inversion"]["weights_sha256"]) == 64
     rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
-    assert [(row["stage"], row["step"]) for row in rows] == [
-        (stage, step) for stage in (0, 1) for step in (2, 4, 6)
+    assert [(row["phase"], row["step"]) for row in rows] == [
+        (phase, step) for phase in (0, 1) for step in (2, 4, 6)
     ]
     for row in rows:
         weighted = sum(term["weighted"] for term in row["terms"].values())
@@ -199,7 +199,7 @@ def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, 
     assert process.wait(120) == 0, process.stderr.read().decode()
     assert contents(run) == whole
     places = [
-        (row["stage"], row["step"])
+        (row["phase"], row["step"])
         for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     ]
     assert places == [(s, step) for s in (0, 1) for step in range(2, 201, 2)]
@@ -217,7 +217,7 @@ def test_help_names_units_and_defaults(capsys):
         main(["invert", "--help"])
     assert stop.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("--w-feature", "--w-tv2", "--bn-scope", "--checkpoint-every"):
+    for flag in ("--w-bn", "--w-tv2", "--bn-scope", "--checkpoint-every"):
         assert flag in text
     assert "in pixels" in text and "default" in text
 

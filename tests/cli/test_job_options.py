@@ -163,7 +163,7 @@ def help_of(capsys, *words):
 def test_help_shows_the_settings_of_the_method(sketch, capsys):
     text = help_of(capsys, "invert", "--method", "sketch")
     assert "--strokes" in text and "--no-shade" in text and "in a few strokes" in text
-    assert "--w-feature" not in text
+    assert "--w-bn" not in text
     assert "--strokes" not in help_of(capsys, "invert")
 
 

@@ -48,7 +48,7 @@ def test_a_subnetwork_is_found_written_and_inverted(stripes, tmp_path, capsys):
     config = json.loads((out / "config.json").read_text())
     assert config["inversion"]["weights_sha256"] == card["sha256"]
     rows = (out / "metrics.jsonl").read_text().splitlines()
-    assert json.loads(rows[-1])["terms"]["feature"]["raw"] > 0
+    assert json.loads(rows[-1])["terms"]["bn"]["raw"] > 0
 
 
 @pytest.mark.parametrize("words", [[], ["--data", "a.npz", "--published", "b.pth"]])

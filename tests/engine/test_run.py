@@ -34,13 +34,13 @@ def whole(tiny):
 
 def test_events_tell_the_whole_story(whole):
     events, outcome = whole
-    logged = [e.place for e in events if isinstance(e, Logged)]
-    seen = [(p.batch, p.stage, p.step) for p in logged]
+    logged = [e.position for e in events if isinstance(e, Logged)]
+    seen = [(p.batch, p.phase, p.step) for p in logged]
     one = [(0, 4), (0, 8), (0, 12), (1, 4), (1, 8)]
     assert seen == [(batch, *rest) for batch in (0, 1) for rest in one]
     frames = [e for e in events if isinstance(e, Frame)]
-    assert {f.place.batch for f in frames} == {0}
-    assert frames[-1].place.step == 8
+    assert {f.position.batch for f in frames} == {0}
+    assert frames[-1].position.step == 8
     assert [f.inputs.shape[1] for f in frames] == [4] * 3 + [8] * 3
     assert images_of(events).shape == (12, 8, 8, 3)
     assert outcome.passes == 2 * 6 * 20
@@ -54,7 +54,7 @@ def test_the_loss_falls(tiny):
 
 @pytest.mark.parametrize("stop_after", [14, 27])
 def test_a_stopped_run_goes_on_to_the_same_images(tiny, whole, tmp_path, stop_after):
-    """Stopped in the second stage, and in the first one of the second batch."""
+    """Stopped in the second phase, and in the first one of the second batch."""
     calls = iter(range(1000))
     first, rest = [], []
     with pytest.raises(Interrupted):
@@ -79,7 +79,7 @@ def test_a_diverging_run_delivers_its_last_finite_images(tiny):
     assert np.isfinite(done.inputs).all()
 
 
-def test_a_stage_ends_when_patience_does(tiny):
+def test_a_phase_ends_when_patience_does(tiny):
     execution = Execution(devices=1, log_every=5, patience=0.1)
     rows = invert(
         tiny,
@@ -96,7 +96,7 @@ def test_a_stage_ends_when_patience_does(tiny):
 
 
 def impatient(tiny, log_every=25, **options):
-    """Images of a stage that noise in its loss makes patience end, and the last step.
+    """Images of a phase that noise in its loss makes patience end, and the last step.
 
     Where it ends is for the machine's rounding to say, but it is somewhere.
     """
@@ -113,7 +113,7 @@ def impatient(tiny, log_every=25, **options):
     )
     events = []
     job.run(events.append, **options)
-    ends = [event.place.step for event in events if isinstance(event, Logged)]
+    ends = [event.position.step for event in events if isinstance(event, Logged)]
     return images_of(events), ends[-1]
 
 
@@ -145,7 +145,7 @@ def test_patience_does_not_ask_where_a_run_was_stopped(tiny, early, tmp_path):
 
 @pytest.mark.parametrize("chunk", [1, 10, 50])
 def test_patience_does_not_ask_how_many_steps_are_one_program(tiny, chunk):
-    """The loss stays as it is, so that the second comparison ends the stage."""
+    """The loss stays as it is, so that the second comparison ends the phase."""
     result = invert(
         tiny,
         "all",
@@ -167,7 +167,7 @@ def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):
         rehearsals=0,
         lr=1e-12,
         lr_latent=1e-12,
-        w_feature=0.0,
+        w_bn=0.0,
         jitter=0,
         flip=0.0,
         latent=4,

@@ -3,10 +3,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.stage import Constants, Stage, Term, initial_state
+from jinv.engine.phase import Constants, Phase, Term, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
-from jinv.losses import feature_loss
+from jinv.losses import bn_loss
 
 KEY = jax.random.key(5)
 
@@ -22,21 +22,21 @@ def constants(tiny, batch):
     )
 
 
-def start(stage, batch):
-    params = stage.init(jax.random.key(0), jnp.arange(batch))
-    return initial_state(stage, params)
+def start(phase, batch):
+    params = phase.init(jax.random.key(0), jnp.arange(batch))
+    return initial_state(phase, params)
 
 
 def test_a_step_descends_the_published_objective(tiny):
     """The update equals one made by hand from the formulas."""
     config = DeepInversion(
         steps=(10,), jitter=0, flip=0.0, optimizer="sgd", betas=(0.0, 0.0),
-        schedule="constant", lr=0.5, w_feature=0.3, k_first=10.0, w_tv2=0.2, w_l2=0.1,
+        schedule="constant", lr=0.5, w_bn=0.3, k_first=10.0, w_tv2=0.2, w_l2=0.1,
         clip=False,
     )  # fmt: skip
-    (stage,) = config.procedure(tiny).stages
-    state = start(stage, 6)
-    after, metrics = jax.jit(make_step(tiny, stage))(state, constants(tiny, 6))
+    (phase,) = config.procedure(tiny).phases
+    state = start(phase, 6)
+    after, metrics = jax.jit(make_step(tiny, phase))(state, constants(tiny, 6))
 
     def objective(x):
         logits, taps, _ = tiny.observe(tiny.variables, x)
@@ -54,7 +54,7 @@ def test_a_step_descends_the_published_objective(tiny):
         )
         norms = sum(jnp.sqrt((d**2).sum((1, 2, 3))) for d in differences)
         l2 = jnp.sqrt((x**2).sum((1, 2, 3)))
-        feature = feature_loss(taps, running, weights)
+        feature = bn_loss(taps, running, weights)
         return cross_entropy + 0.3 * feature + 0.2 * norms.mean() + 0.1 * l2.mean()
 
     loss, gradient = jax.jit(jax.value_and_grad(objective))(state.params.own)
@@ -64,33 +64,33 @@ def test_a_step_descends_the_published_objective(tiny):
 
 
 def test_a_chunk_is_so_many_steps(tiny):
-    (stage,) = DeepInversion(steps=(10,), lr=0.01).procedure(tiny).stages
-    step = jax.jit(make_step(tiny, stage))
-    state = start(stage, 6)
+    (phase,) = DeepInversion(steps=(10,), lr=0.01).procedure(tiny).phases
+    step = jax.jit(make_step(tiny, phase))
+    state = start(phase, 6)
     for _ in range(4):
         state, metrics = step(state, constants(tiny, 6))
-    chunk = jax.jit(make_chunk(make_step(tiny, stage), 4))
-    joined, last = chunk(start(stage, 6), constants(tiny, 6))
+    chunk = jax.jit(make_chunk(make_step(tiny, phase), 4))
+    joined, last = chunk(start(phase, 6), constants(tiny, 6))
     assert int(joined.step) == 4
     np.testing.assert_allclose(joined.params.own, state.params.own, atol=1e-4)
     np.testing.assert_allclose(last["loss"], metrics["loss"], rtol=1e-4)
 
 
 def test_after_a_loss_that_is_no_number_the_last_parameters_are_kept(tiny):
-    (plain,) = DeepInversion(steps=(10,)).procedure(tiny).stages
+    (plain,) = DeepInversion(steps=(10,)).procedure(tiny).phases
     poison = Term("poison", 1.0, lambda e: jnp.where(e.inputs.sum() > -1e9, jnp.nan, 0))
-    stage = Stage(**{**vars(plain), "terms": (*plain.terms, poison)})
-    before = start(stage, 6)
-    after, metrics = jax.jit(make_step(tiny, stage))(before, constants(tiny, 6))
+    phase = Phase(**{**vars(plain), "terms": (*plain.terms, poison)})
+    before = start(phase, 6)
+    after, metrics = jax.jit(make_step(tiny, phase))(before, constants(tiny, 6))
     assert not metrics["finite"] and not after.finite
     np.testing.assert_array_equal(after.params.own, before.params.own)
 
 
 def test_the_learning_rate_in_the_log_follows_a_plateau(tiny):
     config = DeepInversion(steps=(40,), schedule="plateau", lr=1e-9)
-    (stage,) = config.procedure(tiny).stages
-    step = jax.jit(make_step(tiny, stage))
-    state = start(stage, 6)
+    (phase,) = config.procedure(tiny).phases
+    step = jax.jit(make_step(tiny, phase))
+    state = start(phase, 6)
     for _ in range(40):
         state, metrics = step(state, constants(tiny, 6))
     assert float(metrics["learning_rate"]) < 0.2e-9

@@ -25,7 +25,7 @@ def test_inner_cuts_the_margin_off():
 def test_enlarging_repeats_pixels():
     small = jnp.arange(4.0).reshape(1, 2, 2, 1)
     expected = np.kron(np.arange(4.0).reshape(2, 2), np.ones((2, 2)))
-    np.testing.assert_array_equal(Pixels(4).enlarge(small)[0, :, :, 0], expected)
+    np.testing.assert_array_equal(Pixels(4).upsample(small)[0, :, :, 0], expected)
 
 
 def test_clip_bounds_each_channel():

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jinv.engine.phase import Split
 from jinv.engine.run import Execution
-from jinv.engine.stage import Split
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import invert, make_job
@@ -15,13 +15,13 @@ ONE = Execution(devices=1)
 
 
 def test_one_number_of_steps_stands_for_all_stages(tiny):
-    stages = DeepInversion(steps=(7,), resolutions=(4, 8)).procedure(tiny).stages
-    assert [stage.steps for stage in stages] == [7, 7]
+    phases = DeepInversion(steps=(7,), resolutions=(4, 8)).procedure(tiny).phases
+    assert [phase.steps for phase in phases] == [7, 7]
 
 
 def test_terms_without_weight_are_left_out(tiny):
-    (stage,) = DeepInversion(w_feature=0.0, w_tv2=0.0, w_l2=1.0).procedure(tiny).stages
-    assert [term.name for term in stage.terms] == ["cross-entropy", "l2"]
+    (phase,) = DeepInversion(w_bn=0.0, w_tv2=0.0, w_l2=1.0).procedure(tiny).phases
+    assert [term.name for term in phase.terms] == ["cross-entropy", "l2"]
 
 
 @pytest.mark.parametrize("preset", presets_of("deep"))
@@ -36,19 +36,17 @@ def test_presets_fit_themselves_to_the_input_size(tiny):
 
 
 def test_clipped_images_need_no_cutting(tiny):
-    (stage,) = DeepInversion(steps=(5,), lr=10.0).procedure(tiny).stages
+    (phase,) = DeepInversion(steps=(5,), lr=10.0).procedure(tiny).phases
     low, high = tiny.input_range
     far = Split(np.full((1, 8, 8, 3), 99.0, np.float32))
-    projected = np.asarray(stage.project(far).own)
+    projected = np.asarray(phase.project(far).own)
     np.testing.assert_allclose(projected[0, 0, 0], high)
 
 
-def test_the_feature_term_brings_statistics_closer(tiny):
-    def distance(w_feature):
-        rows = invert(
-            tiny, "all", 24, steps=(60,), w_feature=w_feature, execution=ONE
-        ).log
-        return rows[-1]["terms"]["feature"]["raw"]
+def test_the_bn_term_brings_statistics_closer(tiny):
+    def distance(w_bn):
+        rows = invert(tiny, "all", 24, steps=(60,), w_bn=w_bn, execution=ONE).log
+        return rows[-1]["terms"]["bn"]["raw"]
 
     assert distance(10.0) < 0.8 * distance(1e-9)
 
@@ -64,7 +62,7 @@ def test_the_feature_term_brings_statistics_closer(tiny):
         ({"flip": 1.5}, "flip: expected a number from 0 to 1"),
         ({"temperature": -2.0}, "temperature: expected a number over 0"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
-        ({"w_class": 0, "w_feature": 0, "w_tv2": 0}, "nothing to optimise"),
+        ({"w_class": 0, "w_bn": 0, "w_tv2": 0}, "nothing to optimise"),
         ({"step": (1,)}, "unknown setting 'step'"),
     ],
 )
@@ -73,10 +71,10 @@ def test_settings_that_cannot_work_are_refused(tiny, settings, message):
         make_job(tiny, "all", 6, execution=ONE, **settings)
 
 
-def test_without_batchnorm_the_feature_term_is_refused(unnormalised):
+def test_without_batchnorm_the_bn_term_is_refused(unnormalised):
     with pytest.raises(ConfigError, match="plain has no BatchNorm"):
         make_job(unnormalised, "all", 6, execution=ONE)
-    result = invert(unnormalised, "all", 6, w_feature=0.0, steps=(3,), execution=ONE)
+    result = invert(unnormalised, "all", 6, w_bn=0.0, steps=(3,), execution=ONE)
     assert result.images.shape == (6, 8, 8, 3)
 
 
@@ -112,4 +110,4 @@ def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
         tiny, "cat", 6, batch_size=3, company=5, execution=Execution(8), steps=(2,)
     )
     assert len(result.job.company) == 5 and result.images.shape == (6, 8, 8, 3)
-    assert result.outcome.passes == 2 * 2 * 2 * 8  # stages, batches, steps, images
+    assert result.outcome.passes == 2 * 2 * 2 * 8  # phases, batches, steps, images

@@ -66,14 +66,14 @@ def small(family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_loss_falls(family):
     classifier = small(family)
-    w_feature = 3.0 if classifier.spec.batch_norm else 0.0
-    method = DeepInversion(steps=(60,), lr=0.1, w_tv2=1e-3, w_feature=w_feature)
+    w_bn = 3.0 if classifier.spec.batch_norm else 0.0
+    method = DeepInversion(steps=(60,), lr=0.1, w_tv2=1e-3, w_bn=w_bn)
     once = Execution(devices=1, log_every=1)
     log = invert(classifier, "0-7", 8, method=method, company=0, execution=once).log
     first, last = log[0], log[-1]
     assert last["loss"] < 0.85 * first["loss"]
-    assert ("feature" in last["terms"]) == classifier.spec.batch_norm
-    decisive = "feature" if classifier.spec.batch_norm else "cross-entropy"
+    assert ("bn" in last["terms"]) == classifier.spec.batch_norm
+    decisive = "bn" if classifier.spec.batch_norm else "cross-entropy"
     fallen = last["terms"][decisive]["raw"] / first["terms"][decisive]["raw"]
     assert fallen < 0.85
 
@@ -103,4 +103,4 @@ def test_generators_make_grey_images(method):
 
 def test_without_batchnorm_the_default_needs_none():
     preset = find_preset(default_preset(small("vgg without BatchNorm").spec))
-    assert preset.fitted(small("vgg without BatchNorm").spec).w_feature == 0
+    assert preset.fitted(small("vgg without BatchNorm").spec).w_bn == 0

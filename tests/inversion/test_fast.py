@@ -41,7 +41,7 @@ def collect(one, **options):
 
 
 def images_of(events):
-    done = {e.place.batch: e.inputs for e in events if isinstance(e, BatchDone)}
+    done = {e.position.batch: e.inputs for e in events if isinstance(e, BatchDone)}
     return np.concatenate([done[batch] for batch in sorted(done)])
 
 
@@ -53,7 +53,7 @@ def whole(tiny):
 
 def test_rehearsals_are_logged_and_dropped(whole):
     assert images_of(whole).shape == (24, 8, 8, 3)
-    logged = [e.place for e in whole if isinstance(e, Logged)]
+    logged = [e.position for e in whole if isinstance(e, Logged)]
     assert [p.batch for p in logged] == [-3, -2, -1, 0, 1, 2]
     assert [e.row["total_step"] for e in whole if isinstance(e, Logged)][-1] == 12
 
@@ -65,7 +65,7 @@ def test_rehearsals_teach_the_generator(tiny):
         return next(
             e.row["loss"]
             for e in events
-            if isinstance(e, Logged) and e.place.batch == 0
+            if isinstance(e, Logged) and e.position.batch == 0
         )
 
     assert first_loss(40) < 0.9 * first_loss(0)
@@ -125,7 +125,7 @@ def test_a_student_is_asked_for_where_a_term_needs_one(tiny, unnormalised):
 def test_what_cannot_work_is_refused(tiny, unnormalised):
     for settings, message in (
         ({"momentum": 1.0}, "momentum: expected a number from 0 to below 1"),
-        ({"w_class": 0.0, "w_feature": 0.0}, "every loss weight is 0"),
+        ({"w_class": 0.0, "w_bn": 0.0}, "every loss weight is 0"),
         ({"rehearsals": -1}, "rehearsals: expected a whole number from 0"),
     ):
         with pytest.raises(ConfigError, match=message):

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jinv.engine.phase import Constants, initial_state
 from jinv.engine.run import Execution
-from jinv.engine.stage import Constants, initial_state
 from jinv.engine.step import make_finish, make_step
 from jinv.errors import ConfigError
 from jinv.inversion.job import invert, make_job
@@ -30,8 +30,8 @@ def count(tree):
 
 def test_the_published_sizes_on_cifar10_and_a_resnet34():
     classifier = make_classifier(classifier_spec("cifar10_resnet34"))
-    (stage,) = NaturalInversion().procedure(classifier).stages
-    params = jax.eval_shape(stage.init, jax.random.key(0), jnp.arange(256))
+    (phase,) = NaturalInversion().procedure(classifier).phases
+    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(256))
     assert count(params.shared["generator"]) == 8_702_467
     assert count(params.shared["pyramid"]) == 947_279
     assert params.own["latent"].shape == (256, 1024)
@@ -75,8 +75,8 @@ def published_image(params, labels, classifier):
 
 
 def test_a_step_descends_the_published_objective(tiny):
-    config = replace(SMALL, jitter=0, flip=0.0, w_feature=0.3, w_l2=0.1, w_tv2=0.2)
-    (stage,) = config.procedure(tiny).stages
+    config = replace(SMALL, jitter=0, flip=0.0, w_bn=0.3, w_l2=0.1, w_tv2=0.2)
+    (phase,) = config.procedure(tiny).phases
     key, labels = jax.random.key(3), jnp.arange(6)
     constants = Constants(
         variables=tiny.variables,
@@ -86,8 +86,8 @@ def test_a_step_descends_the_published_objective(tiny):
         key=jax.random.key_data(key),
         start=jax.random.key_data(key),
     )
-    state = initial_state(stage, stage.init(key, constants.index))
-    after, metrics = jax.jit(make_step(tiny, stage))(state, constants)
+    state = initial_state(phase, phase.init(key, constants.index))
+    after, metrics = jax.jit(make_step(tiny, phase))(state, constants)
 
     def objective(params):
         x = published_image(params, labels, tiny)
@@ -143,8 +143,8 @@ def whole(tiny):
 
 def parts_of(classifier, **settings):
     """Names of what is optimised, and of the pyramid's layers."""
-    (stage,) = replace(SMALL, **settings).procedure(classifier).stages
-    params = jax.eval_shape(stage.init, jax.random.key(0), jnp.arange(4))
+    (phase,) = replace(SMALL, **settings).procedure(classifier).phases
+    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(4))
     pyramid = params.shared.get("pyramid", {"params": {}})["params"]
     return {*params.own, *params.shared}, set(pyramid)
 
@@ -173,7 +173,7 @@ def test_one_generator_for_all_batches_goes_on_learning(tiny, whole):
 
 def test_in_bfloat16_parameters_and_images_stay_float32(tiny):
     half = replace(tiny, module=tiny.module.clone(dtype=jnp.bfloat16))
-    (stage,) = SMALL.procedure(half).stages
+    (phase,) = SMALL.procedure(half).phases
     key = jax.random.key(3)
     constants = Constants(
         variables=half.variables,
@@ -183,10 +183,10 @@ def test_in_bfloat16_parameters_and_images_stay_float32(tiny):
         key=jax.random.key_data(key),
         start=jax.random.key_data(key),
     )
-    state = initial_state(stage, stage.init(key, constants.index))
-    after, metrics = jax.jit(make_step(half, stage))(state, constants)
+    state = initial_state(phase, phase.init(key, constants.index))
+    after, metrics = jax.jit(make_step(half, phase))(state, constants)
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(after.params))
-    assert make_finish(stage)(after, constants).own.dtype == jnp.float32
+    assert make_finish(phase)(after, constants).own.dtype == jnp.float32
     assert metrics["finite"]
 
 
@@ -197,8 +197,8 @@ def test_one_to_one_batches_differ_from_each_other(whole):
 @pytest.mark.parametrize("name", ["cifar10_vgg11_bn", "cifar10_wrn16_1"])
 def test_the_pyramid_follows_the_classifier(name):
     classifier = make_classifier(classifier_spec(name))
-    (stage,) = NaturalInversion().procedure(classifier).stages
-    params = jax.eval_shape(stage.init, jax.random.key(0), jnp.arange(4))
+    (phase,) = NaturalInversion().procedure(classifier).phases
+    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(4))
     pyramid = params.shared["pyramid"]["params"]
     kernels = [
         pyramid[f"mix{number}"]["kernel"].shape
@@ -214,8 +214,8 @@ def test_what_cannot_work_is_refused(tiny, unnormalised):
             make_job(classifier, "all", method=replace(SMALL, **settings))
 
     plain = replace(unnormalised, spec=replace(unnormalised.spec, input_size=8))
-    refuse("plain names no stages.*--no-pyramid", plain, w_feature=0.0)
-    refuse("no BatchNorm statistics.*--w-feature 0", plain, pyramid=False)
+    refuse("plain names no stages.*--no-pyramid", plain, w_bn=0.0)
+    refuse("no BatchNorm statistics.*--w-bn 0", plain, pyramid=False)
     refuse("to read 3 stages, but tiny has 2: stage1, stage2", pyramid_stages=3)
     refuse(
         "pyramid_stages means nothing without pyramid: leave out --pyramid-stages or",

@@ -26,7 +26,7 @@ def test_a_preset_survives_its_file(tmp_path, name):
 def test_a_preset_can_be_carried_out_and_says_where_it_comes_from(tiny, name):
     preset = PRESETS[name]
     assert preset.source and preset.expected
-    assert preset.fitted(tiny.spec).procedure(tiny).stages
+    assert preset.fitted(tiny.spec).procedure(tiny).phases
 
 
 def test_a_file_by_hand_needs_only_its_settings_and_their_size(tmp_path):

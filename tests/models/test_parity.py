@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from parity_network import parity_array, parity_inputs
 
-from jinv.losses import cross_entropy, feature_loss
+from jinv.losses import bn_loss, cross_entropy
 from jinv.models.classifier import Classifier, init_shapes, load_classifier
 from jinv.models.fitting import from_state_dict
 from jinv.models.state_dict import to_state_dict
@@ -28,7 +28,7 @@ def compute(name, inputs, labels):
     def loss(x, variables):
         logits, taps, _ = classifier.observe(variables, x)
         running = classifier.running_moments(variables)
-        feature = feature_loss(taps, running, dict.fromkeys(running, 1.0))
+        feature = bn_loss(taps, running, dict.fromkeys(running, 1.0))
         return cross_entropy(logits, labels).mean() + 0.01 * feature, (logits, feature)
 
     differentiate = jax.jit(jax.grad(loss, has_aux=True))

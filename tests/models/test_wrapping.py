@@ -187,14 +187,14 @@ def bring(module, variables=None, **facts):
 def test_a_network_that_takes_one_size_is_inverted_at_that_size():
     mine = bring(Tutorial())
     assert mine.takes(8) and not mine.takes(4)
-    job = jinv.make_job(mine, "a", 2, preset="default", w_feature=0.0, steps=(2,))
+    job = jinv.make_job(mine, "a", 2, preset="default", w_bn=0.0, steps=(2,))
     assert job.method.resolutions == () and job.method.steps == (2,)
     result = jinv.invert(
-        mine, "a", 2, w_feature=0.0, steps=(2,), execution=Execution(devices=1)
+        mine, "a", 2, w_bn=0.0, steps=(2,), execution=Execution(devices=1)
     )
     assert result.images.shape == (2, 8, 8, 3)
     with pytest.raises(ConfigError, match="mine takes no inputs of 4x4 pixels"):
-        jinv.make_job(mine, "a", 2, w_feature=0.0, steps=(2,), resolutions=(4, 8))
+        jinv.make_job(mine, "a", 2, w_bn=0.0, steps=(2,), resolutions=(4, 8))
 
 
 def test_moments_are_those_of_the_channels_wherever_they_lie():

@@ -8,11 +8,11 @@ from PIL import Image
 from jinv.report.curves import plot_curves
 
 
-def row(batch=0, stage=0, step=1, **terms):
+def row(batch=0, phase=0, step=1, **terms):
     values = terms or {"cross_entropy": 1.0 / step}
     return {
         "batch": batch,
-        "stage": stage,
+        "phase": phase,
         "step": step,
         "learning_rate": 0.1,
         "loss": sum(values.values()),
@@ -61,20 +61,20 @@ def test_nothing_is_written_when_nothing_was_measured(tmp_path):
 
 
 def test_stages_follow_each_other(drawn):
-    rows = [row(stage=stage, step=step) for stage in (0, 1) for step in (10, 20)]
+    rows = [row(phase=phase, step=step) for phase in (0, 1) for step in (10, 20)]
     first, second = solid(drawn(rows)["Total loss"])
     assert list(first.get_xdata()) == [10, 20]
     assert list(second.get_xdata()) == [30, 40]
 
 
-def test_a_stage_that_one_batch_left_early_starts_alike_for_all(drawn):
-    rows = [row(step=20), row(stage=1, step=5), row(1, 0, 10), row(1, 1, 5)]
+def test_a_phase_that_one_batch_left_early_starts_alike_for_all(drawn):
+    rows = [row(step=20), row(phase=1, step=5), row(1, 0, 10), row(1, 1, 5)]
     lines = solid(drawn(rows)["Total loss"])
     assert [list(line.get_xdata()) for line in lines] == [[20], [25], [10], [25]]
 
 
-def test_stage_boundaries_are_marked(drawn):
-    rows = [row(stage=stage, step=20) for stage in (0, 1, 2)]
+def test_phase_boundaries_are_marked(drawn):
+    rows = [row(phase=phase, step=20) for phase in (0, 1, 2)]
     dashed = [
         line.get_xdata()[0]
         for line in drawn(rows)["Learning rate"].get_lines()
@@ -99,7 +99,7 @@ def test_accuracy_is_in_percent(drawn):
 
 
 def test_raw_and_weighted_terms_have_panels(drawn):
-    panels = drawn([row(feature=3.0)])
+    panels = drawn([row(bn=3.0)])
     (weighted,) = solid(panels["Terms, weighted"])
     (raw,) = solid(panels["Terms, raw"])
     assert list(weighted.get_ydata()) == [3]
@@ -107,30 +107,30 @@ def test_raw_and_weighted_terms_have_panels(drawn):
 
 
 def test_a_term_has_one_colour_in_both_panels_and_the_legend(drawn):
-    panels = drawn([row(cross_entropy=1.0, feature=2.0)])
+    panels = drawn([row(cross_entropy=1.0, bn=2.0)])
     weighted = [line.get_color() for line in solid(panels["Terms, weighted"])]
     raw = [line.get_color() for line in solid(panels["Terms, raw"])]
     legend = panels[""].get_legend()
     assert weighted == raw == [line.get_color() for line in legend.get_lines()]
     assert [text.get_text() for text in legend.get_texts()] == [
         "cross_entropy",
-        "feature",
+        "bn",
     ]
 
 
-def test_a_term_may_be_missing_from_a_stage(drawn):
-    rows = [row(step=1, prior=1.0), row(stage=1, step=1, feature=2.0)]
+def test_a_term_may_be_missing_from_a_phase(drawn):
+    rows = [row(step=1, prior=1.0), row(phase=1, step=1, bn=2.0)]
     values = [line.get_ydata()[0] for line in solid(drawn(rows)["Terms, weighted"])]
     assert values[0] == 1 and values[3] == 2
     assert math.isnan(values[1]) and math.isnan(values[2])
 
 
 def test_positive_losses_are_drawn_on_a_logarithmic_axis(drawn):
-    assert drawn([row(feature=3.0)])["Total loss"].get_yscale() == "log"
+    assert drawn([row(bn=3.0)])["Total loss"].get_yscale() == "log"
 
 
 def test_logarithmic_axes_have_plain_numbers(drawn):
-    axis = drawn([row(step=step, feature=0.3 / step) for step in (1, 20)])["Total loss"]
+    axis = drawn([row(step=step, bn=0.3 / step) for step in (1, 20)])["Total loss"]
     labels = [text.get_text() for text in axis.get_yticklabels(which="both")]
     assert {"0.1", "0.02"} <= set(labels)
 
@@ -148,7 +148,7 @@ def test_negative_losses_are_shown(drawn):
 
 
 def test_values_far_below_the_highest_do_not_squeeze_the_rest(drawn):
-    rows = [row(cross_entropy=1e-20, feature=100.0)]
+    rows = [row(cross_entropy=1e-20, bn=100.0)]
     assert drawn(rows)["Terms, weighted"].get_ylim()[0] == pytest.approx(1e-4)
 
 

@@ -18,7 +18,7 @@ SUMMARY = {
     "classes": ["cat", "ship"],
     "teacher": {"name": "cifar10_resnet20", "top1": 0.987, "top5": 1.0},
     "verifier": {"name": "cifar10_resnet32", "top1": 0.943, "top5": None},
-    "terms": {"feature": {"raw": 20.5, "weight": 10.0, "weighted": 205.0}},
+    "terms": {"bn": {"raw": 20.5, "weight": 10.0, "weighted": 205.0}},
     "loss": 205.25,
     "seconds": {"compiling": 21.3, "running": 2134.2, "total": 2190.0},
     "classifier_passes": 200000,
@@ -104,7 +104,7 @@ def test_without_a_verifier_it_says_how_to_get_one(run):
 def test_it_lists_the_terms_of_the_loss(run):
     text = page(run)
     cells = "<td>20.5</td><td>10</td><td>205</td>"
-    assert f"<tr><th>feature</th>{cells}</tr>" in text
+    assert f"<tr><th>bn</th>{cells}</tr>" in text
     assert "<td>205.2</td>" in text
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import jinv
-from jinv.engine.events import Frame, Place
+from jinv.engine.events import Frame, Position
 from jinv.engine.run import Execution
 from jinv.errors import FolderError, Interrupted
 from jinv.inversion.job import make_job
@@ -31,9 +31,9 @@ def test_frames_of_all_stages_are_laid_out_alike(tiny, tmp_path):
     large = replace(tiny, spec=replace(tiny.spec, input_size=224))
     job = make_job(large, "all", 6, execution=Execution(devices=1))
     with RunFolder(tmp_path / "run", job) as folder:
-        for stage, size in enumerate((112, 224)):
+        for phase, size in enumerate((112, 224)):
             inputs = np.zeros((6, size, size, 3), np.float32)
-            folder.on_event(Frame(Place(0, stage, 1), inputs))
+            folder.on_event(Frame(Position(0, phase, 1), inputs))
     frames = sorted((tmp_path / "run" / "frames").iterdir())
     assert len({Image.open(frame).size for frame in frames}) == 1
 
@@ -125,7 +125,7 @@ def test_a_run_that_is_stopped_early_shows_what_there_is(tiny, tmp_path):
     steps = iter(range(100))
     with RunFolder(tmp_path, job) as folder:
         with pytest.raises(Interrupted):
-            # In the first stage of the second batch, after the whole of the first.
+            # In the first phase of the second batch, after the whole of the first.
             job.run(folder.on_event, lambda: next(steps) == 7, folder.checkpoints)
         summary = folder.finish("interrupted", 1.0, None, None, {})
         assert summary["images"] == 4 and folder.load_images()[0].shape == (4, 8, 8, 3)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sketch import Sketch, add_sketch
 
-from jinv.engine.events import BatchDone, Place
+from jinv.engine.events import BatchDone, Position
 from jinv.engine.run import Execution
 from jinv.errors import Diverged, FolderError, Interrupted
 from jinv.inversion.job import Job, make_job
@@ -38,7 +38,7 @@ class QuickJob(Job):
             size = len(self.numbers_of(batch))
             images = np.full((size, 8, 8, 3), np.exp(-off), np.float32)
             inputs = np.asarray(self.classifier.normalise(images))
-            on_event(BatchDone(Place(batch, 0, 1), inputs, complete=True))
+            on_event(BatchDone(Position(batch, 0, 1), inputs, complete=True))
 
 
 BRIGHTNESS = Objective(

@@ -17,7 +17,7 @@ NAMES = ("conv1", "layer1.0.conv1", "layer1.0.conv2", "layer2.0.conv1", "fc")
 
 
 def params_of(network, key=None):
-    parts = network.parametrisation
+    parts = network.trainable
     follow = jax.jit(lambda trained, frozen: parts.params(trained, frozen, key))
     return follow(parts.trained, parts.frozen)
 
@@ -36,7 +36,7 @@ def test_every_layer_keeps_its_share_of_the_frozen_weights(tiny):
         for path, value in flatten_dict(params).items()
         if path[-1] == "kernel"
     }
-    masks = network.masks(network.parametrisation.trained)
+    masks = network.masks(network.trainable.trained)
     assert set(masks) == set(drawn)
     for name, mask in masks.items():
         assert mask.sum() == -(-3 * mask.size // 10)
@@ -74,7 +74,7 @@ def test_an_unknown_way_to_draw_weights_is_refused():
 @pytest.mark.parametrize("affine", [False, True])
 def test_batchnorm_learns_its_scale_only_if_it_is_told_to(tiny, affine):
     network = hide(tiny.spec, Supermask(affine=affine))
-    parts = network.parametrisation
+    parts = network.trainable
 
     def loss(trained):
         params = parts.params(trained, parts.frozen, None)
@@ -94,7 +94,7 @@ def test_sampled_masks_change_with_the_key_and_settle_without(tiny):
     first, second = (params_of(network, jax.random.key(seed)) for seed in (0, 1))
     assert np.any(first["conv1"]["kernel"] != second["conv1"]["kernel"])
     settled = params_of(network)
-    trained = network.parametrisation.trained
+    trained = network.trainable.trained
     for name, mask in network.masks(trained).items():
         kept = np.sum(trained["scores"][name]["kernel"] > 0)
         assert mask.sum() == kept

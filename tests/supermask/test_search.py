@@ -28,7 +28,7 @@ def found(tiny, stripes, tmp_path_factory):
 
 
 def test_a_random_network_hides_one_that_classifies(tiny, stripes, found):
-    parts = hide(tiny.spec, MASK).parametrisation
+    parts = hide(tiny.spec, MASK).trainable
     params = parts.params(parts.trained, parts.frozen, None)
     before = accuracy(tiny, {**tiny.variables, "params": params}, stripes[1])
     after = found[0].measured["test_accuracy"]
@@ -37,7 +37,7 @@ def test_a_random_network_hides_one_that_classifies(tiny, stripes, found):
 
 
 def test_no_weight_changes_by_a_bit(tiny, found):
-    drawn = hide(tiny.spec, MASK).parametrisation.frozen["kernels"]
+    drawn = hide(tiny.spec, MASK).trainable.frozen["kernels"]
     params = flatten_dict(found[0].classifier.variables["params"])
     for name, weights in drawn.items():
         (kernel,) = (v for p, v in params.items() if ".".join(p) == f"{name}.kernel")
@@ -108,7 +108,7 @@ def test_scores_and_weights_stay_float32_in_bfloat16(tiny, stripes, tmp_path):
     assert np.isfinite(rows[0]["loss"])
     assert result.classifier.dtype == jnp.bfloat16
     kernel = np.asarray(result.classifier.variables["params"]["conv1"]["kernel"])
-    drawn = hide(tiny.spec, MASK).parametrisation.frozen["kernels"]["conv1"]
+    drawn = hide(tiny.spec, MASK).trainable.frozen["kernels"]["conv1"]
     np.testing.assert_array_equal(kernel[kernel != 0], drawn[kernel != 0])
     assert kernel.dtype == np.float32
 

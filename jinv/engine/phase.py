@@ -66,8 +66,8 @@ class Evaluation:
         taps: Moments of every BatchNorm layer's input; a leading axis, if any, counts
             the groups in which the batch was measured.
         running: The moments that training left.
-        memory: What the stage remembers of earlier steps.
-        last: Whether this is the stage's last step.
+        memory: What the phase remembers of earlier steps.
+        last: Whether this is the phase's last step.
         batch_mean: Averages over the first axis, across all devices.
         batch_sum: Sums over the first axis, across all devices.
     """
@@ -105,7 +105,7 @@ def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
 
 # Compared by identity: arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
-class Stage:
+class Phase:
     """A stretch of optimisation with one parametrisation and one optimiser for it.
 
     Attributes:
@@ -119,7 +119,7 @@ class Stage:
         optimizer: Of both parts; they take the loss as `value`, for schedules that
             watch it.
         learning_rate: Step → learning rate; for the log.
-        carry: Parameters of the stage before → parameters of this one.
+        carry: Parameters of the phase before → parameters of this one.
         project: Brings parameters back to where they are allowed, after each update.
         memory: What is remembered before the first step: a tree of arrays.
         remember: (memory, evaluation) → memory, after each step.
@@ -147,9 +147,9 @@ class Procedure:
     """What is done with the batches.
 
     Attributes:
-        stages: What is done with each batch, in order.
+        phases: What is done with each batch, in order.
         lasting: Whether what images share, and what is remembered, passes on from batch
-            to batch, in order; there is one stage then. Otherwise a batch depends on
+            to batch, in order; there is one phase then. Otherwise a batch depends on
             its number alone.
         rehearsals: Batches that are done first and dropped, so that what lasts has
             learnt something.
@@ -158,7 +158,7 @@ class Procedure:
         student: Whether terms look at the answers of a student.
     """
 
-    stages: tuple[Stage, ...]
+    phases: tuple[Phase, ...]
     lasting: bool = False
     rehearsals: int = 0
     labelled: bool = True
@@ -180,29 +180,29 @@ class State(NamedTuple):
     were."""
 
 
-def initial_state(stage: Stage, params: Split) -> State:
-    """The state of a stage before its first step."""
+def initial_state(phase: Phase, params: Split) -> State:
+    """The state of a phase before its first step."""
     optimizer = Split(
-        stage.optimizer.own.init(params.own),
-        stage.optimizer.shared.init(params.shared),
+        phase.optimizer.own.init(params.own),
+        phase.optimizer.shared.init(params.shared),
     )
     start = jnp.zeros((), jnp.int32)
-    return State(start, params, optimizer, stage.memory, jnp.ones((), bool))
+    return State(start, params, optimizer, phase.memory, jnp.ones((), bool))
 
 
-def next_state(stage: Stage, state: State, params: Split) -> State:
-    """The state with which a lasting stage begins another batch.
+def next_state(phase: Phase, state: State, params: Split) -> State:
+    """The state with which a lasting phase begins another batch.
 
     Args:
-        stage: The stage.
+        phase: The phase.
         state: At the end of the batch before.
         params: Fresh ones, of which the images' own are taken.
     """
-    shared, shared_state = stage.settle(state.params.shared, state.optimizer.shared)
+    shared, shared_state = phase.settle(state.params.shared, state.optimizer.shared)
     return State(
         jnp.zeros((), jnp.int32),
         Split(params.own, shared),
-        Split(stage.optimizer.own.init(params.own), shared_state),
+        Split(phase.optimizer.own.init(params.own), shared_state),
         state.memory,
         state.finite,
     )
@@ -218,6 +218,6 @@ class Constants(NamedTuple):
     index: jax.Array
     """Each image's number in the whole run."""
     key: jax.Array
-    """Raw data of the stage's random key."""
+    """Raw data of the phase's random key."""
     start: jax.Array
     """Raw data of the run's random key, from which parameters are drawn."""
