@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from jinv.inversion.deep import DeepInversion
     from jinv.inversion.dfad import DFAD
     from jinv.inversion.fast import FastGenerators
-    from jinv.inversion.job import Result, invert, make_job
+    from jinv.inversion.invert import Result, invert
+    from jinv.inversion.make_job import make_job
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
     from jinv.metrics.verifier import judge
@@ -43,19 +44,19 @@ _HOMES = {
     "FastGenerators": "jinv.inversion.fast",
     "NaturalInversion": "jinv.inversion.natural",
     "PRESETS": "jinv.inversion.presets",
-    "Result": "jinv.inversion.job",
+    "Result": "jinv.inversion.invert",
     "Supermask": "jinv.supermask.hidden",
     "TrainConfig": "jinv.transfer.supervised",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
     "find_subnetwork": "jinv.supermask.search",
-    "invert": "jinv.inversion.job",
+    "invert": "jinv.inversion.invert",
     "judge": "jinv.metrics.verifier",
     "load_classifier": "jinv.models.classifier",
     "load_labelled": "jinv.data.sets",
     "load_published": "jinv.supermask.published",
     "make_classifier": "jinv.models.classifier",
-    "make_job": "jinv.inversion.job",
+    "make_job": "jinv.inversion.make_job",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
     "train": "jinv.transfer.supervised",

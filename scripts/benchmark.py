@@ -20,8 +20,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jinv.engine.parallel import device_name, make_placement, on_accelerator
-from jinv.engine.phase import Constants, initial_state
+from jinv.devices import device_name, on_accelerator
+from jinv.engine.placement import make_placement
+from jinv.engine.state import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.models import kernels

@@ -22,7 +22,7 @@ import numpy as np
 import jinv
 from jinv.data.labelled import ArrayImages
 from jinv.engine.events import Logged
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.models.classifier import Classifier
 from jinv.models.resnet import ResNet
 from jinv.models.spec import ClassifierSpec

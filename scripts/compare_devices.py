@@ -17,10 +17,11 @@ import numpy as np
 import tyro
 
 from jinv.cli.networks import load_network
+from jinv.devices import device_count, device_name
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.parallel import Parallel, device_count, device_name
-from jinv.engine.run import Execution
-from jinv.inversion.job import invert
+from jinv.engine.execution import Execution
+from jinv.engine.placement import Parallel
+from jinv.inversion.invert import invert
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import load_classifier
 

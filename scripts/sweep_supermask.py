@@ -22,7 +22,8 @@ from jinv.models.zoo import classifier_spec
 from jinv.report.supermask_figure import plot_fractions
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
-from jinv.transfer.measure import accuracy, population_statistics
+from jinv.transfer.accuracy import accuracy
+from jinv.transfer.population import population_statistics
 from jinv.transfer.supervised import TrainConfig, train
 
 
@@ -65,21 +66,21 @@ def main(options: Sweep) -> None:
             report,
             options.devices,
         )
-        hidden[fraction] = found.measured["test_accuracy"]
+        hidden[fraction] = found.achieved["test_accuracy"]
     config = replace(options.config, lr=options.dense_lr)
     network = make_classifier(spec, config.seed)
     folder = place("dense")
     trained = train(network, *splits, config, folder, report, devices=options.devices)
-    dense = trained.measured["test_accuracy"]
+    dense = trained.achieved["test_accuracy"]
     random = untrained(network, options.mask, *splits)
 
-    measured = {"hidden": hidden, "dense": dense, "random": random}
-    write_json(options.out / "sweep.json", measured)
+    accuracies = {"hidden": hidden, "dense": dense, "random": random}
+    write_json(options.out / "sweep.json", accuracies)
     losses = {kept: losses_of(options.out / f"keep-{kept}") for kept in hidden}
     dense_losses = losses_of(options.out / "dense")
     path = options.out / "sweep.png"
     plot_fractions(path, hidden, dense, random, losses, dense_losses)
-    console.print(measured)
+    console.print(accuracies)
 
 
 def untrained(

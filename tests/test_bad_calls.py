@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jinv
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import JinvError
 
 IMAGES = np.zeros((2, 8, 8, 3), np.uint8)

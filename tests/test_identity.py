@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 import jinv
+from jinv.engine.execution import Execution
+from jinv.engine.notes import Outcome
 from jinv.engine.phase import Procedure
-from jinv.engine.run import Execution, Outcome
-from jinv.inversion.job import Result, make_job
+from jinv.inversion.invert import Result
+from jinv.inversion.make_job import make_job
 from jinv.transfer.supervised import Trainable
 
 

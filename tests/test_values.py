@@ -11,10 +11,10 @@ import pytest
 
 import jinv
 from jinv.checked import Checked, check_all, checked
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, ValueRefused
 from jinv.inversion.methods import METHODS
-from jinv.inversion.preset import Preset
+from jinv.inversion.presets import Preset
 from jinv.supermask.hidden import Supermask
 from jinv.transfer.supervised import TrainConfig
 from jinv.values import (

@@ -15,8 +15,8 @@ from rich.table import Table
 from jinv.cli.networks import load_extractor, load_network
 from jinv.data.labelled import ArrayImages, LabelledImages, SomeImages
 from jinv.data.sets import batches_of, open_labelled
+from jinv.devices import peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.parallel import peak_memory_mib
 from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure

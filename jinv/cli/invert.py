@@ -18,10 +18,10 @@ from jinv.cli.job_options import (
 )
 from jinv.cli.progress import Progress
 from jinv.cli.stopping import Stop
+from jinv.devices import device_name, peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
-from jinv.engine.parallel import device_name, peak_memory_mib
-from jinv.engine.run import Outcome
+from jinv.engine.notes import Outcome
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.inversion.job import Job
 from jinv.inversion.presets import find_preset

@@ -9,14 +9,16 @@ from typing import Annotated, Any, TypeVar
 import tyro
 
 from jinv.cli.networks import NetworkFacts, load_network
-from jinv.engine.parallel import device_count, device_name
+from jinv.devices import device_count, device_name
+from jinv.engine.execution import Execution
 from jinv.engine.precision import Precision, activation_type
-from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.job import Job, at_sizes, make_job
+from jinv.inversion.job import Job
+from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
+from jinv.inversion.settings import at_sizes
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier, load_classifier
 from jinv.models.zoo import classifier_spec

@@ -26,7 +26,7 @@ class Progress:
         phases = job.procedure.phases
         self._starts = [sum(s.steps for s in phases[:i]) for i in range(len(phases))]
         self._steps = sum(phase.steps for phase in phases)
-        numbers = range(job.batches) if numbers is None else numbers
+        numbers = range(job.batch_count) if numbers is None else numbers
         if job.procedure.lasting and numbers:
             numbers = range(-job.procedure.rehearsals, max(numbers) + 1)
         self._order = {batch: position for position, batch in enumerate(numbers)}
@@ -69,8 +69,8 @@ class Progress:
             case Logged(position=at, row=row):
                 done = self._before(at) + self._starts[at.phase] + at.step
                 text = f"loss {row['loss']:.3g}"
-                if row["teacher_top1"] is not None:
-                    text += f", teacher {100 * row['teacher_top1']:.0f} %"
+                if row["top1"] is not None:
+                    text += f", teacher {100 * row['top1']:.0f} %"
                 if at.batch < 0:
                     text += ", rehearsing"
                 self._bar.update(self._task, completed=done, description=text)

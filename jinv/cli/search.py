@@ -14,9 +14,9 @@ from rich.table import Table
 from jinv.cli.job_options import JobOptions, job_defaults, prepare, word_after
 from jinv.cli.search_objective import build_objective
 from jinv.cli.stopping import Stop
+from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
-from jinv.engine.parallel import device_name
 from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.job import Job
 from jinv.report.html import count
@@ -154,11 +154,11 @@ def _announce(
     console.print(
         f"Searching {', '.join(plan.space.describe())} of "
         f"{plan.job.classifier.spec.name}: {trials} trials of {options.images} images "
-        f"in {count(plan.job.batches, 'batch', 'batches')} on {device_name()}, preset "
-        f"{options.preset}, for the {_MOST[metric.better]} "
+        f"in {count(plan.job.batch_count, 'batch', 'batches')} on {device_name()}, "
+        f"preset {options.preset}, for the {_MOST[metric.better]} "
         f"{metric.title}; {len(now.trials)} done, {now.running} running"
     )
-    if options.pruner and plan.job.batches == 1:
+    if options.pruner and plan.job.batch_count == 1:
         console.print(
             "all images are one batch, so no trial can be ended early; with a smaller "
             "--batch-size, hopeless ones can"
@@ -189,7 +189,7 @@ class _Worker(Observer):
         # Rehearsals have negative numbers.
         before, each = position.batch + self._rehearsals, sum(self._steps)
         done = each * before + sum(self._steps[: position.phase]) + position.step
-        share = done / (each * (self._plan.job.batches + self._rehearsals))
+        share = done / (each * (self._plan.job.batch_count + self._rehearsals))
         left = (now - self._began) * (1 / share - 1)
         self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")
 

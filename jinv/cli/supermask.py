@@ -136,9 +136,9 @@ def _search(options: FindSupermask, data: str) -> int:
         except Interrupted as reason:
             console.print(f"{reason}; the same command goes on", soft_wrap=True)
             return stop.exit_status
-    measured = {name: round(value, 2) for name, value in found.measured.items()}
+    achieved = {name: round(value, 2) for name, value in found.achieved.items()}
     more = {
-        **measured,
+        **achieved,
         "mask": asdict(options.mask),
         "sha256": found.classifier.sha256,
     }
@@ -153,7 +153,7 @@ def _search(options: FindSupermask, data: str) -> int:
         more,
     )
     console.print(
-        f"test accuracy {measured['test_accuracy']} % with {measured['kept']} % of the "
+        f"test accuracy {achieved['test_accuracy']} % with {achieved['kept']} % of the "
         f"weights; wrote {found.path}"
     )
     return 0

@@ -23,11 +23,7 @@ from jinv.cli.stopping import Stop
 from jinv.data.exporting import Form
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
-from jinv.engine.parallel import (
-    from_first_host,
-    is_first_host,
-    join_hosts,
-)
+from jinv.engine.hosts import from_first_host, is_first_host, join_hosts
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
@@ -94,7 +90,7 @@ def run(options: Synthesize) -> int:
     )
     # Hosts that compute together write once, and would have to agree on a checkpoint.
     with ExitStack() as stack:
-        growing, missing = None, np.zeros(job.batches, bool)
+        growing, missing = None, np.zeros(job.batch_count, bool)
         if is_first_host():
             growing = stack.enter_context(
                 SyntheticSet(options.out, recipe, shard, overwrite=options.overwrite)
@@ -140,7 +136,7 @@ def _announce(
         return
     console.print(
         f"Synthesising {len(job.labels)} images from {job.classifier.spec.name} in "
-        f"{job.batches} batches of {job.batch_size} on {devices_of(job)}, preset "
+        f"{job.batch_count} batches of {job.batch_size} on {devices_of(job)}, preset "
         f"{options.preset}; {len(numbers)} to do here"
         + (f" (shard {options.shard})" if options.shard != "0/1" else ""),
         soft_wrap=True,

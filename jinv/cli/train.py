@@ -105,7 +105,7 @@ def run(options: Train) -> int:
     path = options.out / f"{spec.name}.safetensors"
     metadata = {"model": spec.name, **Facts.of(spec).to_json()}
     sha256 = write_weights(path, state, metadata)
-    accuracy = round(trained.measured["test_accuracy"], 2)
+    accuracy = round(trained.achieved["test_accuracy"], 2)
     more = {
         "test_accuracy": accuracy,
         "sha256": sha256,

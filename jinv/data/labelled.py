@@ -179,7 +179,7 @@ def hold_out(data: LabelledImages, seed: int) -> tuple[ChosenImages, ChosenImage
     )
 
 
-def batches(
+def minibatches(
     data: LabelledImages, order: np.ndarray, batch_size: int, drop_last: bool = False
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Read the images of `order`, a batch at a time."""

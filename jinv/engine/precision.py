@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import jax.numpy as jnp
 
-from jinv.engine.parallel import on_accelerator
+from jinv.devices import on_accelerator
 from jinv.values import converted
 
 Precision = Literal["auto", "float32", "bfloat16"]

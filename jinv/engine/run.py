@@ -3,120 +3,32 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.checked import Checked
+from jinv.devices import on_accelerator
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import (
-    BatchDone,
-    Compiled,
-    Event,
-    Frame,
-    Logged,
-    Position,
-)
-from jinv.engine.parallel import (
-    BatchNormScope,
-    Parallel,
-    Placement,
-    agreed,
-    make_placement,
-    on_accelerator,
-)
-from jinv.engine.phase import (
-    Constants,
-    Phase,
-    Procedure,
-    State,
-    initial_state,
-)
+from jinv.engine.events import BatchDone, Compiled, Event, Frame, Logged
+from jinv.engine.execution import PATIENCE_INTERVAL, Execution
+from jinv.engine.hosts import agreed
+from jinv.engine.notes import Notes, Outcome
+from jinv.engine.phase import Phase, Procedure
+from jinv.engine.placement import make_placement
+from jinv.engine.programs import Programs
+from jinv.engine.state import Constants, State, initial_state
 from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
 from jinv.errors import Diverged, Interrupted
 from jinv.models.classifier import Classifier
-from jinv.values import Count, Natural, NotNegative
-
-PATIENCE_INTERVAL = 25
-"""Steps between the losses that `Execution.patience` compares.
-
-A constant, as a phase's end must not depend on how often a run logs.
-"""
-
-
-@dataclass(frozen=True)
-class Execution(Checked):
-    """How a run is carried out; none of it changes what is computed.
-
-    Except `bn_scope` and `patience`: the first chooses which statistics are compared,
-    the second when a phase ends. Where statistics are those of each device's part, the
-    number of devices counts as well.
-
-    Attributes:
-        devices: Devices to spread each batch over; 0 for as many as share it evenly.
-        parallel: "jit" (one sharded program) or "pmap" (a program per device).
-        bn_scope: Statistics of the whole batch ("global") or of each device's part.
-        chunk: Steps compiled into one program, 0 for 1 on CPU and 50 elsewhere; with
-            patience, as many of them as divide the 25 between two comparisons.
-        log_every: Steps between measurements.
-        frames: Pictures taken of the first batch in each phase.
-        checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
-            batch and when the run is stopped.
-        patience: A phase ends after this share of its steps without improvement of
-            the loss, which is compared every 25 steps; 0 never.
-    """
-
-    devices: Natural = 0
-    parallel: Parallel = "jit"
-    bn_scope: BatchNormScope = "global"
-    chunk: Natural = 0
-    log_every: Count = 25
-    frames: Natural = 12
-    checkpoint_every: Natural = 500
-    patience: NotNegative = 0.0
-
-
-@dataclass
-class _Progress:
-    """What a checkpoint notes beside the arrays."""
-
-    batch: int = 0
-    phase: int = 0
-    step: int = 0
-    best: float = float("inf")
-    best_step: int = 0
-    compiling: float = 0.0
-    running: float = 0.0
-    passes: int = 0
-
-    @property
-    def position(self) -> Position:
-        return Position(self.batch, self.phase, self.step)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The bill of a run, over all sessions that it took.
-
-    Attributes:
-        compiling: Seconds spent compiling.
-        running: Seconds spent computing.
-        passes: Images that went through the classifier, forward and backward.
-    """
-
-    compiling: float
-    running: float
-    passes: int
 
 
 def run(
     classifier: Classifier,
     procedure: Procedure,
-    batches: Sequence[np.ndarray],
+    labels: np.ndarray,
     seed: int,
     execution: Execution,
     *,
@@ -137,7 +49,7 @@ def run(
     Args:
         classifier: The network to invert.
         procedure: What is done with each batch.
-        batches: The labels of each batch; all of one length.
+        labels: The classes asked for (batches, batch).
         seed: Of all randomness.
         execution: How to carry it out.
         student: A network whose answers the objective compares with the classifier's.
@@ -158,7 +70,7 @@ def run(
     return _Run(
         classifier,
         procedure,
-        batches,
+        labels,
         seed,
         execution,
         student,
@@ -168,17 +80,12 @@ def run(
     ).all(numbers, resume)
 
 
-def run_checkpoints(folder: Path) -> Checkpoints:
-    """Where a run keeps its state; their notes say how far it is."""
-    return Checkpoints(folder, [field.name for field in fields(_Progress)])
-
-
 class _Run:
     def __init__(
         self,
         classifier: Classifier,
         procedure: Procedure,
-        batches: Sequence[np.ndarray],
+        labels: np.ndarray,
         seed: int,
         execution: Execution,
         student: Classifier | None,
@@ -188,38 +95,38 @@ class _Run:
     ):
         self.classifier, self.student = classifier, student
         self.procedure, self.phases = procedure, procedure.phases
-        self.batches = batches
+        self.labels = labels
+        self.count, self.size = labels.shape
         self.seed, self.execution = seed, execution
         self.on_event, self.should_stop = on_event, should_stop
         self.checkpoints = checkpoints
-        self.size = len(batches[0])
-        self.placement: Placement = make_placement(
+        self.placement = make_placement(
             execution.parallel, execution.devices, self.size, execution.bn_scope
         )
         self.chunk = execution.chunk or (50 if on_accelerator() else 1)
         if execution.patience > 0:
             self.chunk = math.gcd(self.chunk, PATIENCE_INTERVAL)
-        self.programs: dict[tuple[Any, ...], Callable] = {}
-        self.now = _Progress(batch=-procedure.rehearsals)
+        self.programs = Programs(classifier, self.placement, self._compiled)
+        self.now = Notes(batch=-procedure.rehearsals)
         self.saved = 0
         """Passes when the newest checkpoint was taken."""
         self.mark: tuple[float, int] | None = None
-        """When measurements were last read back, and the passes then."""
+        """When the log was last written, and the passes then."""
 
     def all(self, numbers: Sequence[int] | None, resume: bool) -> Outcome:
         lasting, state = self.procedure.lasting, None
         notes = self.checkpoints.notes() if self.checkpoints and resume else None
         if notes is not None:
-            self.now = _Progress(**notes)
+            self.now = Notes(**notes)
             self.saved = self.now.passes
             if lasting and self.now.step == 0:
                 state = self.placement.put(self._restored())
         if numbers is None:
-            numbers = range(len(self.batches))[max(self.now.batch, 0) :]
+            numbers = range(self.count)[max(self.now.batch, 0) :]
         if lasting and numbers:
             if min(numbers) < self.now.batch:
                 # What led to that batch is no longer known.
-                self.now, state = _Progress(batch=-self.procedure.rehearsals), None
+                self.now, state = Notes(batch=-self.procedure.rehearsals), None
             numbers = range(self.now.batch, max(numbers) + 1)
         for batch in numbers:
             after = self._batch(batch, state)
@@ -242,13 +149,14 @@ class _Run:
             now.step = 0
         assert state is not None and constants is not None
         if batch >= 0:
-            self.on_event(BatchDone(now.position, self._inputs(state, constants), True))
+            inputs = self._inputs(state, constants)
+            self.on_event(BatchDone(now.position, inputs, complete=True))
         now.batch, now.phase = batch + 1, 0
         unsaved = now.passes - self.saved
         if (
             not self.procedure.lasting
             or unsaved >= self.execution.checkpoint_every * self.size
-            or now.batch == len(self.batches)
+            or now.batch == self.count
         ):
             self._save(state)
         return state
@@ -263,7 +171,7 @@ class _Run:
             self.classifier.variables,
             self.student.variables if self.student else {},
             # Rehearsals ask for the classes of the last batches.
-            jnp.asarray(self.batches[batch % len(self.batches)]),
+            jnp.asarray(self.labels[batch % self.count]),
             jnp.arange(size) + batch * size,
             jax.random.key_data(key),
             jax.random.key_data(start),
@@ -280,11 +188,10 @@ class _Run:
         if before is None:
             return self.placement.put(self._initial())
         if now.phase == 0:
-            name = ("turn",)
-            if name not in self.programs:
-                turn = make_turn(phase)
-                self.programs[name] = self._compiled(turn, before, constants)
-            return self.programs[name](before, constants)
+            turn = self.programs.get(
+                ("turn", phase), lambda: make_turn(phase), before, constants
+            )
+            return turn(before, constants)
         params = phase.carry(self.placement.get(before.params))
         return self.placement.put(initial_state(phase, params))
 
@@ -315,13 +222,13 @@ class _Run:
             stopped = agreed(self.should_stop())
             due = _crossed(counted, counted + length, execution.log_every)
             due |= last and now.batch >= 0
-            judged = execution.patience > 0 and _crossed(
+            compared = execution.patience > 0 and _crossed(
                 counted, counted + length, PATIENCE_INTERVAL
             )
             ended = False
-            if due or judged or stopped:
+            if due or compared or stopped:
                 row = self._row(phase, metrics)
-                ended = judged and self._out_of_patience(phase, row["loss"])
+                ended = compared and self._out_of_patience(phase, row["loss"])
                 if due or ended:
                     self.on_event(Logged(now.position, row))
                 if not row["finite"]:
@@ -349,32 +256,24 @@ class _Run:
     def _program(
         self, phase: Phase, length: int, state: State, constants: Constants
     ) -> Callable:
-        name = (self.now.phase, length)
-        if name not in self.programs:
-            step = make_step(
-                self.classifier,
-                phase,
-                self.student,
-                self.placement.groups,
-                self.placement.team,
-                merge=self.execution.bn_scope == "global",
-            )
-            chunk = make_chunk(step, length)
-            self.programs[name] = self._compiled(chunk, state, constants)
-        return self.programs[name]
+        merge = self.execution.bn_scope == "global"
 
-    def _compiled(self, function: Callable, *arguments: Any, **options: Any) -> Any:
-        began = time.monotonic()
-        program = self.placement.compile(function, *arguments, **options)
-        seconds = time.monotonic() - began
+        def make() -> Callable:
+            groups, team = self.placement.groups, self.placement.team
+            step = make_step(self.classifier, phase, self.student, groups, team, merge)
+            return make_chunk(step, length)
+
+        name = ("step", phase, length, self.student, merge)
+        return self.programs.get(name, make, state, constants)
+
+    def _compiled(self, seconds: float) -> None:
         self.now.compiling += seconds
         if self.mark is not None:
             self.mark = (self.mark[0] + seconds, self.mark[1])
         self.on_event(Compiled(self.now.position, seconds))
-        return program
 
     def _row(self, phase: Phase, metrics: Any) -> dict[str, Any]:
-        """Read measurements back, which waits for the steps sent off so far."""
+        """A row of the log, which waits for the steps sent off so far."""
         values = jax.tree.map(float, self.placement.get(metrics))
         assert self.mark is not None
         (started, passes), now = self.mark, time.monotonic()
@@ -388,14 +287,13 @@ class _Run:
             }
             for term in phase.terms
         }
-        labelled = self.procedure.labelled
         return {
             **asdict(self.now.position),
             "total_step": self.now.passes // self.size,
             "learning_rate": values["learning_rate"],
             "loss": values["loss"],
             "terms": terms,
-            "teacher_top1": values["teacher_top1"] if labelled else None,
+            "top1": values["top1"] if self.procedure.labelled else None,
             "image_steps_per_second": passes / max(seconds, 1e-9),
             "finite": bool(values["finite"]),
         }
@@ -421,12 +319,15 @@ class _Run:
 
     def _inputs(self, state: State, constants: Constants) -> np.ndarray:
         """The images as they are, read back."""
-        name = ("finish", self.now.phase)
-        if name not in self.programs:
-            finish = make_finish(self.phases[self.now.phase], self.placement.team)
-            self.programs[name] = self._compiled(finish, state, constants, donate=False)
-        made = self.programs[name](state, constants)
-        return np.asarray(self.placement.get(made).own)
+        phase = self.phases[self.now.phase]
+        finish = self.programs.get(
+            ("finish", phase),
+            lambda: make_finish(phase, self.placement.team),
+            state,
+            constants,
+            donate=False,
+        )
+        return np.asarray(self.placement.get(finish(state, constants)).own)
 
     def _save(self, state: State) -> None:
         if self.checkpoints:

@@ -8,15 +8,8 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState
 
-from jinv.engine.phase import (
-    Constants,
-    Context,
-    Evaluation,
-    Phase,
-    Split,
-    State,
-    next_state,
-)
+from jinv.engine.phase import Context, Evaluation, Phase, Split
+from jinv.engine.state import Constants, State, next_state
 from jinv.models.classifier import Classifier, Moments, Observation, Taps
 
 Metrics = dict[str, Any]
@@ -96,7 +89,7 @@ def make_step(
             raw = {term.name: team.mean(term.value(seen)) for term in phase.terms}
             loss = sum(term.weight * raw[term.name] for term in phase.terms)
             right = (jnp.argmax(seen.logits, -1) == seen.labels).astype(jnp.float32)
-            metrics = {"terms": raw, "teacher_top1": batch_mean(right)}
+            metrics = {"terms": raw, "top1": batch_mean(right)}
             memory = team.mean(phase.remember(state.memory, seen))
             return jnp.asarray(loss), (metrics, memory)
 

@@ -15,9 +15,8 @@ from jinv import losses
 from jinv.checked import Checked
 from jinv.engine.phase import Evaluation, Procedure, Term
 from jinv.errors import ConfigError
-from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import one_generator
-from jinv.inversion.terms import used
+from jinv.inversion.terms import check_weights, used
 from jinv.models.classifier import Classifier
 from jinv.values import Count, Natural, NotNegative, Positive
 

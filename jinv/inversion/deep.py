@@ -11,23 +11,23 @@ import numpy as np
 import optax
 
 from jinv.checked import Checked
+from jinv.engine.frequencies import scale_by_frequency
 from jinv.engine.optimizers import (
     Optimizer,
     Schedule,
     make_optimizer,
     make_schedule,
-    scale_by_frequency,
 )
 from jinv.engine.phase import Phase, Procedure, Split, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels, clip
 from jinv.images.views import Per, chain, crop, flip, jitter
-from jinv.inversion.checks import check_weights
 from jinv.inversion.terms import (
     BnNorm,
     ClassLoss,
     Reduction,
     bn_term,
+    check_weights,
     class_term,
     l2_term,
     tv1_term,

@@ -12,10 +12,10 @@ from typing import Self
 import optax
 
 from jinv.checked import Checked
-from jinv.engine.optimizers import MetaRule, make_schedule, meta_learnt
+from jinv.engine.meta_learning import MetaRule, meta_learnt
+from jinv.engine.optimizers import make_schedule
 from jinv.engine.phase import Procedure
 from jinv.images.views import Per
-from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
@@ -26,6 +26,7 @@ from jinv.inversion.terms import (
     BnNorm,
     adversarial_term,
     bn_term,
+    check_weights,
     class_term,
     l2_term,
     no_moments,

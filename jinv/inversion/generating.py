@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.optimizers import MetaLearnt, make_schedule
+from jinv.engine.meta_learning import MetaLearnt
+from jinv.engine.optimizers import make_schedule
 from jinv.engine.phase import Context, Phase, Procedure, Split, Term, unsettled
 from jinv.images.noise import draw_normal
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad

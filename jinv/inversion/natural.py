@@ -21,7 +21,6 @@ from jinv.engine.phase import Context, Phase, Procedure, Split
 from jinv.errors import ConfigError
 from jinv.images.noise import draw_normal
 from jinv.images.views import Per
-from jinv.inversion.checks import check_weights
 from jinv.inversion.generating import (
     JitterMode,
     Source,
@@ -32,6 +31,7 @@ from jinv.inversion.terms import (
     BnNorm,
     Reduction,
     bn_term,
+    check_weights,
     class_term,
     l2_term,
     tv2_term,

@@ -1,11 +1,12 @@
 """A method's settings as text and as JSON: what each field takes, and reading it."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jinv.errors import ConfigError, ValueRefused
-from jinv.inversion.method import Method
+from jinv.inversion.methods import Method
+from jinv.models.classifier import Classifier
 from jinv.suggest import near
 from jinv.values import converted
 
@@ -35,6 +36,29 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
     for name in given:
         setting_kind(type(method), name)  # checks the name
     return replace(method, **given).follow(frozenset(given))
+
+
+def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:
+    """A method whose resolutions a classifier takes: where it does not, its own alone.
+
+    Args:
+        method: The configuration.
+        classifier: Networks with dense layers over positions take one size only.
+        given: Names of the settings that somebody gave.
+
+    Raises:
+        ConfigError: Resolutions were given that it does not take.
+    """
+    sizes = getattr(method, "resolutions", ())
+    least = min(sizes, default=classifier.spec.input_size)
+    if classifier.takes(least):
+        return method
+    if "resolutions" in given:
+        raise ConfigError(
+            f"resolutions: {classifier.spec.name} takes no inputs of {least}x{least} "
+            f"pixels, only of its own {classifier.spec.input_size}"
+        )
+    return with_given(method, {"resolutions": ()})
 
 
 def setting_kind(method: type, name: str) -> Any:

@@ -1,7 +1,7 @@
 """The parts of which methods put their objectives together."""
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +20,16 @@ Reduction = Literal["image", "nvlabs"]
 def used(*terms: Term) -> tuple[Term, ...]:
     """Those whose weight is not 0: the others cost nothing."""
     return tuple(term for term in terms if term.weight)
+
+
+def check_weights(config: Any, names: tuple[str, ...]) -> None:
+    """Refuse an objective without terms.
+
+    Raises:
+        ConfigError: All the weights of these names are 0.
+    """
+    if not any(getattr(config, name) for name in names):
+        raise ConfigError("every loss weight is 0: there is nothing to optimise")
 
 
 def class_term(

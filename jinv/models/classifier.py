@@ -14,6 +14,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jinv.checked import checked
+from jinv.memo import Memo
 from jinv.models.checksums import sha256_of
 from jinv.models.facts import Facts
 from jinv.models.fitting import from_groups
@@ -146,6 +147,11 @@ class Classifier:
     def _taken(self) -> dict[int, bool]:
         """Sizes that were asked for; its own is taken."""
         return {self.spec.input_size: True}
+
+    @cached_property
+    def memo(self) -> Memo:
+        """What others remember with it, as long as it lives, such as its programs."""
+        return Memo()
 
     @property
     def stages(self) -> tuple[str, ...]:

@@ -94,7 +94,7 @@ def _term(name: str, kind: str) -> Callable[[Row], float]:
 
 
 def _accuracy(row: Row) -> float:
-    share = row["teacher_top1"]
+    share = row["top1"]
     return np.nan if share is None else 100 * share
 
 

@@ -11,10 +11,11 @@ from PIL import Image
 from jinv.atomic import JsonLines, write_json
 from jinv.checked import checked
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Position
-from jinv.engine.run import Outcome, run_checkpoints
+from jinv.engine.notes import Outcome, run_checkpoints
 from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
-from jinv.inversion.job import Job, Result
+from jinv.inversion.invert import Result
+from jinv.inversion.job import Job
 from jinv.metrics.verifier import judge
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
@@ -111,8 +112,8 @@ class RunFolder(Held):
         files = self._files()
         lost = [batch for batch in range(done) if not self._has_images(batch, files)]
         if lost and self.job.procedure.lasting:
-            return list(range(self.job.batches))
-        return [*range(done, self.job.batches), *lost]
+            return list(range(self.job.batch_count))
+        return [*range(done, self.job.batch_count), *lost]
 
     def on_event(self, event: Event) -> None:
         """Write down what the engine reports."""

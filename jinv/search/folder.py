@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from jinv.folders import Folder, Held, Kind
-from jinv.inversion.preset import write_preset
+from jinv.inversion.presets import write_preset
 from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture
 from jinv.search.page import picture_of, write_search_page

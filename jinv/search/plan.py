@@ -8,7 +8,7 @@ import numpy as np
 
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
-from jinv.inversion.preset import Preset
+from jinv.inversion.presets import Preset
 from jinv.inversion.settings import with_given
 from jinv.search.objective import Objective
 from jinv.search.results import Results, Trial

@@ -28,13 +28,13 @@ class Found(NamedTuple):
         classifier: The network with what the mask removes at 0.
         path: The file that it was written to.
         masks: By layer, booleans of PyTorch's shapes; none for layers kept whole.
-        measured: `test_accuracy` and `kept` (the fraction of all weights), in percent.
+        achieved: `test_accuracy` and `kept` (the fraction of all weights), in percent.
     """
 
     classifier: Classifier
     path: Path
     masks: StateDict
-    measured: dict[str, float]
+    achieved: dict[str, float]
 
 
 @checked
@@ -107,6 +107,6 @@ def find_subnetwork(
     )
     weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
     removed = sum(np.sum(~mask) for mask in masks.values())
-    measured = {**found.measured, "kept": float(100 * (1 - removed / weights))}
+    achieved = {**found.achieved, "kept": float(100 * (1 - removed / weights))}
     classifier = replace(found.classifier, sha256=sha256_of(path))
-    return Found(classifier, path, masks, measured)
+    return Found(classifier, path, masks, achieved)

@@ -17,7 +17,7 @@ from jinv.checked import checked
 from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged
-from jinv.engine.run import run_checkpoints
+from jinv.engine.notes import run_checkpoints
 from jinv.errors import ConfigError
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.job import Job
@@ -119,7 +119,7 @@ class SyntheticSet(Held):
     def _missing(self, first: int, step: int) -> list[int]:
         if self.complete:
             return []
-        batches = range(first, self.recipe.job.batches, step)
+        batches = range(first, self.recipe.job.batch_count, step)
         return [batch for batch in batches if not self._is_done(batch)]
 
     def on_event(self, event: Event) -> None:
@@ -236,7 +236,7 @@ class SyntheticSet(Held):
 
     def _facts_and_bills(self) -> tuple[list[Row], list[dict[str, Any]]]:
         facts, bills = [], []
-        for batch in range(self.recipe.job.batches):
+        for batch in range(self.recipe.job.batch_count):
             with np.load(self._part(batch)) as part:
                 facts += json.loads(str(part["facts"]))
                 bills.append(json.loads(str(part["bill"])))

@@ -19,16 +19,17 @@ import optax
 from jinv.atomic import JsonLines
 from jinv.checked import Checked, checked
 from jinv.data.augment import crop_and_flip
-from jinv.data.labelled import LabelledImages, batches
+from jinv.data.labelled import LabelledImages, minibatches
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.parallel import make_placement
 from jinv.engine.phase import Split
+from jinv.engine.placement import make_placement
 from jinv.engine.precision import Precision, activation_type
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
-from jinv.transfer.measure import accuracy, population_statistics
+from jinv.transfer.accuracy import accuracy
+from jinv.transfer.population import population_statistics
 from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
 
 
@@ -77,7 +78,7 @@ class Trainable:
         trained: The arrays that the optimiser changes, as they start.
         frozen: Arrays that stay as they are, bit for bit.
         params: (trained, frozen, key) → the network's `params`. The key is that of the
-            step; None where the network is measured.
+            step; None where its accuracy is.
         described: All that they depend on, as JSON: what tells one training from
             another.
     """
@@ -104,12 +105,12 @@ class Trained(NamedTuple):
     Attributes:
         classifier: The network with its new weights and statistics.
         trained: What the optimiser made of `Trainable.trained`.
-        measured: Measurements by name: `test_accuracy`, in percent.
+        achieved: By name: `test_accuracy`, in percent.
     """
 
     classifier: Classifier
     trained: Any
-    measured: dict[str, float]
+    achieved: dict[str, float]
 
 
 @checked
@@ -141,7 +142,7 @@ def train(
         test: Images to measure the accuracy on.
         config: How to train.
         folder: Where the checkpoint and `metrics.jsonl` are written.
-        report: Called after every epoch with its measurements.
+        report: Called after every epoch with its row of the log.
         trainable: What is trained, where it is not the parameters themselves.
         devices: Over how many each batch is spread; 0 for as many as share it evenly.
             It changes nothing but the order of sums: BatchNorm sees the whole batch.
@@ -236,21 +237,21 @@ def train(
                     f"than {config.lr}, with --overwrite or another folder"
                 )
             seconds = time.monotonic() - start
-            measured = accuracy(classifier, variables_of(state, frozen), test)
+            share = accuracy(classifier, variables_of(state, frozen), test)
             row = {"epoch": epoch + 1, "loss": loss, "seconds": seconds}
-            row["test_accuracy"] = measured
+            row["test_accuracy"] = share
             # In this order: of the log, what is too much can be told.
             log.append(row)
             checkpoints.save(epoch + 1, state, {"epoch": epoch + 1})
             report(row)
     variables = variables_of(state, frozen)
     variables |= population_statistics(classifier, variables, training)
-    measured = {"test_accuracy": accuracy(classifier, variables, test)}
+    achieved = {"test_accuracy": accuracy(classifier, variables, test)}
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Trained(
         replace(classifier, variables=variables, sha256=""),
         placement.get(state["trained"]),
-        measured,
+        achieved,
     )
 
 
@@ -319,7 +320,7 @@ def _epoch(
     rng = np.random.default_rng((config.seed, epoch))
     order = rng.permutation(len(data))
     size = _crop_size(config, epoch)
-    source = batches(data, order, config.batch_size, drop_last=True)
+    source = minibatches(data, order, config.batch_size, drop_last=True)
 
     def following():
         batch = next(source, None)

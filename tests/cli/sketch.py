@@ -4,8 +4,7 @@ from dataclasses import dataclass, replace
 
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.methods import METHODS, MethodInfo
-from jinv.inversion.preset import Preset
-from jinv.inversion.presets import PRESETS
+from jinv.inversion.presets import PRESETS, Preset
 
 
 @dataclass(frozen=True)

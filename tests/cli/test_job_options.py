@@ -9,8 +9,7 @@ from jinv.cli.main import main
 from jinv.errors import ConfigError
 from jinv.inversion.methods import METHODS
 from jinv.inversion.natural import NaturalInversion
-from jinv.inversion.preset import write_preset
-from jinv.inversion.presets import PRESETS
+from jinv.inversion.presets import PRESETS, write_preset
 from jinv.models.classifier import Classifier, init_shapes
 from jinv.models.zoo import classifier_spec
 

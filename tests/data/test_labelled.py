@@ -7,7 +7,7 @@ from PIL import Image
 
 from jinv.data.augment import crop_and_flip
 from jinv.data.exporting import Description, Example, export
-from jinv.data.labelled import ArrayImages, SomeImages, batches, hold_out
+from jinv.data.labelled import ArrayImages, SomeImages, hold_out, minibatches
 from jinv.data.sets import batches_of, classes_of, has_split, load_labelled
 from jinv.errors import DataError
 
@@ -107,9 +107,9 @@ def test_a_folder_of_an_unknown_class_is_refused(folder):
 
 def test_batches_cover_the_order(npz):
     data = load_labelled(npz, "train", CLASSES, 8)
-    labels = np.concatenate([y for _, y in batches(data, np.arange(5)[::-1], 2)])
+    labels = np.concatenate([y for _, y in minibatches(data, np.arange(5)[::-1], 2)])
     np.testing.assert_array_equal(labels, LABELS[::-1])
-    assert len(list(batches(data, np.arange(5), 2, drop_last=True))) == 2
+    assert len(list(minibatches(data, np.arange(5), 2, drop_last=True))) == 2
 
 
 def test_crops_are_windows_of_the_reflected_image():

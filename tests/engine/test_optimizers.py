@@ -4,12 +4,9 @@ import numpy as np
 import optax
 import pytest
 
-from jinv.engine.optimizers import (
-    make_optimizer,
-    make_schedule,
-    meta_learnt,
-    scale_by_frequency,
-)
+from jinv.engine.frequencies import scale_by_frequency
+from jinv.engine.meta_learning import meta_learnt
+from jinv.engine.optimizers import make_optimizer, make_schedule
 from jinv.errors import ConfigError
 
 

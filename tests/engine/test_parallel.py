@@ -6,10 +6,11 @@ import jax
 import numpy as np
 import pytest
 
-from jinv.engine.parallel import make_placement, peak_memory_mib, sharing_devices
-from jinv.engine.run import Execution
+from jinv.devices import peak_memory_mib
+from jinv.engine.execution import Execution
+from jinv.engine.placement import make_placement, sharing_devices
 from jinv.errors import ConfigError
-from jinv.inversion.job import invert
+from jinv.inversion.invert import invert
 
 # Gentle steps: float32 rounding grows exponentially under violent ones, whatever
 # computes them.

@@ -5,10 +5,11 @@ import pytest
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Frame, Logged
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import Diverged, Interrupted
 from jinv.inversion.fast import FastGenerators
-from jinv.inversion.job import invert, make_job
+from jinv.inversion.invert import invert
+from jinv.inversion.make_job import make_job
 
 SETTINGS = {"steps": (12, 8), "resolutions": (4, 8), "jitter": 1}
 

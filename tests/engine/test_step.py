@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.phase import Constants, Phase, Term, initial_state
+from jinv.engine.phase import Phase, Term
+from jinv.engine.state import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.losses import bn_loss

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from jinv.engine.execution import Execution
 from jinv.engine.phase import Split
-from jinv.engine.run import Execution
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.job import invert, make_job
+from jinv.inversion.invert import invert
+from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import PRESETS, presets_of
 from jinv.models.classifier import make_classifier
 

@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.fast import FastGenerators
-from jinv.inversion.job import invert
+from jinv.inversion.invert import invert
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.models.classifier import make_classifier

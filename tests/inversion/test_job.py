@@ -3,10 +3,10 @@
 import jax
 import pytest
 
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import ConfigError
 from jinv.inversion import job as job_module
-from jinv.inversion.job import make_job
+from jinv.inversion.make_job import make_job
 
 REQUESTS = (("cat,dog", 16), ("cat,dog", 250), ("all", 50), ("random", 7))
 

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.engine.phase import Constants, initial_state
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
+from jinv.engine.state import Constants, initial_state
 from jinv.engine.step import make_finish, make_step
 from jinv.errors import ConfigError
-from jinv.inversion.job import invert, make_job
+from jinv.inversion.invert import invert
+from jinv.inversion.make_job import make_job
 from jinv.inversion.natural import NaturalInversion
 from jinv.models.classifier import make_classifier
 from jinv.models.wrapping import wrap_classifier

@@ -6,8 +6,13 @@ from sketch import PRESET, Sketch, add_sketch
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.methods import METHODS, method_name
-from jinv.inversion.preset import write_preset
-from jinv.inversion.presets import PRESETS, default_preset, find_preset, presets_of
+from jinv.inversion.presets import (
+    PRESETS,
+    default_preset,
+    find_preset,
+    presets_of,
+    write_preset,
+)
 from jinv.models.zoo import classifier_names, classifier_spec
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
-from jinv.inversion.job import make_job
+from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import PRESETS

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import jinv
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, JinvWarning
 from jinv.models.layers import tap
 

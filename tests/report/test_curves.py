@@ -20,7 +20,7 @@ def row(batch=0, phase=0, step=1, **terms):
             name: {"raw": 2 * value, "weighted": value}
             for name, value in values.items()
         },
-        "teacher_top1": 0.5,
+        "top1": 0.5,
         "image_steps_per_second": 512.0,
     }
 

@@ -7,9 +7,9 @@ from PIL import Image
 
 import jinv
 from jinv.engine.events import Frame, Position
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import FolderError, Interrupted
-from jinv.inversion.job import make_job
+from jinv.inversion.make_job import make_job
 from jinv.report.run_folder import RunFolder
 
 

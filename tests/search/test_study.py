@@ -7,11 +7,11 @@ import pytest
 from sketch import Sketch, add_sketch
 
 from jinv.engine.events import BatchDone, Position
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import Diverged, FolderError, Interrupted
-from jinv.inversion.job import Job, make_job
-from jinv.inversion.preset import write_preset
-from jinv.inversion.presets import find_preset
+from jinv.inversion.job import Job
+from jinv.inversion.make_job import make_job
+from jinv.inversion.presets import find_preset, write_preset
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.evaluation import Metric
 from jinv.search import storage
@@ -32,7 +32,7 @@ class QuickJob(Job):
         if self.method.lr > 5:
             raise Diverged("the loss is no longer finite")
         off = abs(np.log10(self.method.lr / BEST_LR))
-        for batch in range(self.batches):
+        for batch in range(self.batch_count):
             if should_stop():
                 raise Interrupted("stopped at step 1")
             size = len(self.numbers_of(batch))

@@ -14,7 +14,7 @@ from jinv.models.classifier import load_classifier
 from jinv.models.vgg import VGG
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
-from jinv.transfer.measure import accuracy
+from jinv.transfer.accuracy import accuracy
 from jinv.transfer.supervised import TrainConfig
 
 MASK = Supermask(keep_fraction=0.5, weight_seed=3)
@@ -31,9 +31,9 @@ def test_a_random_network_hides_one_that_classifies(tiny, stripes, found):
     parts = hide(tiny.spec, MASK).trainable
     params = parts.params(parts.trained, parts.frozen, None)
     before = accuracy(tiny, {**tiny.variables, "params": params}, stripes[1])
-    after = found[0].measured["test_accuracy"]
+    after = found[0].achieved["test_accuracy"]
     assert before < 40 and after > 70
-    assert found[0].measured["kept"] == pytest.approx(50, abs=0.5)
+    assert found[0].achieved["kept"] == pytest.approx(50, abs=0.5)
 
 
 def test_no_weight_changes_by_a_bit(tiny, found):
@@ -145,7 +145,7 @@ def test_sampled_masks_are_searched_too(tiny, stripes, tmp_path):
     config = replace(CONFIG, epochs=3, lr=20.0, weight_decay=0.0)
     mask = Supermask(sampled=True)
     result = find_subnetwork(tiny.spec, *stripes, mask, config, tmp_path)
-    assert result.measured["test_accuracy"] > 50
+    assert result.achieved["test_accuracy"] > 50
     kept = sum(int(mask.sum()) for mask in result.masks.values())
     total = sum(mask.size for mask in result.masks.values())
-    assert result.measured["kept"] == pytest.approx(100 * kept / total)
+    assert result.achieved["kept"] == pytest.approx(100 * kept / total)

@@ -6,7 +6,7 @@ from PIL import Image
 
 import jinv
 from jinv.engine.events import BatchDone
-from jinv.engine.run import Execution
+from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, FolderError
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet

@@ -8,7 +8,7 @@ import pytest
 from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, Diverged, FolderError, Interrupted
-from jinv.transfer.measure import population_statistics
+from jinv.transfer.population import population_statistics
 from jinv.transfer.supervised import (
     TrainConfig,
     train,
@@ -19,8 +19,8 @@ CONFIG = TrainConfig(epochs=4, batch_size=32, lr=0.1, warmup_epochs=1, margin=1)
 
 def test_a_classifier_learns(tiny, stripes, tmp_path):
     rows = []
-    measured = train(tiny, *stripes, CONFIG, tmp_path, rows.append).measured
-    assert measured["test_accuracy"] > 70
+    achieved = train(tiny, *stripes, CONFIG, tmp_path, rows.append).achieved
+    assert achieved["test_accuracy"] > 70
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in logged] == rows
@@ -54,8 +54,8 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
 
 def test_small_crops_come_first(tiny, stripes, tmp_path):
     config = replace(CONFIG, epochs=2, crops=((6, 1),))
-    measured = train(tiny, *stripes, config, tmp_path).measured
-    assert measured["test_accuracy"] > 40
+    achieved = train(tiny, *stripes, config, tmp_path).achieved
+    assert achieved["test_accuracy"] > 40
 
 
 def test_population_statistics_are_those_of_the_whole_set(tiny, stripes):

@@ -1,4 +1,4 @@
-"""What a network has learnt, and the statistics that its data have in it."""
+"""The BatchNorm statistics that a network's training images have in it."""
 
 from typing import Any
 
@@ -6,20 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.data.labelled import LabelledImages, batches
+from jinv.data.labelled import LabelledImages, minibatches
 from jinv.models.classifier import Classifier
-from jinv.models.classify import classify
-
-
-def accuracy(
-    classifier: Classifier, variables: dict[str, Any], data: LabelledImages
-) -> float:
-    """Top-1 accuracy on labelled images, in percent."""
-    right = 0
-    for images, labels in batches(data, np.arange(len(data)), 500):
-        logits = classify(classifier, images, 500, variables)
-        right += int(np.sum(np.argmax(logits, -1) == labels))
-    return 100 * right / len(data)
 
 
 def population_statistics(
@@ -48,7 +36,7 @@ def population_statistics(
         return {}
 
     @jax.jit
-    def observe(variables, images):
+    def moments(variables, images):
         inputs = classifier.normalise(images.astype(jnp.float32) / 255)
         _, seen = classifier.module.apply(
             variables, inputs, True, mutable=["taps", "batch_stats"]
@@ -58,8 +46,8 @@ def population_statistics(
     order = np.random.default_rng(0).permutation(len(data))[:images]
     batch_size = min(batch_size, len(order))
     seen = [
-        observe(variables, x)
-        for x, _ in batches(data, order, batch_size, drop_last=True)
+        moments(variables, x)
+        for x, _ in minibatches(data, order, batch_size, drop_last=True)
     ]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
 

@@ -1,8 +1,6 @@
-"""Spreading a batch over devices. Nothing else in jinv names a device."""
+"""How a batch lies on devices, and how programs are compiled for that."""
 
-import re
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any, Literal, Protocol
 
@@ -12,7 +10,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from jinv.engine.phase import Constants, Split
+from jinv.engine.phase import Split
+from jinv.engine.state import Constants
 from jinv.engine.step import ALONE, Team
 from jinv.errors import ConfigError
 
@@ -35,6 +34,11 @@ class Placement(Protocol):
     """Parts of the batch whose statistics one program measures apart."""
     team: Team
     """The devices that run a program each."""
+
+    @property
+    def key(self) -> Hashable:
+        """What tells its programs from those of others."""
+        ...
 
     def put(self, tree: Any) -> Any:
         """Lay a tree of whole arrays out."""
@@ -73,6 +77,11 @@ class Sharded:
             False: NamedSharding(mesh, PartitionSpec()),
         }
 
+    @property
+    def key(self) -> Hashable:
+        """See `Placement.key`."""
+        return "jit", self.devices, self.groups
+
     def _layout(self, tree: Any) -> Any:
         return jax.tree.map(self._layouts.get, _spread(tree))
 
@@ -109,6 +118,11 @@ class Mapped:
             (devices,), (_AXIS,), (AxisType.Auto,), devices=self._devices
         )
         self._layout = NamedSharding(mesh, PartitionSpec(_AXIS))
+
+    @property
+    def key(self) -> Hashable:
+        """See `Placement.key`."""
+        return "pmap", self.devices
 
     def put(self, tree: Any) -> Any:
         """See `Placement.put`."""
@@ -205,80 +219,6 @@ def sharing_devices(devices: int, batch: int, company: int = 0) -> int:
             f"batch of {fits}" + ("" if together else f", or --devices {fewer}")
         )
     return count
-
-
-def join_hosts(hosts: str) -> None:
-    """Make this process one of several that compute together; before anything else.
-
-    Args:
-        hosts: "auto" where the cluster says who takes part (Slurm, Kubernetes, Open
-            MPI, TPU pods), or "ADDRESS:PORT,I/N": where process 0 can be reached, and
-            which one of how many this is.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    if hosts == "auto":
-        jax.distributed.initialize()
-        return
-    found = re.fullmatch(r"([^,]+:\d+),(\d+)/(\d+)", hosts)
-    if not found or int(found[2]) >= int(found[3]):
-        raise ConfigError(
-            f"--hosts {hosts!r}: expected auto, or ADDRESS:PORT,I/N with I from 0 to "
-            "N - 1, e.g. 10.0.0.1:1234,0/2"
-        )
-    jax.distributed.initialize(found[1], int(found[3]), int(found[2]))
-
-
-def is_first_host() -> bool:
-    """Whether this process is the one that writes."""
-    return jax.process_index() == 0
-
-
-def agreed(wish: bool) -> bool:
-    """Whether any of the processes that compute together wishes so; the same in all."""
-    if jax.process_count() == 1:
-        return wish
-    return bool(multihost_utils.process_allgather(np.asarray(wish)).any())
-
-
-def from_first_host(values: np.ndarray) -> np.ndarray:
-    """What the first process knows, in all of them; alike in shape and type."""
-    if jax.process_count() == 1:
-        return values
-    return np.asarray(multihost_utils.broadcast_one_to_all(values))
-
-
-def device_count() -> int:
-    """Devices that there are; see `sharing_devices` for how many a run uses."""
-    return jax.device_count()
-
-
-def on_accelerator() -> bool:
-    """Whether computations run on something faster than a CPU."""
-    return jax.default_backend() != "cpu"
-
-
-def device_name() -> str:
-    """What computations run on, e.g. "cpu" or "NVIDIA H100"."""
-    return jax.devices()[0].device_kind
-
-
-def peak_memory_mib() -> float:
-    """Most memory that was in use: of the first accelerator, else of the process.
-
-    0 where neither is known, as on Windows.
-    """
-    statistics = jax.devices()[0].memory_stats() or {}
-    if "peak_bytes_in_use" in statistics:
-        return statistics["peak_bytes_in_use"] / 2**20
-    try:
-        import resource
-    except ImportError:
-        return 0.0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Linux counts in KiB, macOS in bytes.
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def _spread(tree: Any) -> Any:

@@ -1,0 +1,37 @@
+"""What computations run on. Only here and in `engine/placement.py` jax is asked."""
+
+import sys
+
+import jax
+
+
+def device_count() -> int:
+    """Devices that there are; see `sharing_devices` for how many a run uses."""
+    return jax.device_count()
+
+
+def on_accelerator() -> bool:
+    """Whether computations run on something faster than a CPU."""
+    return jax.default_backend() != "cpu"
+
+
+def device_name() -> str:
+    """What computations run on, e.g. "cpu" or "NVIDIA H100"."""
+    return jax.devices()[0].device_kind
+
+
+def peak_memory_mib() -> float:
+    """Most memory that was in use: of the first accelerator, else of the process.
+
+    0 where neither is known, as on Windows.
+    """
+    statistics = jax.devices()[0].memory_stats() or {}
+    if "peak_bytes_in_use" in statistics:
+        return statistics["peak_bytes_in_use"] / 2**20
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Linux counts in KiB, macOS in bytes.
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

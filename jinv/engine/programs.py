@@ -1,0 +1,74 @@
+"""Compiled programs: each is compiled once, and remembered with its network."""
+
+import time
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import jax
+
+from jinv.engine.placement import Placement
+from jinv.models.classifier import Classifier
+
+_CONTEXT = (
+    "jax_enable_x64",
+    "jax_default_matmul_precision",
+    "jax_debug_nans",
+    "jax_disable_jit",
+)
+"""Settings of jax that change what a function is compiled to."""
+
+
+class Programs:
+    """The programs that a run needs, some of which an earlier run has left.
+
+    A program depends on the function, the placement, the shapes of its arguments and
+    what jax is told; where all are alike, it is the same program, in whichever run.
+    """
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        placement: Placement,
+        on_compiled: Callable[[float], None],
+    ):
+        """Find and keep programs.
+
+        Args:
+            classifier: With which they are remembered.
+            placement: For which they are compiled.
+            on_compiled: Told of the seconds that compiling took, where it was needed.
+        """
+        self._memo, self._placement = classifier.memo, placement
+        self._on_compiled = on_compiled
+        self._here: dict[Hashable, Callable] = {}
+
+    def get(
+        self,
+        name: Hashable,
+        make: Callable[[], Callable],
+        *arguments: Any,
+        donate: bool = True,
+    ) -> Callable:
+        """A program for arguments such as these.
+
+        Args:
+            name: What tells the function from others, across runs.
+            make: Makes the function, of trees, to trees.
+            *arguments: Examples, alike for all calls of one run with this name.
+            donate: Whether the first one is given up.
+        """
+        if name not in self._here:
+            leaves, structure = jax.tree.flatten(arguments)
+            kinds = structure, tuple(map(jax.typeof, leaves))
+            context = tuple(getattr(jax.config, option) for option in _CONTEXT)
+            self._here[name] = self._memo.get(
+                (name, self._placement.key, kinds, context),
+                lambda: self._compile(make(), *arguments, donate=donate),
+            )
+        return self._here[name]
+
+    def _compile(self, function: Callable, *arguments: Any, donate: bool) -> Callable:
+        began = time.monotonic()
+        program = self._placement.compile(function, *arguments, donate=donate)
+        self._on_compiled(time.monotonic() - began)
+        return program

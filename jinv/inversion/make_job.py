@@ -1,0 +1,150 @@
+"""Checking an inversion before any work is done: what is asked for becomes a job."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jinv.checked import checked
+from jinv.devices import on_accelerator
+from jinv.engine.execution import Execution
+from jinv.engine.placement import make_placement
+from jinv.errors import ConfigError
+from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
+from jinv.inversion.job import Job
+from jinv.inversion.methods import Method
+from jinv.inversion.presets import default_preset, find_preset
+from jinv.inversion.settings import at_sizes, with_given
+from jinv.models.classifier import Classifier
+from jinv.values import Count, Natural, Seed, shown
+
+
+@checked
+def make_job(
+    classifier: Classifier,
+    classes: Classes,
+    images: Count | None = None,
+    *,
+    per_class: Count | None = None,
+    batch_size: Count | None = None,
+    company: Natural | None = None,
+    method: Method | str | None = None,
+    preset: str | None = None,
+    seed: Seed = 0,
+    execution: Execution | None = None,
+    student: Classifier | None = None,
+    **overrides: Any,
+) -> Job:
+    """Check an inversion before any work is done.
+
+    What is computed follows from what is asked for and whether it runs on a CPU or an
+    accelerator, never from the number of devices. By default as many of them take part
+    as share a batch evenly; see `Job.devices`.
+
+    Args:
+        classifier: The network to invert.
+        classes: Names, indices, or text that `parse_classes` reads; in a list, integers
+            are indices.
+        images: How many in all.
+        per_class: Instead, how many of each class; by default 6 (4 where inputs are
+            large).
+        batch_size: Images optimised together; by default as many as is sensible, the
+            images being shared out evenly over batches.
+        company: Images of classes not asked for that are optimised along with every
+            batch and dropped: BatchNorm's statistics are those of all classes, and
+            images of few cannot have them alone. By default 3 of each for up to 20
+            classes; where there are more, of random ones as many as make a batch of 20.
+        method: Its name, from `METHODS`, or its configuration; by default the preset's.
+        preset: A name from `PRESETS`; by default one that suits the classifier.
+        seed: Of all randomness.
+        execution: How to carry the work out.
+        student: A network whose answers the method is to compare with the classifier's.
+        **overrides: Settings of the method that differ, e.g. `steps=(500,)`; others
+            that are tied to them follow, see `with_given`.
+
+    Raises:
+        ConfigError: Something cannot work.
+    """
+    spec = classifier.spec
+    given = set(overrides)
+    if method is None or isinstance(method, str):
+        chosen = find_preset(preset or default_preset(spec, method), method)
+        execution = execution or Execution(patience=chosen.patience)
+        method = chosen.fitted(spec)
+    elif preset is not None:
+        raise ConfigError("give a preset or a method's configuration, not both")
+    elif isinstance(method, type) or not hasattr(method, "procedure"):
+        raise ConfigError(
+            f"method: expected its name or its configuration, e.g. DeepInversion(), "
+            f"found {shown(method)}"
+        )
+    else:
+        given |= set(method.__dataclass_fields__)
+    execution = execution or Execution()
+    settings = at_sizes(with_given(method, overrides), classifier, given)
+    names = spec.classes
+    targets = find_classes(classes, names)
+    if images is not None and per_class is not None:
+        raise ConfigError("give the number of images or of images per class, not both")
+    each = (6 if spec.small else 4) if per_class is None else per_class
+    count = len(targets) * each if images is None else images
+    labels = assign_labels(targets, count, len(names), seed)
+    if batch_size is None:
+        most = 64 if on_accelerator() else 100 if spec.small else 20
+        batch_size = _even_batch(count, most)
+    absent = np.setdiff1d(np.arange(len(names), dtype=np.int32), labels)
+    if company is None:
+        few = len(names) <= 20
+        company = 3 * len(absent) if few else max(0, 20 - batch_size)
+    others = _choose(absent, company, seed)
+    job = Job(
+        classifier, labels, batch_size, others, settings, seed, execution, student
+    )
+    make_placement(
+        execution.parallel,
+        execution.devices,
+        batch_size + len(others),
+        execution.bn_scope,
+        len(others),
+    )
+    _check_procedure(job, targets)
+    return job
+
+
+def _check_procedure(job: Job, targets: Sequence[int]) -> None:
+    """What the method makes of the job, and whether that can work."""
+    procedure, name = job.procedure, type(job.method).__name__
+    if procedure.student and job.student is None:
+        raise ConfigError(
+            f"{name} compares the classifier with a student: give one (--student "
+            "NAME=FILE), or leave the term out (its weight 0)"
+        )
+    if job.student and not procedure.student:
+        raise ConfigError(f"{name} has no term that looks at a student: leave it out")
+    if job.student and job.student.sha256 == job.classifier.sha256 != "":
+        raise ConfigError(
+            "the student has the weights of the classifier that is inverted, and "
+            "agrees with it in everything: give another network"
+        )
+    if job.student and job.student.spec.classes != job.classifier.spec.classes:
+        raise ConfigError("the student's classes are not those of the classifier")
+    everything = set(range(len(job.classifier.spec.classes)))
+    if not procedure.labelled and set(targets) not in (everything, {RANDOM}):
+        raise ConfigError(
+            f"{name} asks for no classes, but names what comes out: leave --classes "
+            "out, or choose a method that asks for classes"
+        )
+
+
+def _even_batch(images: int, most: int) -> int:
+    """A batch size that shares images out evenly."""
+    batches = -(-images // most)
+    return -(-images // batches)
+
+
+def _choose(absent: np.ndarray, wanted: int, seed: int) -> np.ndarray:
+    """Labels of company: of each absent class as many, or of some of them one."""
+    if wanted == 0 or len(absent) == 0:
+        return absent[:0]
+    mixed = np.random.default_rng(seed).permutation(absent)
+    return np.sort(np.resize(mixed, wanted))
