@@ -6,8 +6,8 @@ statistics and total variation with respect to the images, and an Adam update. A
 contenders take turns, and the table shows medians and ratios. PyTorch is measured if it
 is installed: eager and compiled, on the CPU, and on CUDA where jax runs there too.
 
-`--forms` measures instead what the CPU forms in jinv/models/kernels.py gain, and the
-masks of jinv/supermask.
+`--forms` measures instead what the CPU forms in jinv/models/operations/kernels.py gain,
+and the masks of jinv/supermask.
 """
 
 import argparse
@@ -25,8 +25,8 @@ from jinv.engine.placement import make_placement
 from jinv.engine.state import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
-from jinv.models import kernels
 from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.operations import kernels
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.masks import largest
 

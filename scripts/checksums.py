@@ -23,10 +23,10 @@ import jinv
 from jinv.data.labelled import ArrayImages
 from jinv.engine.events import Logged
 from jinv.engine.execution import Execution
+from jinv.models.architectures.resnet import ResNet
 from jinv.models.classifier import Classifier
-from jinv.models.resnet import ResNet
 from jinv.models.spec import ClassifierSpec
-from jinv.models.state_dict import to_state_dict
+from jinv.models.weights.state_dict import to_state_dict
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 

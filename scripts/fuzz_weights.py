@@ -31,9 +31,9 @@ from flax.serialization import to_bytes
 from safetensors.numpy import save
 
 from jinv.errors import WeightsError
-from jinv.models.fitting import from_groups
-from jinv.models.supermask_file import FrozenWeights, write_supermask
-from jinv.models.weights import read_weights
+from jinv.models.weights.fitting import from_groups
+from jinv.models.weights.hidden_networks import FrozenWeights, write_supermask
+from jinv.models.weights.reading import read_weights
 
 SPARE, FACTOR = 64 * 2**20, 200
 SECONDS = 10

@@ -136,7 +136,7 @@ def prepare() -> None:
 
     from jinv.cli.main import COMMANDS
     from jinv.models import zoo
-    from jinv.models.resnet import ResNet
+    from jinv.models.architectures.resnet import ResNet
     from jinv.search import storage
 
     cache = Path(os.environ["JINV_CACHE"])
@@ -165,8 +165,8 @@ def make_inputs(folder: Path) -> None:
     import numpy as np
 
     from jinv.models.classifier import make_classifier
-    from jinv.models.state_dict import to_state_dict
-    from jinv.models.weight_files import write_weights
+    from jinv.models.weights.files import write_weights
+    from jinv.models.weights.state_dict import to_state_dict
     from jinv.models.zoo import classifier_spec
 
     for seed in (0, 1):

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from jinv.data.labelled import ArrayImages
+from jinv.models.architectures.resnet import ResNet
 from jinv.models.classifier import Classifier
-from jinv.models.resnet import ResNet
 from jinv.models.spec import ClassifierSpec
 
 # Before the first computation, which fixes both: programs as small as these take far

@@ -13,7 +13,7 @@ from rich.table import Table
 from jinv.models.classifier import Classifier, init_shapes
 from jinv.models.receptive_fields import receptive_fields
 from jinv.models.spec import ClassifierSpec, Download, Packaged
-from jinv.models.weight_files import (
+from jinv.models.weights.files import (
     cached_download,
     embedded_card,
     embedded_weights,

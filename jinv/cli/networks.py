@@ -9,7 +9,7 @@ from jinv.metrics.observe import Extractor, make_extractor
 from jinv.models.classifier import Classifier, load_classifier
 from jinv.models.facts import Facts
 from jinv.models.spec import class_names
-from jinv.models.weight_files import find_weights, local_weights
+from jinv.models.weights.files import find_weights, local_weights
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count
 

@@ -14,9 +14,9 @@ from jinv.engine.optimizers import make_schedule
 from jinv.engine.phase import Context, Phase, Procedure, Split, Term, unsettled
 from jinv.images.noise import draw_normal
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
+from jinv.models.architectures.generator import Generator, plan_sizes
 from jinv.models.classifier import Classifier
-from jinv.models.generator import Generator, plan_sizes
-from jinv.models.kernels import unshared
+from jinv.models.operations.kernels import unshared
 
 JitterMode = Literal["roll", "edge"]
 

@@ -37,8 +37,8 @@ from jinv.inversion.terms import (
     tv2_term,
     used,
 )
+from jinv.models.architectures.feature_pyramid import FeaturePyramid
 from jinv.models.classifier import Classifier
-from jinv.models.feature_pyramid import FeaturePyramid
 from jinv.values import Count, Natural, NotNegative, Positive, Share
 
 
@@ -209,8 +209,8 @@ def _check(config: NaturalInversion, classifier: Classifier) -> None:
     if config.pyramid and not stages:
         raise ConfigError(
             f"{name} names no stages, which the pyramid reads: use --no-pyramid, or "
-            "let the network pass its stages' outputs through jinv.models.layers.tap "
-            "as stage1, stage2, …"
+            "let the network pass its stages' outputs through "
+            "jinv.models.operations.layers.tap as stage1, stage2, …"
         )
     if config.pyramid and config.pyramid_stages > len(stages):
         raise ConfigError(

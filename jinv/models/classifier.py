@@ -15,13 +15,13 @@ from flax.traverse_util import flatten_dict
 
 from jinv.checked import checked
 from jinv.memo import Memo
-from jinv.models.checksums import sha256_of
 from jinv.models.facts import Facts
-from jinv.models.fitting import from_groups
-from jinv.models.layers import FEATURES, TAPS, BatchNorm, tap_foreign
+from jinv.models.operations.layers import FEATURES, TAPS, BatchNorm, tap_foreign
 from jinv.models.spec import ClassifierSpec, class_names
-from jinv.models.weight_files import find_weights
-from jinv.models.weights import read_weights
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.files import find_weights
+from jinv.models.weights.fitting import from_groups
+from jinv.models.weights.reading import read_weights
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count, Seed
 
@@ -223,8 +223,8 @@ def load_classifier(
     Args:
         name: Its name in the zoo.
         weights: A file of weights, or a folder with one, in any form that
-            `jinv.models.weights.read_weights` reads; by default the project's own
-            weights, or a download.
+            `jinv.models.weights.reading.read_weights` reads; by default the project's
+            own weights, or a download.
         classes: Names of the classes, in the order of the logits.
         mean: Subtracted from images in [0, 1], per channel.
         std: By which the difference is divided, per channel.

@@ -45,9 +45,9 @@ def wrap_classifier(
     """Bring a Linen classifier of your own.
 
     It maps inputs (batch, height, width, channels) to logits. Its
-    `flax.linen.BatchNorm` or `jinv.models.layers.BatchNorm` layers are compared with
-    their running statistics; activations passed through `jinv.models.layers.tap` can be
-    asked for by name.
+    `flax.linen.BatchNorm` or `jinv.models.operations.layers.BatchNorm` layers are
+    compared with their running statistics; activations passed through
+    `jinv.models.operations.layers.tap` can be asked for by name.
 
     Args:
         module: The module.
@@ -202,7 +202,7 @@ def _warn_of_silent_layers(wrapped: Classifier) -> None:
         warnings.warn(
             f"{wrapped.spec.name}: the statistics of {len(silent)} layer(s) are not "
             f"compared ({silent[0]}, …): only flax.linen.BatchNorm and "
-            "jinv.models.layers.BatchNorm can be listened to",
+            "jinv.models.operations.layers.BatchNorm can be listened to",
             JinvWarning,
             stacklevel=4,
         )

@@ -8,14 +8,19 @@ from typing import Any
 import flax.linen as nn
 
 from jinv.errors import ConfigError
-from jinv.models.densenet import DenseNet
-from jinv.models.inception import InceptionV3
-from jinv.models.mobilenet import efficientnet_lite, mobilenet_v2
-from jinv.models.resnet import BasicBlock, Bottleneck, ResNet, cifar_resnet
-from jinv.models.small import CONV_WIDTHS, SmallNet
+from jinv.models.architectures.densenet import DenseNet
+from jinv.models.architectures.inception import InceptionV3
+from jinv.models.architectures.mobilenet import efficientnet_lite, mobilenet_v2
+from jinv.models.architectures.resnet import (
+    BasicBlock,
+    Bottleneck,
+    ResNet,
+    cifar_resnet,
+)
+from jinv.models.architectures.small import CONV_WIDTHS, SmallNet
+from jinv.models.architectures.vgg import VGG, VGG_STAGES, AlexNet
+from jinv.models.architectures.wide_resnet import WideResNet
 from jinv.models.spec import ClassifierSpec, Download, Packaged
-from jinv.models.vgg import VGG, VGG_STAGES, AlexNet
-from jinv.models.wide_resnet import WideResNet
 from jinv.suggest import near
 
 HALF = (0.5, 0.5, 0.5)

@@ -18,15 +18,15 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.models.classifier import init_shapes, kernel_names
-from jinv.models.random_weights import WeightInit, draw_scores
 from jinv.models.spec import ClassifierSpec
-from jinv.models.state_dict import (
+from jinv.models.weights.drawing import WeightInit, draw_scores
+from jinv.models.weights.hidden_networks import FrozenWeights
+from jinv.models.weights.state_dict import (
     StateDict,
     kernel_from_torch,
     kernel_to_torch,
     torch_shape,
 )
-from jinv.models.supermask_file import FrozenWeights
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.transfer.supervised import Trainable
 from jinv.values import Range, Seed

@@ -22,16 +22,16 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError, WeightsError
-from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, init_shapes
-from jinv.models.fitting import from_state_dict
 from jinv.models.spec import ClassifierSpec
-from jinv.models.state_dict import (
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.fitting import from_state_dict
+from jinv.models.weights.reading import SCORES, read_tensors
+from jinv.models.weights.state_dict import (
     StateDict,
     canonical_key,
     with_batchnorm_defaults,
 )
-from jinv.models.weights import SCORES, read_tensors
 
 Origin = Literal["given", "weights", "folder"]
 

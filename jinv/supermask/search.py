@@ -10,12 +10,12 @@ import numpy as np
 
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
-from jinv.models.checksums import sha256_of
 from jinv.models.classifier import Classifier, make_classifier
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
-from jinv.models.state_dict import StateDict, to_state_dict
-from jinv.models.supermask_file import write_supermask
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.hidden_networks import write_supermask
+from jinv.models.weights.state_dict import StateDict, to_state_dict
 from jinv.supermask.hidden import Supermask, hide
 from jinv.transfer.supervised import TrainConfig, train
 from jinv.values import Natural

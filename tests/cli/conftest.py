@@ -4,8 +4,8 @@ from tiny_main import OTHER, STRANGER, TINY
 
 from jinv.models import zoo
 from jinv.models.classifier import make_classifier
-from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import write_weights
+from jinv.models.weights.files import write_weights
+from jinv.models.weights.state_dict import to_state_dict
 
 
 @pytest.fixture(scope="module")

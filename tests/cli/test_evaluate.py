@@ -7,7 +7,7 @@ from PIL import Image
 from tiny_main import TINY
 
 from jinv.cli.main import main
-from jinv.models.checksums import sha256_of
+from jinv.models.weights.checksums import sha256_of
 
 pytestmark = pytest.mark.usefixtures("small_zoo")
 

@@ -10,8 +10,8 @@ from tiny_main import start
 
 from jinv.cli.main import main
 from jinv.models.classifier import make_classifier
-from jinv.models.state_dict import to_state_dict
-from jinv.models.weight_files import write_weights
+from jinv.models.weights.files import write_weights
+from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.zoo import classifier_spec
 
 pytestmark = pytest.mark.usefixtures("small_zoo")

@@ -7,7 +7,7 @@ from tiny_main import TINY
 from jinv.cli.main import main
 from jinv.cli.supermask import defaults
 from jinv.models import zoo
-from jinv.models.checksums import sha256_of
+from jinv.models.weights.checksums import sha256_of
 from jinv.transfer.supervised import TrainConfig
 
 

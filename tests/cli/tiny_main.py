@@ -7,7 +7,7 @@ from functools import partial
 
 from jinv.cli.main import main
 from jinv.models import zoo
-from jinv.models.resnet import ResNet
+from jinv.models.architectures.resnet import ResNet
 
 TINY = zoo.ClassifierSpec(
     name="tiny",

@@ -10,8 +10,8 @@ import pytest
 from jinv.errors import WeightsError
 from jinv.formats.pickles import run_pickle
 from jinv.formats.trees import containers
-from jinv.models.torch_files import read_torch_file
-from jinv.models.weights import read_weights
+from jinv.models.weights.reading import read_weights
+from jinv.models.weights.torch_files import read_torch_file
 
 
 class Evil:

@@ -14,12 +14,12 @@ from jinv.inversion.fast import FastGenerators
 from jinv.inversion.invert import invert
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import default_preset, find_preset
+from jinv.models.architectures.densenet import DenseNet
+from jinv.models.architectures.mobilenet import TORCHVISION, Group, MobileNet
+from jinv.models.architectures.vgg import VGG
+from jinv.models.architectures.wide_resnet import WideResNet
 from jinv.models.classifier import make_classifier
-from jinv.models.densenet import DenseNet
-from jinv.models.mobilenet import TORCHVISION, Group, MobileNet
 from jinv.models.spec import ClassifierSpec
-from jinv.models.vgg import VGG
-from jinv.models.wide_resnet import WideResNet
 
 FAMILIES = {
     "vgg": partial(VGG, (1, 2), (8, 16), head="linear"),

@@ -14,12 +14,12 @@ from torch_writer import archive, tensors
 
 from jinv.errors import JinvWarning, WeightsError
 from jinv.models import zoo
-from jinv.models.checksums import sha256_of
 from jinv.models.classifier import load_classifier
 from jinv.models.facts import ENTRY, Facts
-from jinv.models.fitting import from_groups
-from jinv.models.state_dict import to_state_dict
-from jinv.models.weights import read_weights
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.fitting import from_groups
+from jinv.models.weights.reading import read_weights
+from jinv.models.weights.state_dict import to_state_dict
 
 ALIASES = {"shortcut.": "downsample."}
 
@@ -210,7 +210,7 @@ def test_what_the_system_refuses_is_told_apart(tmp_path, monkeypatch, error, mes
     def refuse(path):
         raise error
 
-    monkeypatch.setattr("jinv.models.weights.kind_of", refuse)
+    monkeypatch.setattr("jinv.models.weights.reading.kind_of", refuse)
     (tmp_path / "w").write_bytes(b"x")
     with pytest.raises(WeightsError, match=message):
         read_weights(tmp_path / "w")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jinv.errors import ConfigError
-from jinv.models.feature_pyramid import FeaturePyramid
+from jinv.models.architectures.feature_pyramid import FeaturePyramid
 
 STAGES = {
     "one stage": [(12, 12, 4)],

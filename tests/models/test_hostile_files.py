@@ -12,8 +12,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from jinv.errors import WeightsError
-from jinv.models.supermask_file import FrozenWeights, write_supermask
-from jinv.models.weights import read_tensors, read_weights
+from jinv.models.weights.hidden_networks import FrozenWeights, write_supermask
+from jinv.models.weights.reading import read_tensors, read_weights
 
 DTYPE = b"cnumpy\ndtype\n(X\x02\0\0\0%sI0\nI1\ntR"
 PLAIN = b"(I3\nX\x01\0\0\0<NNNI-1\nI-1\nI0\ntb"

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jinv.models import kernels
-from jinv.models.layers import BatchNorm, Conv, adaptive_average
+from jinv.models.operations import kernels
+from jinv.models.operations.layers import BatchNorm, Conv, adaptive_average
 
 X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
 

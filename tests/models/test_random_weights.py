@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jinv.models.random_weights import WEIGHT_INITS, draw_scores, draw_weights
+from jinv.models.weights.drawing import WEIGHT_INITS, draw_scores, draw_weights
 
 SHAPE = (64, 32, 3, 3)
 SIGMA = (2 / (32 * 9)) ** 0.5

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jinv.models.architectures.resnet import BasicBlock, ResNet, cifar_resnet
 from jinv.models.classifier import batchnorm_names
-from jinv.models.layers import TAPS
-from jinv.models.resnet import BasicBlock, ResNet, cifar_resnet
+from jinv.models.operations.layers import TAPS
 from jinv.models.zoo import classifier_spec
 
 

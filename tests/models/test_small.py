@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jinv.models.architectures.small import SmallNet
 from jinv.models.classifier import Classifier, init_shapes, make_classifier
-from jinv.models.small import SmallNet
-from jinv.models.state_dict import to_state_dict
+from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.zoo import classifier_spec
 
 # Nine weights for each pair of channels; pooled positions times channels into the head.

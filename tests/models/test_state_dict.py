@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from jinv.errors import WeightsError
-from jinv.models.fitting import from_state_dict
-from jinv.models.state_dict import to_state_dict
+from jinv.models.weights.fitting import from_state_dict
+from jinv.models.weights.state_dict import to_state_dict
 
 ALIASES = {"linear.": "fc."}
 

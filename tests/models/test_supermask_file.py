@@ -5,8 +5,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from jinv.errors import WeightsError
-from jinv.models.supermask_file import FORMAT, FrozenWeights, write_supermask
-from jinv.models.weights import read_tensors, read_weights
+from jinv.models.weights import hidden_networks
+from jinv.models.weights.hidden_networks import FORMAT, FrozenWeights, write_supermask
+from jinv.models.weights.reading import read_tensors, read_weights
 
 FROZEN = FrozenWeights(
     seed=5,
@@ -99,14 +100,14 @@ def test_weights_that_are_drawn_otherwise_are_refused(path):
 
 
 def test_a_mask_of_another_layer_is_refused(path, monkeypatch):
-    monkeypatch.setattr("jinv.models.supermask_file._checksum", lambda _: "0" * 64)
+    monkeypatch.setattr(hidden_networks, "_checksum", lambda _: "0" * 64)
     rewrite(path, load_file(path) | {"conv1.mask": np.zeros(20, np.uint8)})
     with pytest.raises(WeightsError, match="20 bytes, but 216 weights need 27"):
         read_weights(path)
 
 
 def test_a_file_without_a_mask_is_refused(path, monkeypatch):
-    monkeypatch.setattr("jinv.models.supermask_file._checksum", lambda _: "0" * 64)
+    monkeypatch.setattr(hidden_networks, "_checksum", lambda _: "0" * 64)
     tensors = load_file(path)
     del tensors["conv1.mask"]
     rewrite(path, tensors)

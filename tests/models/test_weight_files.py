@@ -9,15 +9,11 @@ import pytest
 
 from jinv.cli.networks import load_network
 from jinv.errors import WeightsError
-from jinv.models import downloads
-from jinv.models.checksums import sha256_of
-from jinv.models.downloads import open_https
-from jinv.models.weight_files import (
-    cached_download,
-    find_weights,
-    write_weights,
-)
-from jinv.models.weights import read_tensors, read_weights
+from jinv.models.weights import downloads
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.downloads import open_https
+from jinv.models.weights.files import cached_download, find_weights, write_weights
+from jinv.models.weights.reading import read_tensors, read_weights
 from jinv.models.zoo import Download, classifier_spec
 
 STATE = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
@@ -76,7 +72,7 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch):
     def refuse(*args, **kwargs):
         raise urllib.error.URLError("no route to host")
 
-    monkeypatch.setattr("jinv.models.downloads.open_https", refuse)
+    monkeypatch.setattr(downloads, "open_https", refuse)
     spec = classifier_spec("resnet50")
     with pytest.raises(WeightsError) as error:
         find_weights(spec)
@@ -87,9 +83,7 @@ def test_without_a_connection_the_way_out_is_named(monkeypatch):
 def test_a_download_must_have_its_checksum(monkeypatch):
     content = b"weights"
     digest = hashlib.sha256(content).hexdigest()
-    monkeypatch.setattr(
-        "jinv.models.downloads.open_https", lambda url: io.BytesIO(content)
-    )
+    monkeypatch.setattr(downloads, "open_https", lambda url: io.BytesIO(content))
 
     def spec(sha256):
         download = Download("https://example.org/w.safetensors", sha256, "MIT")
@@ -110,7 +104,7 @@ def test_a_download_that_breaks_off_is_refused(monkeypatch):
     class Broken(io.BytesIO):
         length = 5
 
-    monkeypatch.setattr("jinv.models.downloads.open_https", lambda url: Broken(b"half"))
+    monkeypatch.setattr(downloads, "open_https", lambda url: Broken(b"half"))
     spec = classifier_spec("resnet18")
     with pytest.raises(WeightsError, match="5 bytes are missing"):
         find_weights(spec)
@@ -118,9 +112,7 @@ def test_a_download_that_breaks_off_is_refused(monkeypatch):
 
 
 def test_a_download_of_unknown_checksum_is_taken(monkeypatch):
-    monkeypatch.setattr(
-        "jinv.models.downloads.open_https", lambda url: io.BytesIO(b"any")
-    )
+    monkeypatch.setattr(downloads, "open_https", lambda url: io.BytesIO(b"any"))
     download = Download("https://example.org/w.safetensors", "", "MIT")
     spec = replace(classifier_spec("resnet152"), name="unchecked", source=download)
     assert find_weights(spec).read_bytes() == b"any"

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.models.layers import Conv
-from jinv.models.state_dict import kernel_from_torch, kernel_to_torch
+from jinv.models.operations.layers import Conv
+from jinv.models.weights.state_dict import kernel_from_torch, kernel_to_torch
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.supermask.published import published_mask
 

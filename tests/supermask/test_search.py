@@ -10,8 +10,8 @@ from flax.traverse_util import flatten_dict
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, FolderError
 from jinv.models import zoo
+from jinv.models.architectures.vgg import VGG
 from jinv.models.classifier import load_classifier
-from jinv.models.vgg import VGG
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
 from jinv.transfer.accuracy import accuracy

@@ -16,13 +16,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jinv.errors import WeightsError
 from jinv.formats.inert import Inert
 from jinv.formats.trees import Arrays
-from jinv.models.entries import Entries, Entry, Pruned, entries_of, same
-from jinv.models.normalisers import is_normaliser
-from jinv.models.state_dict import (
-    kernel_from_torch,
-    state_key,
-    torch_shape,
-)
+from jinv.models.weights.entries import Entries, Entry, Pruned, entries_of, same
+from jinv.models.weights.normalisers import is_normaliser
+from jinv.models.weights.state_dict import kernel_from_torch, state_key, torch_shape
 
 _LEFTOVERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")
 """What tools and layers count, and no inference needs."""

@@ -11,11 +11,11 @@ from safetensors.numpy import save
 
 from jinv.atomic import replacing
 from jinv.errors import WeightsError
-from jinv.models.checksums import sha256_of
-from jinv.models.downloads import fetch
 from jinv.models.facts import ENTRY
 from jinv.models.spec import ClassifierSpec, Download, Packaged
-from jinv.models.state_dict import StateDict
+from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.downloads import fetch
+from jinv.models.weights.state_dict import StateDict
 
 
 def write_weights(path: Path, state: StateDict, about: Mapping[str, Any]) -> str:
@@ -29,7 +29,7 @@ def write_weights(path: Path, state: StateDict, about: Mapping[str, Any]) -> str
 
 def embedded_weights(name: str) -> Path | None:
     """The project's own weights for a model: in a checkout or in an installed wheel."""
-    package = Path(__file__).resolve().parents[1]
+    package = Path(__file__).resolve().parents[2]
     for folder in (package / "_weights", package.parent / "weights"):
         path = folder / f"{name}.safetensors"
         if path.is_file():

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.layers import BatchNorm, Conv, Padding, global_average, tap
+from jinv.models.operations.layers import BatchNorm, Conv, Padding, global_average, tap
 
 Pair = tuple[str, str]
 """Names of a convolution and of its BatchNorm."""

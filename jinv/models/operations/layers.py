@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.models.kernels import convolve, moments, standardise
+from jinv.models.operations.kernels import convolve, moments, standardise
 
 TAPS = "taps"
 """The variable collection in which BatchNorm layers report their input's moments."""

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.layers import BatchNorm, Conv, global_average, tap
+from jinv.models.operations.layers import BatchNorm, Conv, global_average, tap
 
 
 class PreActivationBlock(nn.Module):

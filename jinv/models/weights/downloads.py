@@ -15,8 +15,8 @@ from rich.progress import wrap_file
 
 from jinv.atomic import is_leftover, remove, replacing
 from jinv.errors import WeightsError
-from jinv.models.checksums import sha256_of
 from jinv.models.spec import Download
+from jinv.models.weights.checksums import sha256_of
 
 _TIMEOUT = 30.0  # seconds without a byte
 _DEAD = 3600.0  # seconds without a byte in a file, longer than any timeout

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jinv.formats.trees import Arrays
-from jinv.models.state_dict import LEAVES, canonical_key, kernel_to_torch
+from jinv.models.weights.state_dict import LEAVES, canonical_key, kernel_to_torch
 
 _OPTIMIZERS = re.compile(
     r"(^|/)(tx|opt(im(i[sz]ers?)?)?(_?states?)?(_dict)?)(/|$)", re.I

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.layers import BatchNorm, Conv, global_average, max_pool, tap
+from jinv.models.operations.layers import BatchNorm, Conv, global_average, max_pool, tap
 
 Shortcut = Literal["projection", "padding"]
 

@@ -22,12 +22,12 @@ from jinv.formats.msgpack_trees import read_msgpack
 from jinv.formats.orbax_folders import orbax_folder, read_orbax
 from jinv.formats.trees import Arrays, containers, first_inert
 from jinv.models.facts import Facts
-from jinv.models.normalisers import brought_along
 from jinv.models.spec import ClassifierSpec
-from jinv.models.state_dict import StateDict
-from jinv.models.supermask_file import expand_supermask, is_supermask
-from jinv.models.torch_files import read_torch_file
-from jinv.models.weight_folders import only_weights
+from jinv.models.weights.folders import only_weights
+from jinv.models.weights.hidden_networks import expand_supermask, is_supermask
+from jinv.models.weights.normalisers import brought_along
+from jinv.models.weights.state_dict import StateDict
+from jinv.models.weights.torch_files import read_torch_file
 from jinv.suggest import near
 
 SCORES = ".scores"

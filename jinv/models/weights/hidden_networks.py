@@ -19,8 +19,8 @@ from safetensors.numpy import save
 
 from jinv.atomic import replacing
 from jinv.models.facts import HIDDEN_ENTRY
-from jinv.models.random_weights import WeightInit, draw_weights
-from jinv.models.state_dict import StateDict, with_batchnorm_defaults
+from jinv.models.weights.drawing import WeightInit, draw_weights
+from jinv.models.weights.state_dict import StateDict, with_batchnorm_defaults
 
 FORMAT = 1
 """Of the files that are written here."""

@@ -12,7 +12,7 @@ from jinv.formats.archives import open_archive
 from jinv.formats.inert import Inert
 from jinv.formats.pickled_arrays import Refused
 from jinv.formats.pickles import run_pickle
-from jinv.models.torch_tensors import (
+from jinv.models.weights.torch_tensors import (
     TYPES,
     UNREAD,
     Storage,

@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.layers import (
+from jinv.models.operations.layers import (
     BatchNorm,
     Conv,
     Padding,

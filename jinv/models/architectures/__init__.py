@@ -1,0 +1,1 @@
+"""Flax modules: the classifiers of the zoo, by family, and the generators."""

@@ -1,0 +1,1 @@
+"""What architectures compute with: layers, and fast forms of what they do."""
