@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
     from jinv.metrics.verifier import judge
-    from jinv.models.classifier import (
-        Classifier,
-        load_classifier,
-        make_classifier,
-    )
+    from jinv.models.classifier import Classifier
+    from jinv.models.loading import load_classifier, make_classifier
     from jinv.models.wrapping import wrap_classifier
     from jinv.models.zoo import classifier_names, classifier_spec
     from jinv.report.run_folder import save_run
@@ -52,10 +49,10 @@ _HOMES = {
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
     "judge": "jinv.metrics.verifier",
-    "load_classifier": "jinv.models.classifier",
+    "load_classifier": "jinv.models.loading",
     "load_labelled": "jinv.data.sets",
     "load_published": "jinv.supermask.published",
-    "make_classifier": "jinv.models.classifier",
+    "make_classifier": "jinv.models.loading",
     "make_job": "jinv.inversion.make_job",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",

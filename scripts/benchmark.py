@@ -6,7 +6,7 @@ statistics and total variation with respect to the images, and an Adam update. A
 contenders take turns, and the table shows medians and ratios. PyTorch is measured if it
 is installed: eager and compiled, on the CPU, and on CUDA where jax runs there too.
 
-`--forms` measures instead what the CPU forms in jinv/models/operations/kernels.py gain,
+`--forms` measures instead what the CPU forms in jinv/models/operations gain,
 and the masks of jinv/supermask.
 """
 
@@ -25,8 +25,10 @@ from jinv.engine.placement import make_placement
 from jinv.engine.state import Constants, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
-from jinv.models.classifier import Classifier, make_classifier
-from jinv.models.operations import kernels
+from jinv.models.classifier import Classifier
+from jinv.models.loading import make_classifier
+from jinv.models.operations import convolution
+from jinv.models.operations.moments import moments, standardise
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.masks import largest
 
@@ -208,12 +210,12 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
         return repeat(gradient, images, kernel)
 
     def plain(x, w, stride, margins, groups):
-        return kernels._convolve(stride, margins, groups, x, w)
+        return convolution._convolve(stride, margins, groups, x, w)
 
     def both(channels, kernel, stride):
         return tuple(
             inversion(form, channels, kernel, stride)
-            for form in (plain, kernels.convolve)
+            for form in (plain, convolution.convolve)
         )
 
     def sorted_largest(scores):
@@ -224,15 +226,15 @@ def forms() -> dict[str, tuple[Contender, Contender]]:
     depthwise = jax.random.normal(jax.random.key(3), (3, 3, 1, 32))
     stem = jax.random.normal(jax.random.key(4), (3, 3, 3, 32))
     return {
-        "moments of a batch": (repeat(plain_moments, x), repeat(kernels.moments, x)),
+        "moments of a batch": (repeat(plain_moments, x), repeat(moments, x)),
         "BatchNorm in training, gradient": (
             repeat(gradient(plain_standardise), x),
-            repeat(gradient(lambda a: kernels.standardise(a, 1e-5)[0]), x),
+            repeat(gradient(lambda a: standardise(a, 1e-5)[0]), x),
         ),
         "3x3 convolution, weight gradient": (
             repeat(weight_gradient(plain_convolve), kernel, x),
             repeat(
-                weight_gradient(lambda x, w: kernels.convolve(x, w, 1, margins)),
+                weight_gradient(lambda x, w: convolution.convolve(x, w, 1, margins)),
                 kernel,
                 x,
             ),

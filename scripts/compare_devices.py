@@ -23,7 +23,7 @@ from jinv.engine.execution import Execution
 from jinv.engine.placement import Parallel
 from jinv.inversion.invert import invert
 from jinv.metrics.verifier import judge
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from jinv.cli.networks import load_network
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.invert import invert
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 from jinv.report.html import read_json
 from jinv.report.panels import side_by_side
 from jinv.report.pictures import grid, save_picture

@@ -17,7 +17,8 @@ from jinv.atomic import write_json
 from jinv.cli.training import epoch_printer, load_splits
 from jinv.data.labelled import LabelledImages
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.classifier import Classifier
+from jinv.models.loading import make_classifier
 from jinv.models.zoo import classifier_spec
 from jinv.report.supermask_figure import plot_fractions
 from jinv.supermask.hidden import Supermask, hide

@@ -164,9 +164,9 @@ def make_inputs(folder: Path) -> None:
     import jax
     import numpy as np
 
-    from jinv.models.classifier import make_classifier
-    from jinv.models.weights.files import write_weights
+    from jinv.models.loading import make_classifier
     from jinv.models.weights.state_dict import to_state_dict
+    from jinv.models.weights.writing import write_weights
     from jinv.models.zoo import classifier_spec
 
     for seed in (0, 1):

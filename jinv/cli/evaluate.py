@@ -22,7 +22,7 @@ from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
 from jinv.metrics.observe import Extractor, draw, observe
 from jinv.models.classifier import Classifier
-from jinv.models.facts import Facts
+from jinv.models.zoo import beyond_zoo
 from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
 from jinv.report.evaluation_table import table_rows
 from jinv.synthesis.synthetic_set import SET
@@ -96,7 +96,7 @@ def run(options: Evaluate) -> int:
         reader.open(source, split, options.size)
     out = options.out or _default_out(options.set)
     networks = (extractor.classifier, *judges)
-    facts = [Facts.beyond_zoo(network.spec).to_json() for network in networks]
+    facts = [beyond_zoo(network.spec).to_json() for network in networks]
     described = {
         **{name: value for name, value in asdict(options).items() if name not in _HOW},
         "extractor_sha256": extractor.classifier.sha256,

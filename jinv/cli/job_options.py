@@ -20,7 +20,8 @@ from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import at_sizes
 from jinv.metrics.verifier import translate_labels
-from jinv.models.classifier import Classifier, load_classifier
+from jinv.models.classifier import Classifier
+from jinv.models.loading import load_classifier
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count, Natural, Seed
 

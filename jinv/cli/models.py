@@ -10,10 +10,11 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
 from jinv.models.receptive_fields import receptive_fields
 from jinv.models.spec import ClassifierSpec, Download, Packaged
-from jinv.models.weights.files import (
+from jinv.models.weights.finding import (
     cached_download,
     embedded_card,
     embedded_weights,

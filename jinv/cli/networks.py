@@ -6,10 +6,11 @@ from pathlib import Path
 
 from jinv.errors import ConfigError
 from jinv.metrics.observe import Extractor, make_extractor
-from jinv.models.classifier import Classifier, load_classifier
+from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
+from jinv.models.loading import load_classifier
 from jinv.models.spec import class_names
-from jinv.models.weights.files import find_weights, local_weights
+from jinv.models.weights.finding import find_weights, local_weights
 from jinv.models.zoo import classifier_spec
 from jinv.values import Count
 

@@ -23,8 +23,8 @@ from jinv.cli.training import (
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, Interrupted
 from jinv.models.facts import Facts
-from jinv.models.weights.files import write_weights
 from jinv.models.weights.state_dict import to_state_dict
+from jinv.models.weights.writing import write_weights
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask
 from jinv.supermask.published import load_published

@@ -20,11 +20,11 @@ from jinv.cli.training import (
 )
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
-from jinv.models.classifier import load_classifier, make_classifier
 from jinv.models.facts import Facts
+from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
-from jinv.models.weights.files import write_weights
 from jinv.models.weights.state_dict import to_state_dict
+from jinv.models.weights.writing import write_weights
 from jinv.transfer.supervised import TrainConfig, train
 from jinv.values import Natural
 

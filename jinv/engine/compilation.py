@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jinv.models.weights.files import cache_dir
+from jinv.cache import cache_dir
 
 
 def keep_compiled_programs() -> None:

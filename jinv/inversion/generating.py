@@ -16,7 +16,7 @@ from jinv.images.noise import draw_normal
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
 from jinv.models.architectures.generator import Generator, plan_sizes
 from jinv.models.classifier import Classifier
-from jinv.models.operations.kernels import unshared
+from jinv.models.operations.moments import unshared
 
 JitterMode = Literal["roll", "edge"]
 

@@ -16,7 +16,7 @@ from jinv.engine.run import run
 from jinv.inversion.methods import Method
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
-from jinv.models.facts import Facts
+from jinv.models.zoo import beyond_zoo
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -51,7 +51,7 @@ class Job:
         return {
             "model": spec.name,
             "weights_sha256": self.classifier.sha256,
-            **Facts.beyond_zoo(spec).to_json(),
+            **beyond_zoo(spec).to_json(),
             "precision": np.dtype(self.classifier.dtype).name,
             "labels": self.labels.tolist(),
             "batch_size": self.batch_size,

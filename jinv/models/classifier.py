@@ -1,10 +1,9 @@
 """A classifier: what it is, what it has learnt, and what can be read from it."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -13,17 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
-from jinv.checked import checked
 from jinv.memo import Memo
-from jinv.models.facts import Facts
-from jinv.models.operations.layers import FEATURES, TAPS, BatchNorm, tap_foreign
-from jinv.models.spec import ClassifierSpec, class_names
-from jinv.models.weights.checksums import sha256_of
-from jinv.models.weights.files import find_weights
-from jinv.models.weights.fitting import from_groups
-from jinv.models.weights.reading import read_weights
-from jinv.models.zoo import classifier_spec
-from jinv.values import Count, Seed
+from jinv.models.listing import batchnorm_names
+from jinv.models.operations.taps import FEATURES, TAPS, tap_foreign
+from jinv.models.spec import ClassifierSpec
 
 
 class Moments(NamedTuple):
@@ -200,139 +192,6 @@ class Classifier:
     def _channels(self) -> tuple[np.ndarray, np.ndarray]:
         spec = self.spec
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-
-
-@checked
-def load_classifier(
-    name: str,
-    weights: Path | str | None = None,
-    classes: Sequence[str] | None = None,
-    *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
-    input_size: Count | None = None,
-    dtype: Any = jnp.float32,
-    remat: bool = False,
-) -> Classifier:
-    """Load a zoo classifier with its weights.
-
-    What is not given here is as the file of weights says: in its metadata where it is
-    one of ours, or in a companion beside it, FILE.json, with `classes`, `mean`, `std`
-    and `input_size`; and else as the zoo has it.
-
-    Args:
-        name: Its name in the zoo.
-        weights: A file of weights, or a folder with one, in any form that
-            `jinv.models.weights.reading.read_weights` reads; by default the project's
-            own weights, or a download.
-        classes: Names of the classes, in the order of the logits.
-        mean: Subtracted from images in [0, 1], per channel.
-        std: By which the difference is divided, per channel.
-        input_size: Height and width of the inputs, in pixels.
-        dtype: Type of the activations.
-        remat: Recompute activations in the backward pass: less memory, more time.
-
-    Raises:
-        ConfigError: The zoo has no such name, or a fact cannot be true.
-        WeightsError: The weights are missing or belong to another architecture.
-
-    Example:
-        >>> classifier = load_classifier("cifar10_resnet20")
-        >>> classifier.spec.classes[3]
-        'cat'
-    """
-    spec = classifier_spec(name)
-    given = Facts(
-        None if classes is None else class_names(classes),
-        input_size,
-        None if mean is None else tuple(mean),
-        None if std is None else tuple(std),
-    )
-    path = Path(weights) if weights else find_weights(spec)
-    found = read_weights(path)
-    spec = found.described(spec, given)
-    module = spec.make_module(dtype=dtype, remat=remat)
-    shapes = init_shapes(module, spec)
-    variables = from_groups(found.groups, shapes, str(path), spec.aliases, spec.ignored)
-    variables = jax.tree.map(jnp.asarray, variables)
-    return Classifier(spec, module, variables, sha256_of(found.file))
-
-
-@checked
-def make_classifier(
-    spec: ClassifierSpec,
-    seed: Seed = 0,
-    *,
-    dtype: Any = jnp.float32,
-    remat: bool = False,
-) -> Classifier:
-    """Make a classifier with random weights.
-
-    Args:
-        spec: What it is; see `classifier_spec`.
-        seed: Of the weights.
-        dtype: Type of the activations.
-        remat: Recompute activations in the backward pass: less memory, more time.
-
-    Raises:
-        ConfigError: An argument is none of these.
-    """
-    module = spec.make_module(dtype=dtype, remat=remat)
-    size = spec.input_size
-    example = jnp.zeros((1, size, size, spec.channels))
-    variables = jax.jit(module.init)(jax.random.key(seed), example)
-    return Classifier(spec, module, dict(variables))
-
-
-def init_shapes(
-    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Shapes of a module's variables, without computing them."""
-    size = spec.input_size
-    example = jax.ShapeDtypeStruct((1, size, size, spec.channels), jnp.float32)
-    init = partial(module.init, **(inference or {}))
-    return dict(jax.eval_shape(init, jax.random.key(0), example))
-
-
-def batchnorm_names(
-    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
-) -> tuple[str, ...]:
-    """BatchNorm layers of a module in the order in which an input meets them."""
-    return _layers(
-        lambda layer: isinstance(layer, BatchNorm | nn.BatchNorm),
-        module,
-        spec,
-        inference,
-    )
-
-
-def kernel_names(
-    module: nn.Module, spec: ClassifierSpec, inference: Mapping[str, Any] | None = None
-) -> tuple[str, ...]:
-    """Convolutions and dense layers in the order in which an input meets them."""
-    return _layers(
-        lambda layer: layer.has_variable("params", "kernel"), module, spec, inference
-    )
-
-
-def _layers(
-    wanted: Callable[[nn.Module], bool],
-    module: nn.Module,
-    spec: ClassifierSpec,
-    inference: Mapping[str, Any] | None,
-) -> tuple[str, ...]:
-    names = []
-
-    def note(call, args, kwargs, context):
-        result = call(*args, **kwargs)
-        if context.method_name == "__call__" and wanted(context.module):
-            names.append(".".join(context.module.path))
-        return result
-
-    with nn.intercept_methods(note):
-        init_shapes(module, spec, inference)
-    # A layer that is used twice is one layer.
-    return tuple(dict.fromkeys(names))
 
 
 def _in_order(named: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from jinv.models.spec import ClassifierSpec
-from jinv.models.zoo import classifier_names, classifier_spec
 
 ENTRY = "jinv"
 """Of a file's metadata, where they lie as JSON: of several entries, the order in the
@@ -40,17 +39,6 @@ class Facts:
         return cls(spec.classes, spec.input_size, spec.mean, spec.std)
 
     @classmethod
-    def beyond_zoo(cls, spec: ClassifierSpec) -> Self:
-        """The facts in which a network differs from the zoo's of its name.
-
-        Of a network that the zoo does not have, all.
-        """
-        if spec.name not in classifier_names():
-            return cls.of(spec)
-        usual, own = asdict(cls.of(classifier_spec(spec.name))), asdict(cls.of(spec))
-        return cls(**{n: value for n, value in own.items() if value != usual[n]})
-
-    @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
         """What a companion file tells, whatever else is in it.
 
@@ -82,6 +70,11 @@ class Facts:
     def otherwise(self, other: Self) -> Self:
         """These facts, and where nobody told them, those of another source."""
         return replace(other, **self.to_json())
+
+    def beyond(self, usual: Self) -> Self:
+        """The facts in which these differ from the usual ones."""
+        known, others = asdict(self), asdict(usual)
+        return type(self)(**{n: v for n, v in known.items() if v != others[n]})
 
     def applied(self, spec: ClassifierSpec) -> ClassifierSpec:
         """A specification with these facts instead of its own.

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import cache, partial
-from importlib import resources
 from typing import Any
 
 import flax.linen as nn
@@ -20,11 +19,12 @@ from jinv.models.architectures.resnet import (
 from jinv.models.architectures.small import CONV_WIDTHS, SmallNet
 from jinv.models.architectures.vgg import VGG, VGG_STAGES, AlexNet
 from jinv.models.architectures.wide_resnet import WideResNet
+from jinv.models.facts import Facts
+from jinv.models.known_classes import CIFAR10, CIFAR100, imagenet
 from jinv.models.spec import ClassifierSpec, Download, Packaged
 from jinv.suggest import near
 
 HALF = (0.5, 0.5, 0.5)
-CIFAR10_CLASSES = "airplane automobile bird cat deer dog frog horse ship truck".split()
 
 
 def classifier_names() -> list[str]:
@@ -48,11 +48,14 @@ def classifier_spec(name: str) -> ClassifierSpec:
     return zoo[name]
 
 
-@cache
-def imagenet_classes() -> tuple[str, ...]:
-    """The 1000 classes of ILSVRC 2012, in the order of torchvision's logits."""
-    text = resources.files("jinv.models").joinpath("imagenet_classes.txt").read_text()
-    return tuple(text.splitlines())
+def beyond_zoo(spec: ClassifierSpec) -> Facts:
+    """The facts in which a network differs from the zoo's of its name.
+
+    Of a network that the zoo does not have, all.
+    """
+    own = Facts.of(spec)
+    known = _zoo().get(spec.name)
+    return own.beyond(Facts.of(known)) if known else own
 
 
 @cache
@@ -62,8 +65,8 @@ def _zoo() -> dict[str, ClassifierSpec]:
         *_torchvision(),
         *_efficientnets(),
         *_convolutions_only(),
-        *_cifar("cifar10", tuple(CIFAR10_CLASSES)),
-        *_cifar("cifar100", tuple(CIFAR100_CLASSES)),
+        *_cifar("cifar10", CIFAR10),
+        *_cifar("cifar100", CIFAR100),
         _mnist(),
     )
     return {spec.name: spec for spec in specs}
@@ -81,7 +84,7 @@ def _imagenet_resnets() -> Iterator[ClassifierSpec]:
         yield ClassifierSpec(
             name=name,
             build=partial(ResNet, sizes, block=block),
-            classes=imagenet_classes(),
+            classes=imagenet(),
             input_size=224,
             accuracy=f"{accuracy} on ImageNet (torchvision V1)",
             source=Download(
@@ -116,7 +119,7 @@ def _torchvision() -> Iterator[ClassifierSpec]:
         yield ClassifierSpec(
             name=name,
             build=build,
-            classes=imagenet_classes(),
+            classes=imagenet(),
             input_size=224,
             accuracy=f"{accuracy} on ImageNet (torchvision V1)",
             source=_pytorch_file(file),
@@ -129,7 +132,7 @@ def _torchvision() -> Iterator[ClassifierSpec]:
     yield ClassifierSpec(
         name="inception_v3",
         build=InceptionV3,
-        classes=imagenet_classes(),
+        classes=imagenet(),
         input_size=299,
         mean=HALF,
         std=HALF,
@@ -165,7 +168,7 @@ def _efficientnets() -> Iterator[ClassifierSpec]:
         yield ClassifierSpec(
             name=f"efficientnet_lite{number}",
             build=partial(efficientnet_lite, width, depth),
-            classes=imagenet_classes(),
+            classes=imagenet(),
             input_size=size,
             mean=(127 / 255, 127 / 255, 127 / 255),
             std=(128 / 255, 128 / 255, 128 / 255),
@@ -285,15 +288,3 @@ _THIN_RESNETS = {
     110: (93.68, "1d1ed7c2", ""),
 }
 """By depth: accuracy, digits in the file's name, and sha256 where it is known whole."""
-
-CIFAR100_CLASSES = """
-apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus
-butterfly camel can castle caterpillar cattle chair chimpanzee clock cloud cockroach
-couch crab crocodile cup dinosaur dolphin elephant flatfish forest fox girl hamster
-house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster man maple_tree
-motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear
-pickup_truck pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket
-rose sea seal shark shrew skunk skyscraper snail snake spider squirrel streetcar
-sunflower sweet_pepper table tank telephone television tiger tractor train trout tulip
-turtle wardrobe whale willow_tree wolf woman worm
-""".split()

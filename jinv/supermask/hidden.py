@@ -17,7 +17,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jinv.checked import Checked
 from jinv.errors import ConfigError
-from jinv.models.classifier import init_shapes, kernel_names
+from jinv.models.listing import init_shapes, kernel_names
 from jinv.models.spec import ClassifierSpec
 from jinv.models.weights.drawing import WeightInit, draw_scores
 from jinv.models.weights.hidden_networks import FrozenWeights

@@ -22,7 +22,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError, WeightsError
-from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
 from jinv.models.spec import ClassifierSpec
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.fitting import from_state_dict

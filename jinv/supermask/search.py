@@ -10,8 +10,9 @@ import numpy as np
 
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
-from jinv.models.classifier import Classifier, make_classifier
+from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
+from jinv.models.loading import make_classifier
 from jinv.models.spec import ClassifierSpec
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.hidden_networks import write_supermask

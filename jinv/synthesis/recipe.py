@@ -15,7 +15,7 @@ from jinv.inversion.job import Job
 from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
-from jinv.models.facts import Facts
+from jinv.models.zoo import beyond_zoo
 from jinv.values import Count
 
 Row = dict[str, Any]
@@ -123,7 +123,7 @@ class Recipe(Checked):
 
 
 def _identity(network: Classifier) -> dict[str, Any]:
-    facts = Facts.beyond_zoo(network.spec).to_json()
+    facts = beyond_zoo(network.spec).to_json()
     return {"name": network.spec.name, "sha256": network.sha256, **facts}
 
 

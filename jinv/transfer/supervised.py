@@ -27,7 +27,7 @@ from jinv.engine.precision import Precision, activation_type
 from jinv.errors import ConfigError, Diverged, Interrupted
 from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
-from jinv.models.facts import Facts
+from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
 from jinv.transfer.population import population_statistics
 from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
@@ -182,7 +182,7 @@ def train(
     }
     described = {
         "model": classifier.spec.name,
-        **Facts.beyond_zoo(classifier.spec).to_json(),
+        **beyond_zoo(classifier.spec).to_json(),
         "initial_weights": classifier.sha256,
         "images": len(training),
         "labels": _fingerprint(training.labels.astype(np.int32)),

@@ -3,9 +3,9 @@ import pytest
 from tiny_main import OTHER, STRANGER, TINY
 
 from jinv.models import zoo
-from jinv.models.classifier import make_classifier
-from jinv.models.weights.files import write_weights
+from jinv.models.loading import make_classifier
 from jinv.models.weights.state_dict import to_state_dict
+from jinv.models.weights.writing import write_weights
 
 
 @pytest.fixture(scope="module")

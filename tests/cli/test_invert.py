@@ -9,9 +9,9 @@ from PIL import Image
 from tiny_main import start
 
 from jinv.cli.main import main
-from jinv.models.classifier import make_classifier
-from jinv.models.weights.files import write_weights
+from jinv.models.loading import make_classifier
 from jinv.models.weights.state_dict import to_state_dict
+from jinv.models.weights.writing import write_weights
 from jinv.models.zoo import classifier_spec
 
 pytestmark = pytest.mark.usefixtures("small_zoo")

@@ -10,7 +10,8 @@ from jinv.errors import ConfigError
 from jinv.inversion.methods import METHODS
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import PRESETS, write_preset
-from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
 from jinv.models.zoo import classifier_spec
 
 JOBS = ("invert", "search", "synthesize")

@@ -9,7 +9,7 @@ from tiny_main import OTHER, TINY
 
 from jinv.cli.main import main
 from jinv.models import zoo
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 
 CLASSES = ("a/b", "boat", "red fox")
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)

@@ -7,7 +7,7 @@ from tiny_main import TINY
 from jinv.cli.main import main
 from jinv.data.exporting import Description, Example, export
 from jinv.models import zoo
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from jinv.inversion.deep import DeepInversion
 from jinv.inversion.invert import invert
 from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import PRESETS, presets_of
-from jinv.models.classifier import make_classifier
+from jinv.models.loading import make_classifier
 
 ONE = Execution(devices=1)
 

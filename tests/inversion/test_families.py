@@ -18,7 +18,7 @@ from jinv.models.architectures.densenet import DenseNet
 from jinv.models.architectures.mobilenet import TORCHVISION, Group, MobileNet
 from jinv.models.architectures.vgg import VGG
 from jinv.models.architectures.wide_resnet import WideResNet
-from jinv.models.classifier import make_classifier
+from jinv.models.loading import make_classifier
 from jinv.models.spec import ClassifierSpec
 
 FAMILIES = {

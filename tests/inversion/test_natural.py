@@ -12,7 +12,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.invert import invert
 from jinv.inversion.make_job import make_job
 from jinv.inversion.natural import NaturalInversion
-from jinv.models.classifier import make_classifier
+from jinv.models.loading import make_classifier
 from jinv.models.wrapping import wrap_classifier
 from jinv.models.zoo import classifier_spec
 

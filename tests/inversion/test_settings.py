@@ -9,7 +9,8 @@ from jinv.inversion.methods import METHODS
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import PRESETS
 from jinv.inversion.settings import with_given
-from jinv.models.classifier import Classifier, init_shapes
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
 from jinv.models.zoo import classifier_spec
 
 TWO = DeepInversion(steps=(600, 200), resolutions=(16, 32), warmup=20)

@@ -13,7 +13,7 @@ from jinv.metrics.evaluation import (
     per_class,
 )
 from jinv.metrics.observe import Observed, make_extractor, observe
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,9 @@ import pytest
 from parity_network import parity_array, parity_inputs
 
 from jinv.losses import bn_loss, cross_entropy
-from jinv.models.classifier import Classifier, init_shapes, load_classifier
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
+from jinv.models.loading import load_classifier
 from jinv.models.weights.fitting import from_state_dict
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.zoo import classifier_names, classifier_spec

@@ -5,7 +5,7 @@ import pytest
 from jinv.errors import ConfigError
 from jinv.models.facts import Facts
 from jinv.models.spec import class_names
-from jinv.models.weights.files import write_weights
+from jinv.models.weights.writing import write_weights
 
 
 def test_names_are_trimmed_and_composed():

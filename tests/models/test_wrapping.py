@@ -11,7 +11,7 @@ import pytest
 import jinv
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, JinvWarning
-from jinv.models.operations.layers import tap
+from jinv.models.operations.taps import tap
 
 
 class Block(nn.Module):

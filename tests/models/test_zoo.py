@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 
 from jinv.errors import ConfigError
-from jinv.models.classifier import Classifier, init_shapes, make_classifier
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
+from jinv.models.loading import make_classifier
 from jinv.models.receptive_fields import receptive_fields
 from jinv.models.zoo import classifier_names, classifier_spec
 

@@ -8,7 +8,7 @@ import pytest
 from flax.traverse_util import flatten_dict
 
 from jinv.errors import ConfigError
-from jinv.models.classifier import init_shapes, kernel_names
+from jinv.models.listing import init_shapes, kernel_names
 from jinv.models.weights.state_dict import kernel_from_torch
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask, hide

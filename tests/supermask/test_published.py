@@ -11,7 +11,7 @@ import pytest
 from jinv.cli.main import main
 from jinv.errors import ConfigError, WeightsError
 from jinv.models import zoo
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.reading import read_tensors
 from jinv.supermask.masks import kept_count

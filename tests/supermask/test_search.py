@@ -11,7 +11,7 @@ from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, FolderError
 from jinv.models import zoo
 from jinv.models.architectures.vgg import VGG
-from jinv.models.classifier import load_classifier
+from jinv.models.loading import load_classifier
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
 from jinv.transfer.accuracy import accuracy

@@ -11,14 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import (
-    BatchNorm,
-    Conv,
-    average_pool,
-    global_average,
-    max_pool,
-    tap,
-)
+from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.pooling import average_pool, global_average, max_pool
+from jinv.models.operations.taps import tap
 
 
 class DenseNet(nn.Module):

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jinv.errors import ConfigError
-from jinv.models.operations.kernels import enlarge
 from jinv.models.operations.layers import PYTORCH, Conv
+from jinv.models.operations.upsampling import enlarge
 
 
 class FeaturePyramid(nn.Module):

@@ -8,13 +8,9 @@ import jax
 import jax.numpy as jnp
 
 from jinv.errors import ConfigError
-from jinv.models.operations.kernels import (
-    Average,
-    convolve_doubled,
-    standardise,
-    unshared,
-)
 from jinv.models.operations.layers import KAIMING_IN, PYTORCH, Conv
+from jinv.models.operations.moments import Average, standardise, unshared
+from jinv.models.operations.upsampling import convolve_doubled
 
 SMALL = 8
 """Height and width from which on a base is not halved any further, in pixels."""

@@ -12,15 +12,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import (
-    BatchNorm,
-    Conv,
-    Padding,
-    average_pool,
-    global_average,
-    max_pool,
-    tap,
-)
+from jinv.models.operations.layers import BatchNorm, Conv, Padding
+from jinv.models.operations.pooling import average_pool, global_average, max_pool
+from jinv.models.operations.taps import tap
 
 Size = int | tuple[int, int]
 Pool = Callable[[jax.Array], jax.Array]

@@ -12,7 +12,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv, Padding, global_average, tap
+from jinv.models.operations.layers import BatchNorm, Conv, Padding
+from jinv.models.operations.pooling import global_average
+from jinv.models.operations.taps import tap
 
 Pair = tuple[str, str]
 """Names of a convolution and of its BatchNorm."""

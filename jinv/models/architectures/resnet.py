@@ -14,7 +14,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv, global_average, max_pool, tap
+from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.pooling import global_average, max_pool
+from jinv.models.operations.taps import tap
 
 Shortcut = Literal["projection", "padding"]
 

@@ -15,13 +15,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import (
-    KAIMING_IN,
-    Conv,
-    adaptive_average,
-    max_pool,
-    tap,
-)
+from jinv.models.operations.layers import KAIMING_IN, Conv
+from jinv.models.operations.pooling import adaptive_average, max_pool
+from jinv.models.operations.taps import tap
 
 CONV_WIDTHS = (64, 128, 256, 512)
 """Channels of Conv-8's stages; shallower networks lack the last ones."""

@@ -11,14 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import (
-    BatchNorm,
-    Conv,
-    adaptive_average,
-    global_average,
-    max_pool,
-    tap,
-)
+from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.pooling import adaptive_average, global_average, max_pool
+from jinv.models.operations.taps import tap
 
 Head = Literal["imagenet", "linear", "none"]
 

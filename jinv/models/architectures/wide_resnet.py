@@ -11,7 +11,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv, global_average, tap
+from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.pooling import global_average
+from jinv.models.operations.taps import tap
 
 
 class PreActivationBlock(nn.Module):

@@ -1,19 +1,14 @@
-"""The layers that every classifier here is made of."""
+"""Layers with parameters: BatchNorm that can be heard, and convolutions."""
 
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jinv.models.operations.kernels import convolve, moments, standardise
-
-TAPS = "taps"
-"""The variable collection in which BatchNorm layers report their input's moments."""
-
-FEATURES = "features"
-"""The variable collection in which networks report named activations."""
+from jinv.models.operations.convolution import convolve
+from jinv.models.operations.moments import standardise
+from jinv.models.operations.taps import TAPS, sow_moments
 
 Padding = Literal["half", "same"] | int
 
@@ -73,7 +68,7 @@ class BatchNorm(nn.Module):
             factor = scale * jax.lax.rsqrt(running_var.value + self.epsilon)
             offset = bias - running_mean.value * factor
         if self.is_mutable_collection(TAPS) and not self.is_initializing():
-            _sow_moments(self, x)
+            sow_moments(self, x)
         # The two terms cancel where |mean| >> std: in bfloat16 little would be left.
         return (normal.astype(jnp.float32) * factor + offset).astype(self.dtype)
 
@@ -120,91 +115,9 @@ class Conv(nn.Module):
         return y
 
 
-def tap(module: nn.Module, name: str, x: jax.Array) -> jax.Array:
-    """Give an activation a name by which `Classifier.features` can ask for it.
-
-    Costs nothing where it is not asked for: what a compiled program does not use is
-    not computed.
-
-    Args:
-        module: The module that calls.
-        name: Unique in the whole network, e.g. "conv3_1", "stage2".
-        x: The activation; returned as it is.
-    """
-    if not module.is_initializing():
-        module.sow(FEATURES, name, x, lambda _, new: new, lambda: x)
-    return x
-
-
-def max_pool(x: jax.Array, size: int, stride: int, padding: int = 0) -> jax.Array:
-    """Largest value of each square window of (batch, height, width, channels)."""
-    margins: Any = ((padding, padding), (padding, padding))
-    return nn.max_pool(x, (size, size), (stride, stride), margins)
-
-
-def average_pool(
-    x: jax.Array, size: int, stride: int, padding: int = 0, count_padding: bool = True
-) -> jax.Array:
-    """Mean of each square window of (batch, height, width, channels).
-
-    Args:
-        x: Activations.
-        size: Height and width of a window, in pixels.
-        stride: Step between windows, in pixels.
-        padding: Zeros on every side, in pixels.
-        count_padding: Whether these zeros take part in the mean.
-    """
-    margins: Any = ((padding, padding), (padding, padding))
-    return nn.avg_pool(x, (size, size), (stride, stride), margins, count_padding)
-
-
-def adaptive_average(x: jax.Array, size: int) -> jax.Array:
-    """Average (batch, height, width, channels) into `size` × `size` overlapping bins.
-
-    Bin i of n covers rows floor(i h / n) to ceil((i + 1) h / n), as PyTorch's
-    AdaptiveAvgPool2d does, so that a fully connected head takes images of any size.
-    """
-    if x.shape[1:3] == (size, size):
-        return x
-    rows, columns = (_bins(length, size) for length in x.shape[1:3])
-    return jnp.einsum("bhwc,ih,jw->bijc", x, rows, columns)
-
-
-def global_average(x: jax.Array) -> jax.Array:
-    """Mean over height and width, in float32: (batch, channels)."""
-    return jnp.mean(x.astype(jnp.float32), (1, 2))
-
-
 def _margins(padding: Padding, length: int, size: int, stride: int) -> tuple[int, int]:
     if padding == "same":
         total = max((-(-length // stride) - 1) * stride + size - length, 0)
         return total // 2, total - total // 2
     margin = size // 2 if padding == "half" else padding
     return margin, margin
-
-
-def _bins(length: int, size: int) -> np.ndarray:
-    """Weights (size, length) of the pixels in each bin."""
-    weights = np.zeros((size, length), np.float32)
-    for index in range(size):
-        first, last = index * length // size, -(-(index + 1) * length // size)
-        weights[index, first:last] = 1 / (last - first)
-    return weights
-
-
-def tap_foreign(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
-    """Interceptor by which Flax's own BatchNorm reports the moments of its input.
-
-    Use with `flax.linen.intercept_methods`, the collection `taps` being mutable.
-    """
-    module = context.module
-    if isinstance(module, nn.BatchNorm) and context.method_name == "__call__":
-        x = args[0] if args else kwargs["x"]
-        # Moments are of its channels, whichever axis they lie on.
-        _sow_moments(module, jnp.moveaxis(x, module.axis, -1))
-    return call(*args, **kwargs)
-
-
-def _sow_moments(module: nn.Module, x: jax.Array) -> None:
-    for name, value in zip(("mean", "var"), moments(x), strict=True):
-        module.sow(TAPS, name, value, lambda _, new: new, lambda value=value: value)

@@ -8,7 +8,7 @@ from jax import lax
 
 from jinv.errors import ConfigError
 from jinv.models.architectures.generator import Generator, MomentNorm, plan_sizes
-from jinv.models.operations.kernels import unshared
+from jinv.models.operations.moments import unshared
 
 LATENT = np.random.default_rng(1).normal(size=(8, 5)).astype(np.float32)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from jinv.models.architectures.resnet import BasicBlock, ResNet, cifar_resnet
-from jinv.models.classifier import batchnorm_names
-from jinv.models.operations.layers import TAPS
+from jinv.models.listing import batchnorm_names
+from jinv.models.operations.taps import TAPS
 from jinv.models.zoo import classifier_spec
 
 

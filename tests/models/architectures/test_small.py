@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from jinv.models.architectures.small import SmallNet
-from jinv.models.classifier import Classifier, init_shapes, make_classifier
+from jinv.models.classifier import Classifier
+from jinv.models.listing import init_shapes
+from jinv.models.loading import make_classifier
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.zoo import classifier_spec
 

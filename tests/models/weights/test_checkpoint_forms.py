@@ -14,8 +14,8 @@ from torch_writer import archive, tensors
 
 from jinv.errors import JinvWarning, WeightsError
 from jinv.models import zoo
-from jinv.models.classifier import load_classifier
 from jinv.models.facts import ENTRY, Facts
+from jinv.models.loading import load_classifier
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.fitting import from_groups
 from jinv.models.weights.reading import read_weights

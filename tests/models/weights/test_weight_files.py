@@ -12,8 +12,9 @@ from jinv.errors import WeightsError
 from jinv.models.weights import downloads
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.downloads import open_https
-from jinv.models.weights.files import cached_download, find_weights, write_weights
+from jinv.models.weights.finding import cached_download, find_weights
 from jinv.models.weights.reading import read_tensors, read_weights
+from jinv.models.weights.writing import write_weights
 from jinv.models.zoo import Download, classifier_spec
 
 STATE = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}

@@ -1,30 +1,14 @@
-"""Writing, finding and fetching files of weights; `weights` reads them."""
+"""Finding the weights of the zoo's classifiers: on this machine, or by a download."""
 
 import importlib.util
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.numpy import save
-
-from jinv.atomic import replacing
+from jinv.cache import cache_dir
 from jinv.errors import WeightsError
-from jinv.models.facts import ENTRY
 from jinv.models.spec import ClassifierSpec, Download, Packaged
-from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.downloads import fetch
-from jinv.models.weights.state_dict import StateDict
-
-
-def write_weights(path: Path, state: StateDict, about: Mapping[str, Any]) -> str:
-    """Write a .safetensors file that says something of itself; returns its sha256."""
-    metadata = {ENTRY: json.dumps(dict(about))}
-    with replacing(path) as partial:
-        # Not by its own file, which would be private, and stay where it is killed.
-        partial.write_bytes(save(state, metadata))
-    return sha256_of(path)
 
 
 def embedded_weights(name: str) -> Path | None:
@@ -41,14 +25,6 @@ def embedded_card(name: str) -> dict[str, Any] | None:
     """The card beside the project's own weights: data, recipe, accuracy, sha256."""
     path = embedded_weights(name)
     return json.loads(path.with_suffix(".json").read_text()) if path else None
-
-
-def cache_dir() -> Path:
-    """Where downloads and compiled programs are kept (`JINV_CACHE` overrides)."""
-    root = os.environ.get("JINV_CACHE")
-    if root:
-        return Path(root)
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "jinv"
 
 
 def local_weights(spec: ClassifierSpec) -> Path | None:
