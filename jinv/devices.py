@@ -12,7 +12,12 @@ def device_count() -> int:
 
 def on_accelerator() -> bool:
     """Whether computations run on something faster than a CPU."""
-    return jax.default_backend() != "cpu"
+    return backend() != "cpu"
+
+
+def backend() -> str:
+    """The kind of device that computations run on, e.g. "cpu" or "gpu"."""
+    return jax.default_backend()
 
 
 def device_name() -> str:

@@ -16,6 +16,7 @@ from rich.console import Console
 from jinv.atomic import write_json
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled
+from jinv.devices import backend
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
 from jinv.models.facts import Facts
@@ -135,7 +136,7 @@ def announcer(
     """Prints what begins, and where its progress is kept."""
     return lambda: console.print(
         f"{verb} {spec.name} on {len(training)} images for {config.epochs} epochs "
-        f"({jax.default_backend()}); progress is kept in {out}"
+        f"({backend()}); progress is kept in {out}"
     )
 
 
@@ -169,7 +170,7 @@ def write_card(
         "precision": np.dtype(activation_type(config.precision)).name,
         "command": command_line(command),
         **more,
-        "platform": f"{platform.machine()} {jax.default_backend()}",
+        "platform": f"{platform.machine()} {backend()}",
         "jax": jax.__version__,
     }
     write_json(weights.with_suffix(".json"), card)
