@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jinv.inversion.make_job import make_job
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
-    from jinv.metrics.verifier import judge
+    from jinv.metrics.judge import judge
     from jinv.models.classifier import Classifier
     from jinv.models.loading import load_classifier, make_classifier
     from jinv.models.wrapping import wrap_classifier
@@ -48,7 +48,7 @@ _HOMES = {
     "classifier_spec": "jinv.models.zoo",
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
-    "judge": "jinv.metrics.verifier",
+    "judge": "jinv.metrics.judge",
     "load_classifier": "jinv.models.loading",
     "load_labelled": "jinv.data.sets",
     "load_published": "jinv.supermask.published",

@@ -105,9 +105,18 @@ def is_leftover(name: str) -> bool:
 class JsonLines:
     """A log of one JSON object to a line, which may lose its end but not its sense."""
 
-    def __init__(self, path: Path):
-        """Look at a log, which need not exist."""
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        read: Callable[[dict[str, Any]], dict[str, Any]] = lambda row: row,
+    ):
+        """Look at a log, which need not exist.
+
+        Args:
+            path: The file.
+            read: What is made of each row that was read.
+        """
+        self._path, self._read = path, read
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
@@ -120,7 +129,7 @@ class JsonLines:
             text = self._path.read_text("utf-8", "replace")
         except FileNotFoundError:
             return []
-        return [row for line in text.splitlines() if (row := _object(line))]
+        return [self._read(row) for line in text.splitlines() if (row := _object(line))]
 
     def keep(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Drop the rows that are not wanted, and what cannot be read."""

@@ -17,6 +17,7 @@ from typing import Any, Self
 from jinv.atomic import remove, sweep, write_json
 from jinv.configuration import first_difference
 from jinv.errors import FolderError
+from jinv.former import renewed
 from jinv.locks import Busy, Lock
 
 CONFIG = "config.json"
@@ -235,14 +236,19 @@ def description_of(path: Path, kind: Kind) -> dict[str, Any]:
 
 
 def _read(path: Path) -> Any:
-    """JSON; None where there is no file, and a few words where it is no JSON object."""
+    """A JSON object by today's names, or in a few words why it is none.
+
+    None where there is no file.
+    """
     try:
         found = json.loads(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
         return f"no JSON: {error}"
-    return found if isinstance(found, dict) else f"a JSON {type(found).__name__}"
+    if not isinstance(found, dict):
+        return f"a JSON {type(found).__name__}"
+    return renewed(found, path.name)
 
 
 def _busy(path: Path, work: str, holder: Busy) -> FolderError:

@@ -16,13 +16,13 @@ import jax
 import numpy as np
 import tyro
 
+import jinv
 from jinv.cli.networks import load_network
 from jinv.devices import device_count, device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.execution import Execution
 from jinv.engine.placement import Parallel
 from jinv.inversion.invert import invert
-from jinv.metrics.verifier import judge
 from jinv.models.loading import load_classifier
 
 
@@ -43,7 +43,7 @@ class Compare:
     """Devices there are: virtual ones of the CPU, where that is all there is. As many
     of them take part as share a batch evenly."""
     parallel: tuple[Parallel, ...] = ("jit", "pmap")
-    verifier: str | None = None
+    judge: str | None = None
     """Network that judges the images: NAME or NAME=FILE."""
     seed: int = 0
 
@@ -53,7 +53,7 @@ def main(options: Compare) -> None:
     jax.config.update("jax_num_cpu_devices", options.devices)
     keep_compiled_programs()
     classifier = load_classifier(options.model, options.weights)
-    verifier = load_network(options.verifier) if options.verifier else None
+    judge = load_network(options.judge) if options.judge else None
     settings = {"steps": options.steps} if options.steps else {}
 
     def make(execution: Execution, seed: int) -> tuple[int, np.ndarray, str]:
@@ -69,9 +69,9 @@ def main(options: Compare) -> None:
         )
         pixels = np.rint(255 * result.images).astype(np.uint8)
         verdict = "not judged"
-        if verifier:
+        if judge:
             names = classifier.spec.classes
-            judged = judge(verifier, pixels, result.labels, names)
+            judged = jinv.judge(judge, pixels, result.labels, names)
             verdict = f"{100 * judged['top1']:.1f} %"
         return result.job.devices, pixels, verdict
 

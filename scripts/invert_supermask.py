@@ -37,7 +37,7 @@ class Compare:
     """Weights that were trained."""
     hidden: Path
     """The subnetwork of a random network."""
-    verifier: str
+    judge: str
     """Network that judges the images: NAME=FILE."""
     model: str = "cifar10_resnet8x2"
     images: int = 100
@@ -50,13 +50,13 @@ class Compare:
 def main(options: Compare) -> None:
     keep_compiled_programs()
     console = Console()
-    verifier = load_network(options.verifier)
+    judge = load_network(options.judge)
     networks = {
         "trained": load_classifier(options.model, options.dense),
         "hidden": load_classifier(options.model, options.hidden),
     }
-    if verifier.sha256 in {network.sha256 for network in networks.values()}:
-        raise ConfigError("the verifier is one of the networks: choose another")
+    if judge.sha256 in {network.sha256 for network in networks.values()}:
+        raise ConfigError("the judge is one of the networks: choose another")
     table, pictures = {}, {}
     for (name, classifier), term in product(networks.items(), ("with", "without")):
         changes: dict[str, Any] = {"w_bn": 0.0} if term == "without" else {}
@@ -65,10 +65,10 @@ def main(options: Compare) -> None:
         title, started = f"{name}, {term} the BatchNorm term", time.monotonic()
         result = invert(classifier, "all", options.images, seed=options.seed, **changes)
         folder = options.out / f"{name}-{term}"
-        save_run(result, folder, verifier=verifier, overwrite=True)
+        save_run(result, folder, judge=judge, overwrite=True)
         # Of the images as they are on disk.
         summary = read_json(folder / "summary.json")
-        table[title] = {who: summary[who]["top1"] for who in ("teacher", "verifier")}
+        table[title] = {who: summary[who]["top1"] for who in ("teacher", "judge")}
         pictures[title] = grid(result.images, result.labels, classifier.spec.classes)
         took, left = time.monotonic() - started, 4 - len(table)
         console.print(f"{title}: {took:.0f} s; about {left * took:.0f} s left")
@@ -76,9 +76,9 @@ def main(options: Compare) -> None:
     write_json(options.out / "table.json", table)
     save_picture(options.out / "images.png", side_by_side(pictures, 2))
 
-    lines = Table("images of", "recognised by itself", f"by {verifier.spec.name}")
+    lines = Table("images of", "recognised by itself", f"by {judge.spec.name}")
     for name, row in table.items():
-        shares = (f"{100 * row[judged]:.0f} %" for judged in ("teacher", "verifier"))
+        shares = (f"{100 * row[judged]:.0f} %" for judged in ("teacher", "judge"))
         lines.add_row(name, *shares)
     console.print(lines)
 

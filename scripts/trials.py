@@ -65,7 +65,7 @@ class Job(NamedTuple):
 
 
 TINY = "--model tiny --weights {inputs}/0.safetensors --devices 1 --log-every 2"
-JUDGE = "--verifier other={inputs}/1.safetensors"
+JUDGE = "--judge other={inputs}/1.safetensors"
 INVERT = f"invert {TINY} {JUDGE} --company 0 --frames 2 --checkpoint-every 3"
 SET = f"synthesize {TINY} {JUDGE} --per-class 2 --batch-size 6 --steps 4"
 LEARN = "--model tiny --data {inputs}/set.npz --epochs 2 --batch-size 32"
@@ -100,7 +100,7 @@ JOBS = [
     Job(
         "evaluate",
         "evaluate {inputs}/set.npz --split test --real {inputs}/set.npz "
-        "--verifier tiny={inputs}/0.safetensors",
+        "--judge tiny={inputs}/0.safetensors",
     ),
 ]
 

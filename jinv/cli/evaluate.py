@@ -19,7 +19,7 @@ from jinv.devices import peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
-from jinv.metrics.evaluation import Measured, Reference, make_verifier, measure
+from jinv.metrics.evaluation import Measured, Reference, make_judge, measure
 from jinv.metrics.observe import Extractor, draw, observe
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
@@ -42,11 +42,11 @@ class Evaluate:
     real: str | None = None
     """Real images of the same classes; without them, only what needs none is
     measured."""
-    verifier: tuple[str, ...] = ()
+    judge: tuple[str, ...] = ()
     """Networks that say what they recognise: NAME or NAME=FILE, one or more."""
     extractor: str | None = None
     """The network whose features are compared; by default Inception-v3 as FID has it
-    where its weights are on this machine, else the first verifier, else the project's
+    where its weights are on this machine, else the first judge, else the project's
     own CIFAR-10 network."""
     feature: str | None = None
     """Which features; by default those that the last dense layer reads."""
@@ -83,7 +83,7 @@ def run(options: Evaluate) -> int:
     started = time.monotonic()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keep_compiled_programs()
-    judges = [load_network(text) for text in options.verifier]
+    judges = [load_network(text) for text in options.judge]
     also = [_titled(text) for text in options.also]
     extractor = load_extractor(
         options.extractor, options.feature, judges, options.stages
@@ -100,7 +100,7 @@ def run(options: Evaluate) -> int:
     described = {
         **{name: value for name, value in asdict(options).items() if name not in _HOW},
         "extractor_sha256": extractor.classifier.sha256,
-        "verifier_sha256": [judge.sha256 for judge in judges],
+        "judge_sha256": [judge.sha256 for judge in judges],
         **({"facts": facts} if any(facts) else {}),
     }
     with Folder(out, EVALUATION, described, overwrite=options.overwrite) as folder:
@@ -144,7 +144,7 @@ def _evaluate(
             row.seen.take(some),
             extractor.feature,
             reference,
-            [make_verifier(judge, row.classes) for judge in judges],
+            [make_judge(judge, row.classes) for judge in judges],
             seed=options.seed,
         )
 
@@ -167,7 +167,7 @@ def _evaluate(
         real,
         rows,
         extractor,
-        [make_verifier(judge, judged.classes) for judge in judges],
+        [make_judge(judge, judged.classes) for judge in judges],
         warnings,
         {
             "settings": {**asdict(options), "out": str(out)},
@@ -252,7 +252,7 @@ def _partial_judges(
 ) -> list[str]:
     """A warning for each network from which a set of jinv's own was made."""
     inverted = description_of(Path(source), SET).get("weights_sha256")
-    roles = [("extractor", extractor.classifier), *(("verifier", j) for j in judges)]
+    roles = [("extractor", extractor.classifier), *(("judge", j) for j in judges)]
     return [
         f"the {role} {network.spec.name} is the network that was inverted: images fit "
         "it by construction; choose one that took no part"

@@ -58,7 +58,7 @@ def run(options: Invert) -> int:
     keep_compiled_programs()
     if options.resume and options.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
-    job, verifier = prepare(options, options.images)
+    job, judge = prepare(options, options.images)
     with RunFolder(options.out, job, overwrite=options.overwrite) as folder:
         if folder.summary is not None:
             console.print(
@@ -71,7 +71,7 @@ def run(options: Invert) -> int:
         status = _invert(folder, job, console)
         extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
         total = time.monotonic() - started
-        summary = folder.finish(status.name, total, status.outcome, verifier, extra)
+        summary = folder.finish(status.name, total, status.outcome, judge, extra)
     took = f" ({time.monotonic() - started:.0f} s)"
     _conclude(summary, options.out, console, took)
     return status.code
@@ -123,7 +123,7 @@ def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:
 def _conclude(
     summary: dict[str, Any], out: Path, console: Console, took: str = ""
 ) -> None:
-    for role in ("teacher", "verifier"):
+    for role in ("teacher", "judge"):
         if summary[role]:
             console.print(verdict_line(role, summary[role]))
     console.print(

@@ -19,7 +19,7 @@ from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.settings import at_sizes
-from jinv.metrics.verifier import translate_labels
+from jinv.metrics.judge import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
 from jinv.models.zoo import classifier_spec
@@ -53,10 +53,10 @@ class JobOptions:
     """Named settings of a method, overridden by any option that is given too."""
     student: str | None = None
     """Network with which some methods compare the classifier: NAME or NAME=FILE."""
-    verifier: str | None = None
+    judge: str | None = None
     """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
-    verifier_weights: Path | None = None
-    """The verifier's weights, instead of =FILE."""
+    judge_weights: Path | None = None
+    """The judge's weights, instead of =FILE."""
     seed: Seed = 0
     """Of all randomness."""
     precision: Precision = "auto"
@@ -123,7 +123,7 @@ def _refuse_settings_of_others(given: Mapping[str, str], method: str) -> None:
 def prepare(
     options: JobOptions, images: int | None, per_class: int | None = None
 ) -> tuple[Job, Classifier | None]:
-    """Load and check a job and its verifier, before anything is touched."""
+    """Load and check a job and its judge, before anything is touched."""
     classifier = load_classifier(
         options.model,
         options.weights,
@@ -145,28 +145,28 @@ def prepare(
         seed=options.seed,
         execution=options.execution,
     )
-    return job, _verifier(options, job)
+    return job, _judge(options, job)
 
 
-def _verifier(options: JobOptions, job: Job) -> Classifier | None:
-    if options.verifier is None:
-        if options.verifier_weights is not None:
-            raise ConfigError("--verifier-weights needs --verifier MODEL")
+def _judge(options: JobOptions, job: Job) -> Classifier | None:
+    if options.judge is None:
+        if options.judge_weights is not None:
+            raise ConfigError("--judge-weights needs --judge MODEL")
         return None
-    verifier = load_network(options.verifier, options.verifier_weights)
+    judge = load_network(options.judge, options.judge_weights)
     classifier = job.classifier
-    if verifier.sha256 == classifier.sha256:
+    if judge.sha256 == classifier.sha256:
         raise ConfigError(
-            "the verifier has the weights of the classifier that is inverted: "
+            "the judge has the weights of the classifier that is inverted: "
             "choose a network that took no part"
         )
-    if job.student and verifier.sha256 == job.student.sha256:
+    if job.student and judge.sha256 == job.student.sha256:
         raise ConfigError(
-            "the verifier has the weights of the student, with which the classifier is "
+            "the judge has the weights of the student, with which the classifier is "
             "compared: choose a network that took no part"
         )
-    translate_labels(verifier, job.labels, classifier.spec.classes)
-    return verifier
+    translate_labels(judge, job.labels, classifier.spec.classes)
+    return judge
 
 
 def verdict_line(role: str, verdict: dict[str, Any]) -> str:

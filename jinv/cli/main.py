@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 import jinv
+from jinv.cli.former_flags import todays_words
 from jinv.cli.stopping import Stopped, signals_that_stop
 from jinv.errors import STOPPED, JinvError, JinvWarning, explain
 from jinv.suggest import near
@@ -112,6 +113,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
 def _run(name: str, words: list[str]) -> int:
     from jinv.cli.parsing import parse
 
+    words = todays_words(name, words)
     module = import_module(f"jinv.cli.{name}")
     defaults = getattr(module, "defaults", None)
     extra = {"default": defaults(words)} if defaults else {}

@@ -52,7 +52,7 @@ class Search(JobOptions):
     grid: str | None = None
     """A published grid with its preset, instead of --over: technion."""
     objective: str = "top1"
-    """What to improve: top1 (of the verifier), or any metric of `jinv evaluate`: fid,
+    """What to improve: top1 (of the judge), or any metric of `jinv evaluate`: fid,
     precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity."""
     trials: Count | None = None
     """Trials in all, by however many workers, with the first; by default 20, or the
@@ -233,8 +233,8 @@ def _plan(options: Search, console: Console) -> Plan:
             raise ConfigError("give --over or --grid, not both")
         strategy, over = "grid", find_grid(options.grid).over
     space = parse_space(over, type(options.settings))
-    job, verifier = prepare(options, options.images)
-    objective = build_objective(options, job.classifier, verifier, console)
+    job, judge = prepare(options, options.images)
+    objective = build_objective(options, job.classifier, judge, console)
     plan = Plan(job, space, objective, strategy, options.pruner)
     plan.check()
     if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:

@@ -23,7 +23,7 @@ _CONVENTION = "inception_v3_fid"
 def build_objective(
     options: "Search",
     teacher: Classifier,
-    verifier: Classifier | None,
+    judge: Classifier | None,
     console: Console,
 ) -> Objective:
     """Load what an objective needs.
@@ -31,7 +31,7 @@ def build_objective(
     Args:
         options: Of the command.
         teacher: The network that is inverted.
-        verifier: The network that judges, if any.
+        judge: The network that judges, if any.
         console: Told what takes time, and what is doubtful.
 
     Raises:
@@ -39,11 +39,11 @@ def build_objective(
         DataError: The real images cannot be read.
     """
     name, real = options.objective, options.real
-    check_objective(name, verifier=verifier is not None, real=real is not None)
-    if name == TOP1 and verifier:
-        return recognition(verifier, teacher.spec.classes)
+    check_objective(name, judge=judge is not None, real=real is not None)
+    if name == TOP1 and judge:
+        return recognition(judge, teacher.spec.classes)
     extractor = load_extractor(
-        options.extractor, options.feature, [verifier] if verifier else []
+        options.extractor, options.feature, [judge] if judge else []
     )
     images = None
     if real is not None:

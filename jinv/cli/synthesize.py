@@ -51,9 +51,9 @@ class Synthesize(JobOptions):
     split: str = "train"
     """Name of the split that the images make."""
     accepted_only: bool = False
-    """Keep only images that the verifier recognises."""
+    """Keep only images that the judge recognises."""
     best: Count | None = None
-    """Keep so many of each class, those of which the verifier (without one, the
+    """Keep so many of each class, those of which the judge (without one, the
     teacher) is surest."""
     shard: str = "0/1"
     """I/N: do every N-th batch from the I-th on, I from 0 to N-1. Processes with the
@@ -79,12 +79,12 @@ def run(options: Synthesize) -> int:
     shard = _shard(options.shard)
     if options.images is None and options.per_class is None:
         raise ConfigError("give --per-class N or --images N: how many to make")
-    job, verifier = prepare(options, options.images, options.per_class)
+    job, judge = prepare(options, options.images, options.per_class)
     recipe = Recipe(
         job,
         options.form,
         options.split,
-        verifier,
+        judge,
         options.accepted_only,
         options.best,
     )
@@ -152,7 +152,7 @@ def _conclude(growing: SyntheticSet, console: Console, seconds: float) -> None:
             soft_wrap=True,
         )
         return
-    for role in ("teacher", "verifier"):
+    for role in ("teacher", "judge"):
         if role in summary:
             console.print(verdict_line(role, summary[role]))
     if growing.recipe.best and (few := _short_of(growing.recipe.best, summary)):

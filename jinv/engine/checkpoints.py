@@ -15,6 +15,7 @@ import orbax.checkpoint as ocp
 from jinv.atomic import remove
 from jinv.errors import FolderError
 from jinv.folders import CONFIG
+from jinv.former import renewed
 
 _SYSTEM_ERROR = re.compile(r"os_error_code='(\d+)'")
 """How TensorStore, which writes the arrays, tells of a full disk."""
@@ -78,6 +79,8 @@ class Checkpoints:
             return None
         items = ocp.args.Composite(notes=ocp.args.JsonRestore())
         notes = self._restored(newest, items)["notes"]
+        if isinstance(notes, dict):
+            notes = renewed(notes, "notes")
         if self._noted and not (
             isinstance(notes, dict)
             and notes.keys() == self._noted

@@ -8,6 +8,7 @@ from typing import Any
 from jinv.atomic import write_json
 from jinv.checked import Checked
 from jinv.errors import ConfigError
+from jinv.former import renewed
 from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.dfad import DFAD
@@ -294,7 +295,7 @@ def _from_json(content: Any, source: str) -> Preset:
     if not isinstance(content, dict) or not {"settings", "input_size"} <= set(content):
         raise ConfigError("expected an object with settings and input_size")
     facts = {"method": DeepInversion.__name__, "source": source, "expected": ""}
-    facts |= content
+    facts |= renewed(content, "preset")
     kind, settings = find_kind(facts.pop("method")), facts.pop("settings")
     if not isinstance(settings, dict):
         raise ConfigError(f"settings: expected an object, found {settings!r}")

@@ -12,10 +12,10 @@ from jinv.metrics.bootstrap import Estimate, bootstrap_mean
 from jinv.metrics.diversity import batch_diversity, within_class_diversity
 from jinv.metrics.frechet import FeatureStatistics, frechet_distance
 from jinv.metrics.inception_score import inception_score
+from jinv.metrics.judge import top_shares
 from jinv.metrics.manifolds import ManifoldScores, manifold_scores
 from jinv.metrics.observe import Observed, draw
 from jinv.metrics.prd import Prd, prd_curve
-from jinv.metrics.verifier import shares_recognised
 from jinv.models.classifier import Classifier
 
 MOST_NEIGHBOURS = 10_000
@@ -89,7 +89,7 @@ METRICS = {
         "Mean cosine distance between features of two images of one class",
     ),
 }
-"""Metrics that need features; those of verifiers are added by name."""
+"""Metrics that need features; those of judges are added by name."""
 
 BATCH_METRICS = {
     "diversity_within": Metric(
@@ -118,7 +118,7 @@ BATCH_METRICS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Verifier:
+class Judge:
     """A network that judges a set, and the set's labels in its own order.
 
     Attributes:
@@ -136,10 +136,10 @@ class Verifier:
         return f"top1:{self.network.spec.name}"
 
 
-def make_verifier(network: Classifier, classes: Sequence[str]) -> Verifier:
+def make_judge(network: Classifier, classes: Sequence[str]) -> Judge:
     """Let a network judge a set with these classes; it need not know them all."""
     known = {name: index for index, name in enumerate(network.spec.classes)}
-    return Verifier(network, np.asarray([known.get(name, -1) for name in classes]))
+    return Judge(network, np.asarray([known.get(name, -1) for name in classes]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def measure(
     seen: Observed,
     feature: str,
     reference: Reference | None = None,
-    verifiers: Sequence[Verifier] = (),
+    judges: Sequence[Judge] = (),
     *,
     wanted: Callable[[str], bool] = lambda name: True,
     seed: int = 0,
@@ -198,10 +198,10 @@ def measure(
     A metric that cannot be had becomes a warning, and the others are still measured.
 
     Args:
-        seen: The set; its logits are those of the extractor, then of the verifiers.
+        seen: The set; its logits are those of the extractor, then of the judges.
         feature: The name of the features to compare.
         reference: Real images; without them only what needs none is measured.
-        verifiers: In the order of `seen.logits[1:]`.
+        judges: In the order of `seen.logits[1:]`.
         wanted: Which metrics, by name.
         seed: Of the images drawn where sets must be equally large, and of resampling.
     """
@@ -222,14 +222,12 @@ def measure(
             result.estimates[name] = estimate
             result.counts.setdefault(name, len(seen))
 
-    for verifier, logits in zip(verifiers, seen.logits[1:], strict=True):
-        hits, warning = _hits(verifier, logits, seen.labels)
+    for judge, logits in zip(judges, seen.logits[1:], strict=True):
+        hits, warning = _hits(judge, logits, seen.labels)
         if warning:
             result.warnings.append(warning)
-        result.counts[verifier.metric] = len(hits)
-        attempt(
-            [verifier.metric], lambda v=verifier, h=hits: {v.metric: _mean(h, seed)}
-        )
+        result.counts[judge.metric] = len(hits)
+        attempt([judge.metric], lambda v=judge, h=hits: {v.metric: _mean(h, seed)})
     if reference is not None:
         width = features.shape[1]
         if len(features) <= width and wanted("fid"):
@@ -256,42 +254,42 @@ def measure(
 
 
 def per_class(
-    verifier: Verifier, logits: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+    judge: Judge, logits: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> tuple[dict[str, dict[str, Any]], np.ndarray, list[str]]:
-    """What a verifier recognises of each class, and what it takes images for.
+    """What a judge recognises of each class, and what it takes images for.
 
     Returns:
         By class: `images`, `top1`, `top5` (None for networks of five classes or
         fewer); the confusion counts (asked for, seen), over all classes that occur in
         either; and the names of those.
     """
-    known = verifier.translation[labels] >= 0
+    known = judge.translation[labels] >= 0
     labels, logits = labels[known], logits[known]
-    target, first = verifier.translation[labels], logits.argmax(-1)
+    target, first = judge.translation[labels], logits.argmax(-1)
     table = {}
     for label in np.unique(labels):
         mine = labels == label
-        shares = shares_recognised(logits[mine], target[mine])
+        shares = top_shares(logits[mine], target[mine])
         table[classes[label]] = {"images": int(mine.sum()), **shares}
     occurring = np.union1d(target, first)
     counts = np.zeros((len(occurring), len(occurring)), np.int64)
     rows, columns = (np.searchsorted(occurring, x) for x in (target, first))
     np.add.at(counts, (rows, columns), 1)
-    return table, counts, [verifier.network.spec.classes[i] for i in occurring]
+    return table, counts, [judge.network.spec.classes[i] for i in occurring]
 
 
 def _hits(
-    verifier: Verifier, logits: np.ndarray, labels: np.ndarray
+    judge: Judge, logits: np.ndarray, labels: np.ndarray
 ) -> tuple[np.ndarray, str | None]:
     """Which images of known classes are recognised, and a word on the others."""
-    target = verifier.translation[labels]
+    target = judge.translation[labels]
     known = target >= 0
     hits = logits[known].argmax(-1) == target[known]
     if known.all():
         return hits, None
     return hits, (
-        f"{verifier.metric}: {(~known).sum()} images are of {len(set(labels[~known]))} "
-        f"classes that {verifier.network.spec.name} does not know; they are left out"
+        f"{judge.metric}: {(~known).sum()} images are of {len(set(labels[~known]))} "
+        f"classes that {judge.network.spec.name} does not know; they are left out"
     )
 
 

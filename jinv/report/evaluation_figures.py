@@ -18,7 +18,7 @@ _PALE = "#9aa0a6"
 def plot_confusion(
     path: Path, matrix: ArrayLike, classes: Sequence[str], title: str
 ) -> None:
-    """Draw what a verifier saw in the images of each class.
+    """Draw what a judge saw in the images of each class.
 
     Up to 40 classes are a heat map of the shares of each row, up to 20 with numbers; of
     more, only the 25 pairs that were confused most often are shown, as bars. Classes
@@ -59,7 +59,7 @@ def _heat_map(counts: np.ndarray, classes: Sequence[str]) -> tuple[Any, Any]:
     axes.grid(which="minor", color="0.93", linewidth=0.8)
     axes.tick_params(which="both", length=0, colors=INK)
     axes.spines[:].set_color("0.85")
-    axes.set_xlabel("class seen by the verifier (% of the class asked for)", color=INK)
+    axes.set_xlabel("class seen by the judge (% of the class asked for)", color=INK)
     axes.set_ylabel("class asked for", color=INK)
     if not with_numbers:
         bar = figure.colorbar(image, ax=axes, shrink=0.6, ticks=range(0, 101, 20))

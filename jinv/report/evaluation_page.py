@@ -25,7 +25,7 @@ _MOST_CARDS, _MOST_CLASSES, _WORST = 6, 40, 20
 
 _CONFUSION = (
     "How to read this: rows, or the names before an arrow, are classes that were asked "
-    "for; columns, or the names after it, are what the verifier saw. All that is off "
+    "for; columns, or the names after it, are what the judge saw. All that is off "
     "the diagonal was taken for something else."
 )
 _EMBEDDING = (
@@ -56,7 +56,7 @@ def write_evaluation_page(
 
     Args:
         folder: Holds any of `evaluation.json`, `grid.png`, `confusion_*.png` (one for
-            each verifier), `embedding.png`, `neighbours.png` and
+            each judge), `embedding.png`, `neighbours.png` and
             `precision_recall.png`.
         evaluation: What `evaluation.json` will hold, where it is not there yet.
 
@@ -71,8 +71,8 @@ def write_evaluation_page(
         card_row(_cards(evaluation)),
         _comparison(evaluation),
         picture(folder / "grid.png", "Images", "Some images of the set by class"),
-        _classes(evaluation.get("verifiers", [])),
-        *_confusions(folder, evaluation.get("verifiers", [])),
+        _classes(evaluation.get("judges", [])),
+        *_confusions(folder, evaluation.get("judges", [])),
         _figure(folder / "embedding.png", "Real and synthetic features", _EMBEDDING),
         _figure(folder / "neighbours.png", "Nearest real images", _NEIGHBOURS),
         _figure(
@@ -172,19 +172,19 @@ def _cell(text: str) -> str:
     return first + "".join(f"<small>{line}</small>" for line in rest)
 
 
-def _classes(verifiers: list[Mapping[str, Any]]) -> str:
-    tables = [_class_table(verifier) for verifier in verifiers if verifier["per_class"]]
+def _classes(judges: list[Mapping[str, Any]]) -> str:
+    tables = [_class_table(judge) for judge in judges if judge["per_class"]]
     if not tables:
         return ""
     return (
         '<section>\n<h2>Class by class</h2>\n<p class="pale">Share of the images of '
-        "each class that a verifier gives this class.</p>\n"
+        "each class that a judge gives this class.</p>\n"
         f'<div class="beside">\n{"".join(tables)}</div>\n</section>\n'
     )
 
 
-def _class_table(verifier: Mapping[str, Any]) -> str:
-    classes = verifier["per_class"]
+def _class_table(judge: Mapping[str, Any]) -> str:
+    classes = judge["per_class"]
     shown, which = list(classes.items()), ""
     if len(classes) > _MOST_CLASSES:
         shown = sorted(shown, key=lambda item: item[1]["top1"])[:_WORST]
@@ -200,7 +200,7 @@ def _class_table(verifier: Mapping[str, Any]) -> str:
         for name, verdict in shown
     )
     return (
-        f"<div><h3>{escape(verifier['name'])}</h3>\n<small>{which}</small>"
+        f"<div><h3>{escape(judge['name'])}</h3>\n<small>{which}</small>"
         '<table class="numbers">\n'
         f"<tr><th>class</th><th>images</th>{head}</tr>\n{rows}</table></div>\n"
     )
@@ -213,8 +213,8 @@ def _share(share: float | None) -> str:
     return f'<td class="share" style="{style}">{percent(share)}</td>'
 
 
-def _confusions(folder: Path, verifiers: list[Mapping[str, Any]]) -> Iterator[str]:
-    names = {slug(verifier["name"]): verifier["name"] for verifier in verifiers}
+def _confusions(folder: Path, judges: list[Mapping[str, Any]]) -> Iterator[str]:
+    names = {slug(judge["name"]): judge["name"] for judge in judges}
     for path in sorted(folder.glob("confusion_*.png")):
         name = path.stem.removeprefix("confusion_")
         yield _figure(path, f"Confusions of {names.get(slug(name), name)}", _CONFUSION)
@@ -242,7 +242,7 @@ def _meanings(metrics: Mapping[str, Any]) -> str:
 
 def _settings(evaluation: Mapping[str, Any]) -> dict[str, Any]:
     """The settings and the files of the networks, by name."""
-    networks = list(evaluation.get("verifiers", []))
+    networks = list(evaluation.get("judges", []))
     if extractor := evaluation.get("extractor"):
         networks.insert(0, extractor)
     hashes = {network["name"]: network["sha256"] for network in networks}

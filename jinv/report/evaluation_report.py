@@ -15,9 +15,9 @@ from jinv.folders import Kind
 from jinv.metrics.evaluation import (
     BATCH_METRICS,
     METRICS,
+    Judge,
     Measured,
     Metric,
-    Verifier,
     per_class,
 )
 from jinv.metrics.neighbours import nearest
@@ -79,7 +79,7 @@ def write_report(
     real: LookedAt | None,
     rows: Mapping[str, Measured],
     extractor: Extractor,
-    verifiers: Sequence[Verifier],
+    judges: Sequence[Judge],
     warnings: Sequence[str],
     facts: Mapping[str, Any],
     seed: int = 0,
@@ -92,7 +92,7 @@ def write_report(
         real: Real images, if any.
         rows: What was measured of the set (first) and of its controls, by name.
         extractor: Whose features were compared.
-        verifiers: Of the set, in the order of its logits.
+        judges: Of the set, in the order of its logits.
         warnings: Beside those of the rows.
         facts: More for `evaluation.json`: settings, seconds and so on.
         seed: Of the images shown.
@@ -101,10 +101,10 @@ def write_report(
         What `evaluation.json` holds.
     """
     tables = []
-    for verifier, logits in zip(verifiers, judged.seen.logits[1:], strict=True):
-        name = verifier.network.spec.name
+    for judge, logits in zip(judges, judged.seen.logits[1:], strict=True):
+        name = judge.network.spec.name
         table, counts, classes = per_class(
-            verifier, logits, judged.seen.labels, judged.classes
+            judge, logits, judged.seen.labels, judged.classes
         )
         if counts.size:
             plot_confusion(
@@ -117,7 +117,7 @@ def write_report(
         tables.append(
             {
                 "name": name,
-                "sha256": verifier.network.sha256,
+                "sha256": judge.network.sha256,
                 "images": count,
                 "per_class": table,
             }
@@ -151,8 +151,8 @@ def write_report(
             "dimensions": judged.seen.features[extractor.feature].shape[1],
         },
         "rows": {name: measured.as_row() for name, measured in rows.items()},
-        "verifiers": tables,
-        "metrics": _metrics(rows, verifiers),
+        "judges": tables,
+        "metrics": _metrics(rows, judges),
         "warnings": [
             *judged.seen.unreadable,
             *warnings,
@@ -167,17 +167,17 @@ def write_report(
 
 
 def _metrics(
-    rows: Mapping[str, Measured], verifiers: Sequence[Verifier]
+    rows: Mapping[str, Measured], judges: Sequence[Judge]
 ) -> dict[str, dict[str, Any]]:
-    """Titles and meanings of the metrics that any row has, verifiers' first."""
+    """Titles and meanings of the metrics that any row has, judges' first."""
     known = {
-        verifier.metric: Metric(
-            f"Top-1, {verifier.network.spec.name}",
+        judge.metric: Metric(
+            f"Top-1, {judge.network.spec.name}",
             "higher",
             "%",
-            f"Images in which {verifier.network.spec.name} sees the class asked for",
+            f"Images in which {judge.network.spec.name} sees the class asked for",
         )
-        for verifier in verifiers
+        for judge in judges
     } | (METRICS | BATCH_METRICS)
     had = {name for measured in rows.values() for name in measured.estimates}
     return {name: asdict(metric) for name, metric in known.items() if name in had}

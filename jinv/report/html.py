@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jinv.atomic import replacing
+from jinv.former import renewed
 
 
 def write_html(path: Path, title: str, sections: Iterable[str]) -> Path:
@@ -112,8 +113,9 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a file; an empty one where there is no such file."""
-    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    """The mapping in a file, by today's names; empty where there is no such file."""
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return renewed(found, path.name)
 
 
 def data_uri(path: Path) -> str:

@@ -7,7 +7,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from jinv.atomic import JsonLines
 from jinv.report.html import (
     card,
     card_row,
@@ -20,6 +19,7 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
+from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import enlargement, read_picture, saved_images
 
 _MOST_IMAGES = 200
@@ -49,7 +49,7 @@ def write_page(
         summary = read_json(folder / "summary.json")
     sections = (
         _headline(summary),
-        _cards(summary, _speed(folder / "metrics.jsonl")),
+        _cards(summary, _speed(folder)),
         picture(folder / "grid.png", "Images", "Images by class"),
         picture(
             folder / "evolution.webp", "Evolution", "Images of the first batch, by step"
@@ -91,11 +91,11 @@ def _cards(summary: Mapping[str, Any], speed: float | None) -> str:
     cards = []
     if teacher := summary.get("teacher"):
         cards.append(_verdict("Teacher recognises", teacher))
-    if verifier := summary.get("verifier"):
-        cards.append(_verdict("Verifier recognises", verifier))
+    if judge := summary.get("judge"):
+        cards.append(_verdict("Judge recognises", judge))
     elif summary:
-        hint = "for an independent judge: <code>--verifier MODEL</code>"
-        cards.append(card("Verifier", "none", hint))
+        hint = "for an independent one: <code>--judge MODEL</code>"
+        cards.append(card("Judge", "none", hint))
     seconds = summary.get("seconds", {})
     others = " · ".join(
         f"{name} {duration(seconds[name])}"
@@ -177,11 +177,11 @@ def _images(folder: Path, names: Mapping[int, str]) -> str:
     )
 
 
-def _speed(path: Path) -> float | None:
+def _speed(folder: Path) -> float | None:
     """The usual number of image steps a second; robust to a slow first step."""
     speeds = [
         row["image_steps_per_second"]
-        for row in JsonLines(path).rows()
+        for row in metrics_log(folder).rows()
         if "image_steps_per_second" in row
     ]
     return median(speeds) if speeds else None

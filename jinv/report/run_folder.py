@@ -1,6 +1,6 @@
 """The folder that a run leaves behind."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from jinv.atomic import JsonLines, write_json
+from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.engine.events import BatchDone, Event, Frame, Logged, Position
 from jinv.engine.notes import Outcome, run_checkpoints
@@ -16,10 +16,11 @@ from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.invert import Result
 from jinv.inversion.job import Job
-from jinv.metrics.verifier import judge
+from jinv.metrics import judge as judging
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
+from jinv.report.metrics_log import metrics_log
 from jinv.report.page import write_page
 from jinv.report.pictures import (
     enlarge,
@@ -71,7 +72,7 @@ class RunFolder(Held):
             "versions": {"jinv": version("jinv"), **versions},
         }
         self._folder = Folder(path, RUN, job.describe(), overwrite=overwrite, more=more)
-        self._log = JsonLines(path / "metrics.jsonl")
+        self._log = metrics_log(path)
         self.checkpoints = run_checkpoints(path / "checkpoint")
         try:
             if not self.finished:
@@ -149,16 +150,16 @@ class RunFolder(Held):
         status: str,
         seconds: float,
         outcome: Outcome | None,
-        verifier: Classifier | None,
+        judge: Classifier | None,
         extra: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Judge the images as they lie on disk, draw the figures, write the page.
+        """Judge the images as they lie on disk, plot the curves, write the page.
 
         Args:
             status: "finished", "interrupted" or "diverged".
             seconds: Time since the program started.
             outcome: The bill of the run, if it came to its end.
-            verifier: A network that took no part in the inversion, if any.
+            judge: A network that took no part in the inversion, if any.
             extra: More facts for the summary.
 
         Returns:
@@ -167,20 +168,14 @@ class RunFolder(Held):
         numbers, images, labels = self._load()
         rows = self._log.rows()
         classes = self.job.classifier.spec.classes
-        judges = {"teacher": self.job.classifier, "verifier": verifier}
-        verdicts = {
-            role: judge(network, images, labels, classes)
-            if network and len(images)
-            else None
-            for role, network in judges.items()
-        }
         summary = {
             "status": status,
             "model": self.job.classifier.spec.name,
             "method": type(self.job.method).__name__,
             "images": len(images),
             "classes": [classes[label] for label in sorted(set(labels.tolist()))],
-            **verdicts,
+            "teacher": _verdict(self.job.classifier, images, labels, classes),
+            "judge": _verdict(judge, images, labels, classes),
             **_final_terms(rows),
             "seconds": {"total": seconds},
             **extra,
@@ -289,7 +284,7 @@ def save_run(
     result: Result,
     path: Path,
     *,
-    verifier: Classifier | None = None,
+    judge: Classifier | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write the result of `jinv.invert` as the command line would have.
@@ -297,7 +292,7 @@ def save_run(
     Args:
         result: What was computed.
         path: The folder.
-        verifier: A network that took no part in the inversion, to judge the images.
+        judge: A network that took no part in the inversion, to judge the images.
         overwrite: Whether to replace a run that the folder holds.
 
     Returns:
@@ -317,8 +312,20 @@ def save_run(
             position = Position(row["batch"], row["phase"], row["step"])
             folder.on_event(Logged(position, row))
         seconds = result.outcome.compiling + result.outcome.running
-        folder.finish("finished", seconds, result.outcome, verifier, {})
+        folder.finish("finished", seconds, result.outcome, judge, {})
     return folder.path / "index.html"
+
+
+def _verdict(
+    network: Classifier | None,
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: Sequence[str],
+) -> dict[str, Any] | None:
+    """What a network says of the images, if there are both."""
+    if network is None or not len(images):
+        return None
+    return judging.judge(network, images, labels, classes)
 
 
 def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
 from jinv.metrics.evaluation import METRICS, Metric, Reference, measure
+from jinv.metrics.judge import translate_labels
 from jinv.metrics.observe import Extractor, observe
-from jinv.metrics.verifier import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.report.evaluation_table import value_text
@@ -77,7 +77,7 @@ class Objective:
             ) from error
 
 
-def check_objective(name: str, *, verifier: bool, real: bool) -> None:
+def check_objective(name: str, *, judge: bool, real: bool) -> None:
     """Whether an objective is known, and what it needs is there.
 
     Raises:
@@ -88,28 +88,28 @@ def check_objective(name: str, *, verifier: bool, real: bool) -> None:
             f"unknown objective {name!r}{near(name, OBJECTIVES)}; there are "
             f"{', '.join(OBJECTIVES)}"
         )
-    if name == TOP1 and not verifier:
-        raise ConfigError("the objective top1 needs a network that judges: --verifier")
+    if name == TOP1 and not judge:
+        raise ConfigError("the objective top1 needs a judge: --judge MODEL")
     if name not in (TOP1, *_WITHOUT_REAL) and not real:
         raise ConfigError(f"the objective {name} needs real images: --real")
 
 
-def recognition(verifier: Classifier, classes: Sequence[str]) -> Objective:
+def recognition(judge: Classifier, classes: Sequence[str]) -> Objective:
     """The share of images that a network recognises.
 
     Args:
-        verifier: The network.
+        judge: The network.
         classes: Names, in the order of the labels.
     """
 
     def top1(images: np.ndarray, labels: np.ndarray) -> Estimate:
-        wanted = translate_labels(verifier, labels, classes)
-        return bootstrap_mean(classify(verifier, images).argmax(-1) == wanted)
+        wanted = translate_labels(judge, labels, classes)
+        return bootstrap_mean(classify(judge, images).argmax(-1) == wanted)
 
-    name = verifier.spec.name
+    name = judge.spec.name
     about = f"Images that {name} gives the class asked for"
     metric = Metric(f"Top-1 of {name}", "higher", "%", about)
-    return Objective(TOP1, metric, _network(verifier), top1)
+    return Objective(TOP1, metric, _network(judge), top1)
 
 
 def score(

@@ -9,7 +9,7 @@ from typing import Any
 from jinv.atomic import replacing
 from jinv.report.palette import COLOURS, INK
 from jinv.search.results import Results, Trial, setting_text
-from jinv.search.space import Choice, Range
+from jinv.search.space import Choice, Span
 
 _PALE = "0.8"
 _COLOUR_MAP = "viridis_r"
@@ -136,9 +136,9 @@ def _draw_axis(axes: Any, x: int, axis: _Axis, side: int) -> None:
         )
 
 
-def _axis(field: Range | Choice, results: Results) -> _Axis:
+def _axis(field: Span | Choice, results: Results) -> _Axis:
     values = [trial.settings[field.name] for trial in results.trials]
-    if isinstance(field, Range):
+    if isinstance(field, Span):
         # The search may have started outside of the range.
         low, high = min(field.low, *values), max(field.high, *values)
         return _scale(field.name, low, high, field.log and low > 0, field.whole)

@@ -1,18 +1,19 @@
 """What is searched: some fields of a method's configuration, and the values of each."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any
 
 from jinv.errors import ConfigError
+from jinv.former import renewed_name
 from jinv.inversion.settings import setting_from_text, setting_kind
 from jinv.values import describe_kind, plain_kind
 
 
 @dataclass(frozen=True)
-class Range:
+class Span:
     """A field that takes any number from `low` to `high`.
 
     Attributes:
@@ -32,10 +33,10 @@ class Range:
     def __str__(self) -> str:
         return f"{self.low:.12g}..{self.high:.12g}" + ":log" * self.log
 
-    def suggest(self, trial: Any) -> Any:
-        """Let an Optuna trial choose; returns what Optuna notes."""
+    def suggest(self, trial: Any, name: str) -> Any:
+        """Let an Optuna trial choose; returns what Optuna notes, under this name."""
         suggest = trial.suggest_int if self.whole else trial.suggest_float
-        return suggest(self.name, self.low, self.high, log=self.log)
+        return suggest(name, self.low, self.high, log=self.log)
 
     def value(self, noted: Any) -> Any:
         """The field's value for what Optuna noted."""
@@ -61,9 +62,9 @@ class Choice:
     def __str__(self) -> str:
         return ",".join(self.options)
 
-    def suggest(self, trial: Any) -> str:
-        """Let an Optuna trial choose; returns what Optuna notes."""
-        return trial.suggest_categorical(self.name, list(self.options))
+    def suggest(self, trial: Any, name: str) -> str:
+        """Let an Optuna trial choose; returns what Optuna notes, under this name."""
+        return trial.suggest_categorical(name, list(self.options))
 
     def value(self, noted: str) -> Any:
         """The field's value for what Optuna noted."""
@@ -80,9 +81,15 @@ class Space:
 
     Attributes:
         fields: Each once.
+        noted: Names by which Optuna notes some of them, other than their own.
     """
 
-    fields: tuple[Range | Choice, ...]
+    fields: tuple[Span | Choice, ...]
+    noted: Mapping[str, str] | None = None
+
+    def noted_as(self, names: Mapping[str, str]) -> "Space":
+        """The space of a study that notes some fields by former names."""
+        return replace(self, noted=names)
 
     def describe(self) -> dict[str, str]:
         """The values of each field, as they may be written on the command line."""
@@ -90,15 +97,23 @@ class Space:
 
     def suggest(self, trial: Any) -> dict[str, Any]:
         """Let an Optuna trial choose; returns the settings."""
-        return {field.name: field.value(field.suggest(trial)) for field in self.fields}
+        return {
+            field.name: field.value(field.suggest(trial, self._noted(field)))
+            for field in self.fields
+        }
 
     def settings_of(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """The settings for an Optuna trial's parameters."""
-        return {field.name: field.value(params[field.name]) for field in self.fields}
+        return {
+            field.name: field.value(params[self._noted(field)]) for field in self.fields
+        }
 
     def params_of(self, method: Any) -> dict[str, Any] | None:
         """A configuration as an Optuna trial's parameters; None where it is outside."""
-        params = {f.name: f.note_of(getattr(method, f.name)) for f in self.fields}
+        params = {
+            self._noted(field): field.note_of(getattr(method, field.name))
+            for field in self.fields
+        }
         return None if None in params.values() else params
 
     @property
@@ -117,15 +132,18 @@ class Space:
             ConfigError: A field has endlessly many values.
         """
         choices = self._choices()
-        names = [choice.name for choice in choices]
+        names = [self._noted(choice) for choice in choices]
         return [
             dict(zip(names, texts, strict=True))
             for texts in product(*(choice.options for choice in choices))
         ]
 
+    def _noted(self, field: Span | Choice) -> str:
+        return (self.noted or {}).get(field.name, field.name)
+
     def _choices(self) -> list[Choice]:
-        ranges = [field for field in self.fields if isinstance(field, Range)]
-        for field in ranges:
+        spans = [field for field in self.fields if isinstance(field, Span)]
+        for field in spans:
             raise ConfigError(
                 f"a grid needs the values of each field, but {field.name}={field} is a "
                 f"range; give e.g. {field.name}={field.low:g},{field.high:g}"
@@ -159,8 +177,9 @@ def parse_space(words: Sequence[str], method: type) -> Space:
     return Space(tuple(fields))
 
 
-def _field(word: str, method: type) -> Range | Choice:
+def _field(word: str, method: type) -> Span | Choice:
     name, equals, values = word.partition("=")
+    name = renewed_name(name, "settings")
     if not (equals and values):
         raise ConfigError(
             f"{word!r}: expected FIELD=LOW..HIGH[:log] or FIELD=VALUE,VALUE,…"
@@ -186,4 +205,4 @@ def _field(word: str, method: type) -> Range | Choice:
         raise ConfigError(f"{word!r}: expected a lower and a higher end")
     if colon and ends[0] <= 0:
         raise ConfigError(f"{word!r}: a logarithmic range must begin above 0")
-    return Range(name, *ends, log=bool(colon), whole=plain_kind(kind) is int)
+    return Span(name, *ends, log=bool(colon), whole=plain_kind(kind) is int)

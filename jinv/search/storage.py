@@ -23,6 +23,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from jinv.configuration import first_difference
 from jinv.errors import ConfigError, FolderError
+from jinv.former import former_names, renewed
 
 HEARTBEAT, GRACE = 15, 60
 """Seconds between two signs of life of a worker, and without any until its trial is
@@ -104,7 +105,7 @@ def join_study(
         )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage)
-        found = _configuration(study)
+        found = renewed(_configuration(study), "description")
         if difference := first_difference(found, configuration):
             raise FolderError(
                 f"the study {name!r} has another configuration ({difference}): give "
@@ -116,6 +117,11 @@ def join_study(
     # Last, as it tells others that the queue is complete.
     study.set_user_attr(_CONFIGURATION, configuration)
     return study
+
+
+def noted_names(study: optuna.Study) -> dict[str, str]:
+    """Today's names of fields → those by which an earlier version began the study."""
+    return former_names(study.user_attrs[_CONFIGURATION].get("space", {}), "settings")
 
 
 def remove_study(storage: RDBStorage, name: str) -> None:

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import optuna
@@ -20,6 +21,7 @@ from jinv.search.storage import (
     fail_silent_trials,
     join_study,
     note_alive,
+    noted_names,
     open_storage,
     role_of,
 )
@@ -53,7 +55,6 @@ class Study:
             ConfigError: The database cannot be used.
             FolderError: It holds another search of this name.
         """
-        self.plan = plan
         better = plan.objective.metric.better
         self._study = join_study(
             open_storage(url),
@@ -63,6 +64,7 @@ class Study:
             plan.queue(),
             alone,
         )
+        self.plan = replace(plan, space=plan.space.noted_as(noted_names(self._study)))
         self._study.sampler = NumberedSampler(plan.strategy, plan.job.seed)
 
     def run(

@@ -49,7 +49,7 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
         f"{summary['classifier_passes'] / summary['candidates']:,.0f} for each made",
         "recognised": "; ".join(
             f"{100 * summary[role]['top1']:.1f} % by the {role} {summary[role]['name']}"
-            for role in ("teacher", "verifier")
+            for role in ("teacher", "judge")
             if role in summary
         ),
     }
@@ -65,7 +65,7 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
         f"| | |\n|---|---|\n{rows}\n\n"
         f"Read it by\n\n```python\n{reader}\n```\n\n"
         "`metadata.jsonl` says of each image: its class, number, batch and seed; the "
-        "cross-entropy and the class by the teacher and the verifier, measured on the "
+        "cross-entropy and the class by the teacher and the judge, measured on the "
         "image as it lies on disk; its total variation (ℓ2, of normalised inputs); and "
         "the terms of its batch's loss at the last step. `config.json` holds every "
         "setting, `summary.json` the figures.\n"
@@ -75,12 +75,12 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
 
 
 def _filters(recipe: Recipe) -> str:
-    judge = "verifier" if recipe.verifier else "teacher"
     kept = []
     if recipe.accepted_only:
-        kept.append("those that the verifier recognises")
+        kept.append("those that the judge recognises")
     if recipe.best is not None:
-        kept.append(f"the {recipe.best} of each class of which the {judge} is surest")
+        who = "judge" if recipe.judge else "teacher"
+        kept.append(f"the {recipe.best} of each class of which the {who} is surest")
     return f"; kept: {', of these '.join(kept)}" if kept else ""
 
 

@@ -12,7 +12,7 @@ from jinv.data.class_folders import check_folders
 from jinv.data.exporting import Form, check_form
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
-from jinv.metrics.verifier import translate_labels
+from jinv.metrics.judge import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.models.zoo import beyond_zoo
@@ -30,16 +30,16 @@ class Recipe(Checked):
         job: The inversion that makes the candidates.
         form: How the set is written.
         split: Name of the split.
-        verifier: A network that took no part, whose verdict is noted for each image.
-        accepted_only: Keep only images that the verifier recognises.
-        best: Keep this many of each class, those of which the verifier (without one,
+        judge: A network that took no part, whose verdict is noted for each image.
+        accepted_only: Keep only images that the judge recognises.
+        best: Keep this many of each class, those of which the judge (without one,
             the teacher) is surest; None for all.
     """
 
     job: Job
     form: Form = "folder"
     split: str = "train"
-    verifier: Classifier | None = None
+    judge: Classifier | None = None
     accepted_only: bool = False
     best: Count | None = None
 
@@ -51,14 +51,14 @@ class Recipe(Checked):
             DataError: The form needs packages that are not installed.
         """
         super().__post_init__()
-        if self.accepted_only and self.verifier is None:
-            raise ConfigError("keeping only accepted images needs a verifier")
+        if self.accepted_only and self.judge is None:
+            raise ConfigError("keeping only accepted images needs a judge")
         if not self.split.isidentifier():
             raise ConfigError(
                 f"split {self.split!r}: expected a plain name such as train"
             )
-        if self.verifier:
-            translate_labels(self.verifier, self.job.labels, self.classes)
+        if self.judge:
+            translate_labels(self.judge, self.job.labels, self.classes)
         check_form(self.form)
         if self.form == "folder":
             check_folders(self.classes)
@@ -70,12 +70,11 @@ class Recipe(Checked):
 
     def describe(self) -> dict[str, Any]:
         """All that the set depends on, as JSON."""
-        judge = self.verifier
         return {
             **self.job.describe(),
             "form": self.form,
             "split": self.split,
-            "verifier": judge and _identity(judge),
+            "judge": self.judge and _identity(self.judge),
             "accepted_only": self.accepted_only,
             "best": self.best,
         }
@@ -93,7 +92,7 @@ class Recipe(Checked):
         facts: list[Row] = [
             {"total_variation": _plain(value)} for value in np.asarray(variation)
         ]
-        for role, network in (("teacher", classifier), ("verifier", self.verifier)):
+        for role, network in (("teacher", classifier), ("judge", self.judge)):
             if network:
                 for fact, opinion in zip(
                     facts, _opinions(network, images, labels, self.classes), strict=True
@@ -107,13 +106,13 @@ class Recipe(Checked):
         Args:
             facts: Of all candidates; beside what `inspect` notes, their `label`.
         """
-        judge = "verifier" if self.verifier else "teacher"
         kept = range(len(facts))
         if self.accepted_only:
-            kept = [i for i in kept if facts[i]["verifier_accepts"]]
+            kept = [i for i in kept if facts[i]["judge_accepts"]]
         if self.best is None:
             return list(kept)
-        order = sorted(kept, key=lambda i: (facts[i][f"{judge}_cross_entropy"], i))
+        surprise = f"{'judge' if self.judge else 'teacher'}_cross_entropy"
+        order = sorted(kept, key=lambda i: (facts[i][surprise], i))
         taken, chosen = dict.fromkeys(range(len(self.classes)), 0), []
         for i in order:
             if taken[facts[i]["label"]] < self.best:

@@ -20,6 +20,7 @@ from jinv.engine.events import BatchDone, Event, Logged
 from jinv.engine.notes import run_checkpoints
 from jinv.errors import ConfigError
 from jinv.folders import Folder, Held, Kind
+from jinv.former import renewed
 from jinv.inversion.job import Job
 from jinv.locks import Lock
 from jinv.report.pictures import grid, save_picture, to_uint8
@@ -205,7 +206,7 @@ class SyntheticSet(Held):
         kept = recipe.select(facts)
         if not kept:
             raise ConfigError(
-                f"the verifier accepts none of the {len(facts)} images: nothing is "
+                f"the judge accepts none of the {len(facts)} images: nothing is "
                 f"left to export; the candidates stay in {self._parts}"
             )
         spec = recipe.job.classifier.spec
@@ -238,7 +239,8 @@ class SyntheticSet(Held):
         facts, bills = [], []
         for batch in range(self.recipe.job.batch_count):
             with np.load(self._part(batch)) as part:
-                facts += json.loads(str(part["facts"]))
+                found = json.loads(str(part["facts"]))
+                facts += [renewed(fact, "fact") for fact in found]
                 bills.append(json.loads(str(part["bill"])))
         return facts, bills
 
@@ -271,7 +273,7 @@ def synthesize(
         path: The set's folder.
         overwrite: Remove the set that the folder holds, finished or not.
         on_event: Told what the engine reports.
-        **options: More fields of `Recipe`: `form`, `verifier`, `best`, …
+        **options: More fields of `Recipe`: `form`, `judge`, `best`, …
 
     Returns:
         What `summary.json` holds.
@@ -313,7 +315,7 @@ def _per_class(recipe: Recipe, facts: list[Row]) -> dict[str, int]:
 
 
 def _verdicts(recipe: Recipe, facts: list[Row]) -> dict[str, Any]:
-    networks = {"teacher": recipe.job.classifier, "verifier": recipe.verifier}
+    networks = {"teacher": recipe.job.classifier, "judge": recipe.judge}
     return {
         role: {
             "name": network.spec.name,

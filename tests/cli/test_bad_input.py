@@ -21,8 +21,8 @@ JOB = {
     "method": [["deap"], [""]],
     "preset": [["nonsense"], ["notes.txt"], ["nowhere.json"]],
     "student": [*NETWORKS, ["other=0.safetensors"]],
-    "verifier": NETWORKS,
-    "verifier_weights": [["nowhere.pth"], ["0.safetensors"]],
+    "judge": NETWORKS,
+    "judge_weights": [["nowhere.pth"], ["0.safetensors"]],
     "out": OUTS,
 }
 MEASURED = {
@@ -65,7 +65,7 @@ TEXTS = {
     "evaluate": MEASURED
     | {
         "set": SETS,
-        "verifier": NETWORKS,
+        "judge": NETWORKS,
         "stages": [["nonsense"], ["pool5"]],
         "also": [["nosign"], ["=set.npz"], ["a="]],
         "split": [["nonsense"], [".."]],
@@ -104,14 +104,14 @@ USUAL = {
     "invert": "--model tiny --weights 0.safetensors --images 2 --steps 2",
     "synthesize": "--model tiny --weights 0.safetensors --images 2 --steps 2",
     "search": "--model tiny --weights 0.safetensors --images 2 --steps 2 --over lr=1,2 "
-    "--verifier other=1.safetensors",
+    "--judge other=1.safetensors",
     "train": "--data set.npz --model tiny --epochs 1 --batch-size 32",
     "supermask": "--data set.npz --model tiny --epochs 1 --batch-size 32",
-    "evaluate": "set.npz --verifier other=1.safetensors --extractor tiny=0.safetensors",
+    "evaluate": "set.npz --judge other=1.safetensors --extractor tiny=0.safetensors",
     "models": "",
 }
 NEEDED = {
-    "verifier_weights": {"invert": "", "search": "--verifier tiny=1.safetensors"},
+    "judge_weights": {"invert": "", "search": "--judge tiny=1.safetensors"},
     "student": "--method fast --w-adversarial 1",
     "real": "--objective fid",
     "real_split": "--objective fid --real set.npz",

@@ -44,7 +44,7 @@ def folder(tmp_path):
 def base(weights, folder, real):
     return [
         "evaluate", str(folder), "--real", real,
-        "--verifier", f"tiny={weights[0]}", f"other={weights[1]}",
+        "--judge", f"tiny={weights[0]}", f"other={weights[1]}",
     ]  # fmt: skip
 
 
@@ -63,9 +63,7 @@ def test_a_set_is_measured_beside_its_controls(base, folder, capsys):
         assert row["fid"]["images"] == 30
     assert found["extractor"]["name"] == "tiny"
     assert found["set"]["classes"]["cat"] == 5
-    assert (
-        sum(row["images"] for row in found["verifiers"][0]["per_class"].values()) == 30
-    )
+    assert sum(row["images"] for row in found["judges"][0]["per_class"].values()) == 30
     names = {path.name for path in (folder / "evaluation").iterdir()}
     assert names == {
         "index.html", "evaluation.json", "grid.png", "embedding.png", "neighbours.png",
@@ -109,12 +107,12 @@ def test_further_sets_join_the_table(base, folder, real, capsys):
     )
 
 
-def test_without_real_images_or_verifiers_something_is_measured(folder, weights):
+def test_without_real_images_or_judges_something_is_measured(folder, weights):
     words = ["evaluate", str(folder), "--extractor", f"tiny={weights[0]}"]
     assert main(words) == 0
     found = evaluation(folder)
     assert set(found["rows"]["this set"]) == {"inception_score", "diversity"}
-    assert found["real"] is None and found["verifiers"] == []
+    assert found["real"] is None and found["judges"] == []
 
 
 def test_bad_images_and_strange_classes_cost_only_themselves(base, folder):
@@ -127,7 +125,7 @@ def test_bad_images_and_strange_classes_cost_only_themselves(base, folder):
     text = "\n".join(found["warnings"])
     assert "02.png cannot be read as an image" in text
     assert "classes that tiny does not know" in text
-    assert "griffin" not in found["verifiers"][0]["per_class"]
+    assert "griffin" not in found["judges"][0]["per_class"]
 
 
 def test_a_set_that_tells_its_batches_has_their_diversity(base, folder, capsys):
@@ -169,7 +167,7 @@ def test_a_network_that_was_inverted_is_no_judge(base, folder, weights):
     assert main([*base[:2], *base[4:]]) == 0
     text = "\n".join(evaluation(folder)["warnings"])
     assert "the extractor tiny is the network that was inverted" in text
-    assert "the verifier tiny is" in text and "the verifier other is" not in text
+    assert "the judge tiny is" in text and "the judge other is" not in text
 
 
 @pytest.mark.parametrize(

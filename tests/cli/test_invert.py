@@ -36,7 +36,7 @@ def contents(folder):
 
 
 def test_a_run_leaves_everything(base, weights, tmp_path, capsys):
-    words = ["--verifier", "other", "--verifier-weights", weights[1]]
+    words = ["--judge", "other", "--judge-weights", weights[1]]
     assert main([*base, *words]) == 0
     run = tmp_path / "run"
     assert sorted(p.name for p in run.iterdir()) == [
@@ -58,7 +58,7 @@ def test_a_run_leaves_everything(base, weights, tmp_path, capsys):
         np.testing.assert_allclose(weighted, row["loss"], rtol=1e-5)
     summary = json.loads((run / "summary.json").read_text())
     assert summary["status"] == "finished"
-    assert summary["verifier"]["name"] == "other"
+    assert summary["judge"]["name"] == "other"
     assert 0 <= summary["teacher"]["top1"] <= summary["teacher"]["top5"] <= 1
     assert summary["classifier_passes"] == 6 * 12
     assert {"compiling", "running", "total"} == set(summary["seconds"])
@@ -96,8 +96,8 @@ def test_a_network_for_grey_images_yields_grey_files(tmp_path):
         (["--batch-size", "5", "--devices", "2"], "4 or 6, or --devices 1"),
         (["--weights", "nowhere.npz"], "no weights file at nowhere.npz"),
         (["--preset", "technon"], "did you mean technion"),
-        (["--verifier", "stranger"], "no published weights"),
-        (["--verifier", "tiny"], "no published weights"),
+        (["--judge", "stranger"], "no published weights"),
+        (["--judge", "tiny"], "no published weights"),
         (["--resume", "--overwrite"], "not both"),
     ],
 )
@@ -110,11 +110,11 @@ def test_bad_input_is_one_line_and_touches_nothing(
     assert not (tmp_path / "run").exists()
 
 
-def test_a_verifier_must_be_another_network_and_know_the_classes(base, weights, capsys):
-    same = ["--verifier", "other", "--verifier-weights", weights[0]]
+def test_a_judge_must_be_another_network_and_know_the_classes(base, weights, capsys):
+    same = ["--judge", "other", "--judge-weights", weights[0]]
     assert main([*base, *same]) == 2
     assert "took no part" in capsys.readouterr().err
-    stranger = ["--verifier", "stranger", "--verifier-weights", weights[1]]
+    stranger = ["--judge", "stranger", "--judge-weights", weights[1]]
     assert main([*base, *stranger]) == 2
     assert "does not know the class 'cat'" in capsys.readouterr().err
 

@@ -80,24 +80,24 @@ def test_the_walk_from_inversion_to_evaluation(networks, folder, tmp_path, capsy
     run, made = tmp_path / "run", tmp_path / "set"
     brief = ["--steps", "2", "--company", "0", "--devices", "1"]
     words = ["invert", *own, "--classes", "a/b,red fox", "--images", "4", *brief]
-    assert main([*words, "--verifier", judge, "--out", str(run)]) == 0
+    assert main([*words, "--judge", judge, "--out", str(run)]) == 0
     summary = json.loads((run / "summary.json").read_text())
     assert summary["classes"] == ["a/b", "red fox"]
-    assert summary["verifier"]["name"] == "other"
+    assert summary["judge"]["name"] == "other"
 
     words = ["synthesize", *own, "--images", "6", "--method", "dfad", "--devices", "1"]
     words += ["--rehearsals", "0", "--latent", "4", "--channels", "8"]
-    words += ["--student", student, "--verifier", judge]
+    words += ["--student", student, "--judge", judge]
     assert main([*words, "--out", str(made)]) == 0
     folders = {path.name for path in (made / "train").iterdir() if path.is_dir()}
     assert folders and folders <= {"a%2Fb", "boat", "red fox"}
 
-    words = ["evaluate", str(made), "--real", str(folder), "--verifier", judge]
+    words = ["evaluate", str(made), "--real", str(folder), "--judge", judge]
     words += ["--extractor", judge, "--no-noise", "--out", str(tmp_path / "page")]
     assert main(words) == 0
     table = json.loads((tmp_path / "page" / "evaluation.json").read_text())
-    (verifier,) = table["verifiers"]
-    assert verifier["name"] == "other" and set(verifier["per_class"]) <= set(CLASSES)
+    (judge,) = table["judges"]
+    assert judge["name"] == "other" and set(judge["per_class"]) <= set(CLASSES)
 
 
 def test_facts_reach_every_network_by_its_companion(networks, folder, tmp_path, capsys):
@@ -106,7 +106,7 @@ def test_facts_reach_every_network_by_its_companion(networks, folder, tmp_path, 
 
     bare = tmp_path / "bare.safetensors"
     save_file(load_file(networks[1].partition("=")[2]), bare)
-    words = ["evaluate", str(folder), "--verifier", f"other={bare}", "--no-noise"]
+    words = ["evaluate", str(folder), "--judge", f"other={bare}", "--no-noise"]
     assert main([*words, "--out", str(tmp_path / "page")]) == 2
     assert "these weights tell 3 classes apart, not 6" in capsys.readouterr().err
     companion = {"classes": CLASSES, "mean": MEAN, "std": STD, "input_size": 8}
@@ -115,10 +115,10 @@ def test_facts_reach_every_network_by_its_companion(networks, folder, tmp_path, 
     assert main([*words, "--out", str(tmp_path / "page")]) == 0
 
 
-def test_a_student_is_no_verifier(networks, tmp_path, capsys):
+def test_a_student_is_no_judge(networks, tmp_path, capsys):
     mine, judge, student = networks
     words = ["invert", "--model", "tiny", "--weights", mine.partition("=")[2]]
-    words += ["--method", "dfad", "--student", judge, "--verifier", judge]
+    words += ["--method", "dfad", "--student", judge, "--judge", judge]
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
-    assert "the verifier has the weights of the student" in capsys.readouterr().err
+    assert "the judge has the weights of the student" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()

@@ -18,7 +18,7 @@ def options(weights, folder):
     return [
         "search", "--model", "tiny", "--weights", weights[0], "--images", "12",
         "--batch-size", "6", "--steps", "4", "--resolutions", "8", "--devices", "1",
-        "--verifier", "other", "--verifier-weights", weights[1],
+        "--judge", "other", "--judge-weights", weights[1],
         "--over", "lr=0.01..1:log", "w_tv2=0,0.3,3", "--trials", "3",
         "--out", str(folder),
     ]  # fmt: skip
@@ -106,7 +106,7 @@ def test_an_objective_may_compare_with_real_images(base, tmp_path, capsys):
     np.savez(real, x_train=images, y_train=np.arange(20) % 6)
     words = [*base, "--trials", "1", "--objective", "fid"]
     words += ["--real", str(real), "--real-images", "15", "--extractor"]
-    assert main([*words, f"other={base[base.index('--verifier-weights') + 1]}"]) == 0
+    assert main([*words, f"other={base[base.index('--judge-weights') + 1]}"]) == 0
     said = capsys.readouterr().err
     assert "real images: 15 of 20 seen" in said and "lowest FID" in said
     assert float(rows_of(tmp_path / "search")[0]["value"]) > 0

@@ -18,7 +18,7 @@ def options(weights, folder):
     return [
         "synthesize", "--model", "tiny", "--weights", weights[0], "--per-class", "4",
         "--batch-size", "6", "--steps", "6", "--devices", "1", "--log-every", "2",
-        "--verifier", f"other={weights[1]}", "--out", str(folder),
+        "--judge", f"other={weights[1]}", "--out", str(folder),
     ]  # fmt: skip
 
 
@@ -54,14 +54,14 @@ def test_a_set_has_images_a_card_and_an_account_of_each(base, tmp_path):
         with Image.open(folder / "train" / row["file_name"]) as image:
             assert image.size == (8, 8)
         assert row["file_name"].split("/")[0] == row["class"]
-        assert {"teacher_cross_entropy", "verifier_class", "batch_feature"} <= set(row)
+        assert {"teacher_cross_entropy", "judge_class", "batch_feature"} <= set(row)
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["classes"] == dict.fromkeys(
         ("apple", "boat", "cat", "dog", "egg", "fish"), 4
     )
     assert summary["classifier_passes"] == 24 * 12
-    share = np.mean([row["verifier_accepts"] for row in rows])
-    assert summary["verifier"]["top1"] == pytest.approx(share)
+    share = np.mean([row["judge_accepts"] for row in rows])
+    assert summary["judge"]["top1"] == pytest.approx(share)
     card = (folder / "README.md").read_text()
     assert summary["teacher"]["sha256"] in card and "24 of 24 made" in card
 
@@ -103,23 +103,23 @@ def test_a_folder_with_other_files_is_left_alone(base, tmp_path, capsys):
     assert [p.name for p in (tmp_path / "set").iterdir()] == ["thesis.tex"]
 
 
-def test_only_what_the_verifier_recognises_is_kept(base, tmp_path):
+def test_only_what_the_judge_recognises_is_kept(base, tmp_path):
     assert main([*base, "--accepted-only"]) == 0
     rows = rows_of(tmp_path / "set")
     assert 0 < len(rows) < 24
-    assert all(row["verifier_class"] == row["class"] for row in rows)
+    assert all(row["judge_class"] == row["class"] for row in rows)
     images = list((tmp_path / "set" / "train").rglob("*.png"))
     assert len(images) == len(rows)
 
 
-def test_the_best_of_each_class_are_those_the_verifier_is_surest_of(base, tmp_path):
+def test_the_best_of_each_class_are_those_the_judge_is_surest_of(base, tmp_path):
     assert main([*base, "--out", str(tmp_path / "all")]) == 0
     assert main([*base, "--best", "2"]) == 0
     everything, best = rows_of(tmp_path / "all"), rows_of(tmp_path / "set")
     for name in ("apple", "fish"):
         ranked = sorted(
             (row for row in everything if row["class"] == name),
-            key=lambda row: row["verifier_cross_entropy"],
+            key=lambda row: row["judge_cross_entropy"],
         )
         chosen = {row["image"] for row in best if row["class"] == name}
         assert chosen == {row["image"] for row in ranked[:2]}

@@ -8,7 +8,7 @@ from jinv.data.labelled import ArrayImages
 from jinv.metrics.evaluation import (
     BATCH_METRICS,
     Reference,
-    make_verifier,
+    make_judge,
     measure,
     per_class,
 )
@@ -99,21 +99,21 @@ def test_batches_without_pairs_are_a_warning():
     assert "no class has two images of one batch" in found.warnings[-1]
 
 
-def test_a_verifier_is_asked_about_the_classes_it_knows(tiny):
+def test_a_judge_is_asked_about_the_classes_it_knows(tiny):
     classes = ("fish", "apple", "zebra")
-    verifier = make_verifier(tiny, classes)
-    np.testing.assert_array_equal(verifier.translation, [5, 0, -1])
+    judge = make_judge(tiny, classes)
+    np.testing.assert_array_equal(judge.translation, [5, 0, -1])
     logits = np.eye(6)[[5, 0, 5, 3]]
     labels = [0, 1, 2, 0]
-    found = measure(seen(np.eye(4), labels, [logits]), "f", verifiers=[verifier])
+    found = measure(seen(np.eye(4), labels, [logits]), "f", judges=[judge])
     assert found.estimates["top1:tiny"].value == pytest.approx(2 / 3)
     assert found.counts["top1:tiny"] == 3
     assert "1 images are of 1 classes that tiny does not know" in found.warnings[0]
 
 
-def test_a_verifier_that_knows_no_class_is_a_warning(tiny):
-    verifier = make_verifier(tiny, ("zebra", "gnu", "emu"))
-    found = measure(seen(np.eye(4), logits=[np.eye(6)[:4]]), "f", verifiers=[verifier])
+def test_a_judge_that_knows_no_class_is_a_warning(tiny):
+    judge = make_judge(tiny, ("zebra", "gnu", "emu"))
+    found = measure(seen(np.eye(4), logits=[np.eye(6)[:4]]), "f", judges=[judge])
     assert "top1:tiny" not in found.estimates and "diversity" in found.estimates
     assert any(
         "no images of classes that the network knows" in w for w in found.warnings
@@ -121,10 +121,10 @@ def test_a_verifier_that_knows_no_class_is_a_warning(tiny):
 
 
 def test_classes_one_by_one(tiny):
-    verifier = make_verifier(tiny, tiny.spec.classes)
+    judge = make_judge(tiny, tiny.spec.classes)
     logits = np.eye(6)[[0, 1, 1, 3]] + 0.5 * np.eye(6)[[1, 0, 0, 2]]
     table, counts, names = per_class(
-        verifier, logits, np.array([0, 0, 1, 2]), tiny.spec.classes
+        judge, logits, np.array([0, 0, 1, 2]), tiny.spec.classes
     )
     assert table["apple"] == {"images": 2, "top1": 0.5, "top5": 1.0}
     assert table["cat"]["top1"] == 0.0

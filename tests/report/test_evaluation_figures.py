@@ -111,7 +111,7 @@ def test_long_names_are_cut(drawn):
     assert axes.get_yticklabels()[0].get_text() == "x" * 29 + "… → class 0"
 
 
-def test_a_verifier_that_confuses_nothing_can_be_drawn(drawn):
+def test_a_judge_that_confuses_nothing_can_be_drawn(drawn):
     (axes,) = drawn(plot_confusion, np.eye(50), names(50), "judge").axes
     assert not axes.patches
     assert "100.0 % of all images" in axes.get_xlabel()

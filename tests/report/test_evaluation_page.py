@@ -31,7 +31,7 @@ EVALUATION = {
         },
         "noise": {"fid": {"value": 412.3, "low": 400, "high": 420, "images": 500}},
     },
-    "verifiers": [
+    "judges": [
         {
             "name": "cifar10_resnet20",
             "sha256": HASH,
@@ -47,7 +47,7 @@ EVALUATION = {
             "title": "Recognised",
             "better": "higher",
             "unit": "%",
-            "about": "Share that the verifier gives its class.",
+            "about": "Share that the judge gives its class.",
         },
         "fid": {
             "title": "FID",
@@ -89,7 +89,7 @@ def change(folder, **changes):
 
 
 def many_classes(count):
-    """A verifier that knows each class a little better than the one before."""
+    """A judge that knows each class a little better than the one before."""
     classes = {
         f"class {number}": {"images": 10, "top1": number / count, "top5": 1.0}
         for number in range(count)
@@ -176,32 +176,32 @@ def test_it_says_what_the_numbers_rest_on(folder):
     assert "no real images" in page(folder)
 
 
-def test_each_verifier_has_a_table_of_classes(folder):
+def test_each_judge_has_a_table_of_classes(folder):
     text = page(folder)
     assert "<h3>cifar10_resnet20</h3>" in text
     assert re.search(r"<th>cat</th><td>1,000</td><td [^>]*>95.5 %</td></tr>", text)
     assert "top-5" not in text
-    change(folder, verifiers=[EVALUATION["verifiers"][0], many_classes(3)])
+    change(folder, judges=[EVALUATION["judges"][0], many_classes(3)])
     assert page(folder).count("<h3>") == 2
 
 
 def test_top_5_is_shown_where_it_was_measured(folder):
-    change(folder, verifiers=[many_classes(3)])
+    change(folder, judges=[many_classes(3)])
     text = page(folder)
     assert "<th>top-5</th>" in text
     assert text.count("100.0 %") == 3
 
 
 def test_up_to_40_classes_are_all_shown_in_order(folder):
-    change(folder, verifiers=[many_classes(40)])
+    change(folder, judges=[many_classes(40)])
     shown = re.findall(r"<th>class (\d+)</th>", page(folder))
     assert shown == [str(number) for number in range(40)]
 
 
 def test_of_more_classes_the_20_worst_are_shown(folder):
-    verifier = many_classes(1000)
-    verifier["per_class"] = dict(reversed(verifier["per_class"].items()))
-    change(folder, verifiers=[verifier])
+    judge = many_classes(1000)
+    judge["per_class"] = dict(reversed(judge["per_class"].items()))
+    change(folder, judges=[judge])
     text = page(folder)
     shown = re.findall(r"<th>class (\d+)</th>", text)
     assert shown == [str(number) for number in range(20)]
@@ -216,9 +216,9 @@ def test_many_classes_of_the_set_are_counted(folder):
     assert "class 40" not in text
 
 
-def test_confusions_are_headed_by_the_name_of_their_verifier(folder):
-    verifier = EVALUATION["verifiers"][0] | {"name": "My Judge"}
-    change(folder, verifiers=[verifier])
+def test_confusions_are_headed_by_the_name_of_their_judge(folder):
+    judge = EVALUATION["judges"][0] | {"name": "My Judge"}
+    change(folder, judges=[judge])
     Image.new("RGB", (9, 9)).save(folder / "confusion_my-judge.png")
     text = page(folder)
     assert "<h2>Confusions of My Judge</h2>" in text

@@ -17,7 +17,7 @@ SUMMARY = {
     "images": 4,
     "classes": ["cat", "ship"],
     "teacher": {"name": "cifar10_resnet20", "top1": 0.987, "top5": 1.0},
-    "verifier": {"name": "cifar10_resnet32", "top1": 0.943, "top5": None},
+    "judge": {"name": "cifar10_resnet32", "top1": 0.943, "top5": None},
     "terms": {"bn": {"raw": 20.5, "weight": 10.0, "weighted": 205.0}},
     "loss": 205.25,
     "seconds": {"compiling": 21.3, "running": 2134.2, "total": 2190.0},
@@ -95,10 +95,10 @@ def test_an_unfinished_run_stands_out(run):
     assert '<span class="status stopped">interrupted</span>' in page(run)
 
 
-def test_without_a_verifier_it_says_how_to_get_one(run):
-    assert "--verifier MODEL" not in page(run)
-    change(run, verifier=None)
-    assert "--verifier MODEL" in page(run)
+def test_without_a_judge_it_says_how_to_get_one(run):
+    assert "--judge MODEL" not in page(run)
+    change(run, judge=None)
+    assert "--judge MODEL" in page(run)
 
 
 def test_it_lists_the_terms_of_the_loss(run):

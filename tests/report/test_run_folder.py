@@ -20,7 +20,7 @@ def test_a_result_is_saved_as_the_command_line_would(tiny, tmp_path):
     first = np.asarray(Image.open(tmp_path / "run" / "images" / "00000_cat.png"))
     np.testing.assert_array_equal(first, np.round(result.images[0] * 255))
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
-    assert summary["images"] == 4 and summary["verifier"] is None
+    assert summary["images"] == 4 and summary["judge"] is None
     with pytest.raises(FolderError, match="already holds a run: overwrite=True"):
         jinv.save_run(result, tmp_path / "run")
     jinv.save_run(result, tmp_path / "run", overwrite=True)

@@ -48,11 +48,11 @@ def test_a_value_must_be_a_number():
     ("name", "message"),
     [
         ("fit", "did you mean fid?"),
-        ("top1", "needs a network that judges: --verifier"),
+        ("top1", "needs a judge: --judge MODEL"),
         ("coverage", "needs real images: --real"),
     ],
 )
 def test_what_an_objective_lacks_is_said(name, message):
     with pytest.raises(ConfigError) as error:
-        check_objective(name, verifier=False, real=False)
+        check_objective(name, judge=False, real=False)
     assert message in str(error.value)

@@ -4,7 +4,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.presets import PRESETS
 from jinv.search.grids import GRIDS
-from jinv.search.space import Choice, Range, Space, parse_space
+from jinv.search.space import Choice, Space, Span, parse_space
 
 
 def parse(*words: str) -> Space:
@@ -13,8 +13,8 @@ def parse(*words: str) -> Space:
 
 def test_a_range_has_the_type_of_its_field():
     assert parse("lr=0.05..0.4:log", "jitter=0..4").fields == (
-        Range("lr", 0.05, 0.4, log=True),
-        Range("jitter", 0, 4, whole=True),
+        Span("lr", 0.05, 0.4, log=True),
+        Span("jitter", 0, 4, whole=True),
     )
 
 

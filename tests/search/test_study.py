@@ -3,12 +3,14 @@ import time
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
+import optuna
 import pytest
 from sketch import Sketch, add_sketch
 
 from jinv.engine.events import BatchDone, Position
 from jinv.engine.execution import Execution
 from jinv.errors import Diverged, FolderError, Interrupted
+from jinv.former import FORMER
 from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import find_preset, write_preset
@@ -17,7 +19,7 @@ from jinv.metrics.evaluation import Metric
 from jinv.search import storage
 from jinv.search.objective import Objective
 from jinv.search.observer import Observer
-from jinv.search.plan import Plan
+from jinv.search.plan import BASELINE, POINT, Plan
 from jinv.search.space import parse_space
 from jinv.search.study import Study
 
@@ -252,3 +254,21 @@ def test_images_without_a_class_are_judged_by_what_the_teacher_sees(plan, url):
     # Its images are all alike.
     assert [count for count, _ in seen] == [6, 12]
     assert all(len(labels) == 1 for _, labels in seen)
+
+
+def test_a_study_that_notes_fields_by_former_names_goes_on(plan, url, monkeypatch):
+    monkeypatch.setitem(FORMER, "settings", {"old_lr": "lr"})
+    plan = replace(plan, strategy="random")
+    described = plan.describe()
+    described["space"] = {"old_lr": described["space"]["lr"], **described["space"]}
+    del described["space"]["lr"]
+    first = {"old_lr": 0.02, "w_tv2": "0.3"}
+    queue = [(BASELINE, {}), (POINT, first)]
+    storage.join_study(
+        storage.open_storage(url), "before", described, "maximize", queue
+    )
+    study = Study(plan, url, "before")
+    results = study.run(3)
+    assert results.trials[1].settings == {"lr": 0.02, "w_tv2": 0.3}
+    again = optuna.load_study(study_name="before", storage=url)
+    assert {*again.trials[1].params, *again.trials[2].params} == {"old_lr", "w_tv2"}

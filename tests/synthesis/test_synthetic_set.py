@@ -133,20 +133,20 @@ def fail(*_):
     raise OSError("killed")
 
 
-def test_keeping_what_is_accepted_needs_a_verifier(job):
-    with pytest.raises(ConfigError, match="needs a verifier"):
+def test_keeping_what_is_accepted_needs_a_judge(job):
+    with pytest.raises(ConfigError, match="needs a judge"):
         Recipe(job, accepted_only=True)
 
 
-def test_a_verifier_that_accepts_nothing_leaves_the_candidates(job, tmp_path):
-    strict = Recipe(job, verifier=job.classifier, accepted_only=True)
+def test_a_judge_that_accepts_nothing_leaves_the_candidates(job, tmp_path):
+    strict = Recipe(job, judge=job.classifier, accepted_only=True)
     growing = SyntheticSet(tmp_path, strict)
     job.run(growing.on_event)
     for path in (tmp_path / "parts").iterdir():
         with np.load(path) as part:
             arrays = dict(part)
         facts = json.loads(str(arrays["facts"]))
-        refused = [{**fact, "verifier_accepts": False} for fact in facts]
+        refused = [{**fact, "judge_accepts": False} for fact in facts]
         arrays["facts"] = np.asarray(json.dumps(refused))
         np.savez(path, **arrays)
     with pytest.raises(ConfigError, match="accepts none of the 12 images"):

@@ -13,17 +13,17 @@ from jinv.values import Count, shown
 
 
 def translate_labels(
-    verifier: Classifier, labels: np.ndarray, classes: Sequence[str]
+    network: Classifier, labels: np.ndarray, classes: Sequence[str]
 ) -> np.ndarray:
-    """The verifier's indices of the classes that labels stand for.
+    """A judge's indices of the classes that labels stand for.
 
     Args:
-        verifier: The network that is to judge.
+        network: The network that is to judge.
         labels: Indices into `classes`.
         classes: Names.
 
     Raises:
-        ConfigError: The verifier does not know one of the classes.
+        ConfigError: The judge does not know one of the classes.
     """
     least, most = labels.min(initial=0), labels.max(initial=0)
     if labels.dtype.kind not in "iu" or least < 0 or most >= len(classes):
@@ -31,28 +31,28 @@ def translate_labels(
             f"labels: expected whole numbers from 0 to {len(classes) - 1}, the indices "
             f"of {len(classes)} classes, found {labels.dtype} from {least} to {most}"
         )
-    known = {name: index for index, name in enumerate(verifier.spec.classes)}
+    known = {name: index for index, name in enumerate(network.spec.classes)}
     wanted = {int(label): classes[int(label)] for label in set(labels.tolist())}
     unknown = [name for name in wanted.values() if name not in known]
     if unknown:
         raise ConfigError(
-            f"the verifier {verifier.spec.name} does not know the class {unknown[0]!r}"
+            f"the judge {network.spec.name} does not know the class {unknown[0]!r}"
         )
     return np.asarray([known[wanted[label]] for label in labels.tolist()], np.int32)
 
 
 @checked
 def judge(
-    verifier: Classifier,
+    network: Classifier,
     images: np.ndarray,
     labels: np.ndarray,
     classes: Sequence[str],
     batch_size: Count = 100,
 ) -> dict[str, Any]:
-    """Share of images that a network recognises.
+    """A network's verdict on images: what share of them it recognises.
 
     Args:
-        verifier: The network; images are resized (bilinear) to its input size.
+        network: The judge; images are resized (bilinear) to its input size.
         images: (images, height, width, channels): uint8, or floats in [0, 1].
         labels: Indices into `classes` (images,).
         classes: Names of the classes.
@@ -63,16 +63,16 @@ def judge(
         is None for networks of five classes or fewer).
 
     Raises:
-        ConfigError: The verifier does not know one of the classes; or these are no
+        ConfigError: The judge does not know one of the classes; or these are no
             images, or no labels of them.
     """
     _check_images(images, labels)
-    labels = translate_labels(verifier, labels, classes)
-    logits = classify(verifier, images, batch_size)
+    labels = translate_labels(network, labels, classes)
+    logits = classify(network, images, batch_size)
     return {
-        "name": verifier.spec.name,
-        "sha256": verifier.sha256,
-        **shares_recognised(logits, labels),
+        "name": network.spec.name,
+        "sha256": network.sha256,
+        **top_shares(logits, labels),
     }
 
 
@@ -97,7 +97,7 @@ def _check_images(images: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
-def shares_recognised(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+def top_shares(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Shares of images whose class comes first, and among the first five.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from jinv.errors import ConfigError
-from jinv.metrics.verifier import judge, translate_labels
+from jinv.metrics.judge import judge, translate_labels
 from jinv.models.classify import to_inputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 3), np.uint8)
@@ -63,6 +63,6 @@ def test_classes_are_matched_by_name(tiny):
     np.testing.assert_array_equal(found, [5, 0, 3])
 
 
-def test_a_class_that_the_verifier_does_not_know_is_refused(tiny):
+def test_a_class_that_the_judge_does_not_know_is_refused(tiny):
     with pytest.raises(ConfigError, match="does not know the class 'zebra'"):
         translate_labels(tiny, np.array([0]), ["zebra"])

@@ -1,0 +1,64 @@
+"""Flags by the names that they had before."""
+
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from jinv.errors import JinvWarning
+
+
+class Former(NamedTuple):
+    """What has become of a flag.
+
+    Attributes:
+        flag: Its name today.
+        commands: Those that have it.
+        warns: Whether who gives it is told of its name today, as it is about to go.
+    """
+
+    flag: str
+    commands: frozenset[str]
+    warns: bool = True
+
+
+INVERTING = frozenset({"invert", "search", "synthesize"})
+
+FORMER_FLAGS = {
+    "--verifier": Former("--judge", INVERTING | {"evaluate"}),
+    "--verifier-weights": Former("--judge-weights", INVERTING),
+}
+"""Flags that are understood, and in no help: former name → today's."""
+
+
+def todays_words(command: str, words: Sequence[str]) -> list[str]:
+    """The words of a command line with today's flags in the place of former ones.
+
+    Args:
+        command: The sub-command.
+        words: What follows it; flags as `--flag VALUE` or `--flag=VALUE`, with - or _.
+
+    Warns:
+        JinvWarning: A flag is about to go.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("ignore")
+        ...     todays_words("invert", ["--verifier=vgg16"])
+        ['--judge=vgg16']
+    """
+    return [_todays_word(command, word) for word in words]
+
+
+def _todays_word(command: str, word: str) -> str:
+    name, equals, value = word.partition("=")
+    former = FORMER_FLAGS.get(name.replace("_", "-"))
+    if former is None or command not in former.commands:
+        return word
+    if former.warns:
+        warnings.warn(
+            f"{name} is called {former.flag} now: the next version knows no other name",
+            JinvWarning,
+            stacklevel=2,
+        )
+    return f"{former.flag}{equals}{value}"

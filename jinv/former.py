@@ -1,0 +1,73 @@
+"""Former names in what jinv left on disk, and today's.
+
+Work that an earlier version began or finished is read by this table: whoever renames
+something that is written adds a line here, and no reader changes. Only names of jinv's
+own are touched, each where it stands: a class may well be called as one of them is.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+Names = Mapping[str, str]
+
+FORMER: dict[str, Names] = {
+    "description": {  # of work, in config.json
+        "verifier": "judge",
+        "verifier_sha256": "judge_sha256",
+    },
+    "settings": {},  # of a method, wherever; the fields of a search, too
+    "summary.json": {"verifier": "judge"},
+    "evaluation.json": {"verifiers": "judges"},
+    "options": {"verifier": "judge"},  # of a command, in evaluation.json
+    "metrics.jsonl": {},  # each of its rows
+    "terms": {},  # of a loss, in those rows and in summary.json
+    "fact": {  # what a part of a set says of an image
+        "verifier_class": "judge_class",
+        "verifier_accepts": "judge_accepts",
+        "verifier_cross_entropy": "judge_cross_entropy",
+    },
+    "notes": {},  # beside the arrays of a checkpoint
+}
+"""For each kind of object, a file's by its name: former name → today's."""
+
+INSIDE: dict[str, Names] = {
+    "config.json": dict.fromkeys(
+        ("inversion", "set", "evaluation", "search"), "description"
+    ),
+    "description": {"settings": "settings", "space": "settings"},
+    "preset": {"settings": "settings"},
+    "summary.json": {"terms": "terms"},
+    "evaluation.json": {"settings": "options"},
+    "metrics.jsonl": {"terms": "terms"},
+}
+"""For each kind of object, the kinds of those inside it that have names of jinv's."""
+
+
+def renewed(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """An object that was read, by today's names.
+
+    Args:
+        found: As it was read.
+        kind: What it is, from `FORMER`; of another kind nothing has been renamed.
+
+    Example:
+        >>> renewed({"verifier": {"name": "vgg16"}}, "summary.json")
+        {'judge': {'name': 'vgg16'}}
+    """
+    names, inside = FORMER.get(kind, {}), INSIDE.get(kind, {})
+    return {
+        names.get(name, name): renewed(value, inside[name])
+        if name in inside and isinstance(value, Mapping)
+        else value
+        for name, value in found.items()
+    }
+
+
+def former_names(found: Mapping[str, Any], kind: str) -> dict[str, str]:
+    """The names that are former ones in an object that was read, by today's."""
+    return {today: name for name, today in FORMER[kind].items() if name in found}
+
+
+def renewed_name(name: str, kind: str) -> str:
+    """Today's name for one that may be a former one, of an object of this kind."""
+    return FORMER.get(kind, {}).get(name, name)
