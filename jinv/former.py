@@ -15,18 +15,22 @@ FORMER: dict[str, Names] = {
         "verifier": "judge",
         "verifier_sha256": "judge_sha256",
     },
-    "settings": {},  # of a method, wherever; the fields of a search, too
+    "settings": {  # of a method, wherever; the fields of a search, too
+        "w_feature": "w_bn",
+        "feature_norm": "bn_norm",
+    },
     "summary.json": {"verifier": "judge"},
     "evaluation.json": {"verifiers": "judges"},
     "options": {"verifier": "judge"},  # of a command, in evaluation.json
-    "metrics.jsonl": {},  # each of its rows
-    "terms": {},  # of a loss, in those rows and in summary.json
+    "metrics.jsonl": {"stage": "phase", "teacher_top1": "top1"},  # each of its rows
+    "terms": {"feature": "bn"},  # of a loss, in those rows and in summary.json
     "fact": {  # what a part of a set says of an image
         "verifier_class": "judge_class",
         "verifier_accepts": "judge_accepts",
         "verifier_cross_entropy": "judge_cross_entropy",
+        "batch_feature": "batch_bn",
     },
-    "notes": {},  # beside the arrays of a checkpoint
+    "notes": {"stage": "phase"},  # beside the arrays of a checkpoint
 }
 """For each kind of object, a file's by its name: former name → today's."""
 

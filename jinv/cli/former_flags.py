@@ -24,8 +24,11 @@ class Former(NamedTuple):
 INVERTING = frozenset({"invert", "search", "synthesize"})
 
 FORMER_FLAGS = {
+    "--feature-norm": Former("--bn-norm", INVERTING),
     "--verifier": Former("--judge", INVERTING | {"evaluate"}),
     "--verifier-weights": Former("--judge-weights", INVERTING),
+    # What the term is called in the literature: there is no harm in it.
+    "--w-feature": Former("--w-bn", INVERTING, warns=False),
 }
 """Flags that are understood, and in no help: former name → today's."""
 

@@ -54,7 +54,7 @@ def test_a_set_has_images_a_card_and_an_account_of_each(base, tmp_path):
         with Image.open(folder / "train" / row["file_name"]) as image:
             assert image.size == (8, 8)
         assert row["file_name"].split("/")[0] == row["class"]
-        assert {"teacher_cross_entropy", "judge_class", "batch_feature"} <= set(row)
+        assert {"teacher_cross_entropy", "judge_class", "batch_bn"} <= set(row)
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["classes"] == dict.fromkeys(
         ("apple", "boat", "cat", "dog", "egg", "fish"), 4
