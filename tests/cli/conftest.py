@@ -8,7 +8,7 @@ from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """Two files of weights for the architecture of `tiny`."""
     folder = tmp_path_factory.mktemp("weights")
@@ -19,7 +19,9 @@ def weights(tmp_path_factory):
     return [str(folder / f"{seed}.safetensors") for seed in (0, 1)]
 
 
-@pytest.fixture
-def small_zoo(monkeypatch):
-    for spec in (TINY, OTHER, STRANGER):
-        monkeypatch.setitem(zoo._zoo(), spec.name, spec)
+@pytest.fixture(scope="module")
+def small_zoo():
+    with pytest.MonkeyPatch.context() as patch:
+        for spec in (TINY, OTHER, STRANGER):
+            patch.setitem(zoo._zoo(), spec.name, spec)
+        yield

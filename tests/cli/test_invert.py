@@ -1,6 +1,8 @@
 import json
+import shutil
 import signal
 import time
+from itertools import count
 
 import jax
 import numpy as np
@@ -9,10 +11,12 @@ from PIL import Image
 from tiny_main import start
 
 from jinv.cli.main import main
+from jinv.engine.events import Logged
 from jinv.models.loading import make_classifier
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 from jinv.models.zoo import classifier_spec
+from jinv.report.run_folder import RunFolder
 
 pytestmark = pytest.mark.usefixtures("small_zoo")
 
@@ -29,6 +33,20 @@ def options(weights, folder):
 @pytest.fixture
 def base(weights, tmp_path):
     return options(weights, tmp_path / "run")
+
+
+@pytest.fixture(scope="module")
+def finished(small_zoo, weights, tmp_path_factory):
+    """A run that has ended."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    assert main(options(weights, folder)) == 0
+    return folder
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of it, where `base` goes."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def contents(folder):
@@ -119,30 +137,28 @@ def test_a_judge_must_be_another_network_and_know_the_classes(base, weights, cap
     assert "does not know the class 'cat'" in capsys.readouterr().err
 
 
-def test_a_finished_run_is_left_as_it_is(base, tmp_path, capsys):
-    assert main(base) == 0
-    before = contents(tmp_path / "run")
-    log = (tmp_path / "run" / "metrics.jsonl").read_bytes()
+def test_a_finished_run_is_left_as_it_is(base, run, capsys):
+    before = contents(run)
+    log = (run / "metrics.jsonl").read_bytes()
     for words in ([], ["--resume"]):
         assert main([*base, *words]) == 0
         said = capsys.readouterr().err
         assert "finished: there is nothing to do" in said and "index.html" in said
-    assert contents(tmp_path / "run") == before
-    assert (tmp_path / "run" / "metrics.jsonl").read_bytes() == log
+    assert contents(run) == before
+    assert (run / "metrics.jsonl").read_bytes() == log
 
 
-def test_another_run_needs_a_decision(base, tmp_path, capsys):
-    assert main(base) == 0
-    before = contents(tmp_path / "run")
+def test_another_run_needs_a_decision(base, run, capsys):
+    before = contents(run)
     assert main([*base, "--seed", "1"]) == 2
     said = capsys.readouterr().err
     assert "another configuration (seed: 0 there, 1 now)" in said
     assert "--overwrite" in said
     assert main([*base, "--lr", "0.3", "--resume"]) == 2
     assert "(lr: 0.1 there, 0.3 now)" in capsys.readouterr().err
-    assert contents(tmp_path / "run") == before
+    assert contents(run) == before
     assert main([*base, "--seed", "1", "--overwrite"]) == 0
-    assert contents(tmp_path / "run") != before
+    assert contents(run) != before
 
 
 def test_a_folder_with_other_files_is_left_alone(base, tmp_path, capsys):
@@ -174,35 +190,46 @@ LONG = ["--steps", "200", "--checkpoint-every", "50"]
 
 
 @pytest.fixture(scope="module")
-def whole(weights, tmp_path_factory):
+def whole(small_zoo, weights, tmp_path_factory):
     """The images of a run that nothing interrupts."""
     folder = tmp_path_factory.mktemp("whole") / "run"
-    assert start(*options(weights, folder), *LONG).wait(120) == 0
+    assert main([*options(weights, folder), *LONG]) == 0
     return contents(folder)
 
 
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGKILL, -9), (signal.SIGTERM, 143)],
-)
-def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path, number, code):
-    run = tmp_path / "run"
+def finish(base, run):
+    """Give the same command again; returns the images."""
+    assert main([*base, *LONG]) == 0
+    rows = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    reached = [(row["phase"], row["step"]) for row in rows]
+    assert reached == [(s, step) for s in (0, 1) for step in range(2, 201, 2)]
+    return contents(run)
+
+
+def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path):
     process = start(*base, *LONG)
-    wait_for(run / "metrics.jsonl", 60, process)
-    process.send_signal(number)
-    assert process.wait(60) == code
-    if number != signal.SIGKILL:
-        summary = json.loads((run / "summary.json").read_text())
-        assert summary["status"] == "interrupted"
-        assert len(contents(run)) == 6
-    process = start(*base, *LONG)
-    assert process.wait(120) == 0, process.stderr.read().decode()
-    assert contents(run) == whole
-    places = [
-        (row["phase"], row["step"])
-        for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
-    ]
-    assert places == [(s, step) for s in (0, 1) for step in range(2, 201, 2)]
+    wait_for(tmp_path / "run" / "metrics.jsonl", 60, process)
+    process.kill()
+    assert process.wait(60) == -signal.SIGKILL
+    assert finish(base, tmp_path / "run") == whole
+
+
+def test_so_does_one_that_sigterm_ends_with_a_page(base, whole, tmp_path, monkeypatch):
+    run, rows = tmp_path / "run", count(1)
+    write = RunFolder.on_event
+
+    def on_event(folder, event):
+        write(folder, event)
+        if isinstance(event, Logged) and next(rows) == 60:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "on_event", on_event)
+        assert main([*base, *LONG]) == 128 + signal.SIGTERM
+    summary = json.loads((run / "summary.json").read_text())
+    assert summary["status"] == "interrupted"
+    assert len(contents(run)) == 6 and (run / "index.html").is_file()
+    assert finish(base, run) == whole
 
 
 def test_stages_may_have_steps_of_their_own(base, tmp_path):

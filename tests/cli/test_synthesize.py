@@ -1,7 +1,10 @@
 import json
 import random
+import shutil
+import signal
 import socket
 import time
+from itertools import count
 
 import numpy as np
 import pytest
@@ -9,6 +12,8 @@ from PIL import Image
 from tiny_main import start
 
 from jinv.cli.main import main
+from jinv.engine.events import Logged
+from jinv.synthesis.synthetic_set import SyntheticSet
 
 pytestmark = pytest.mark.usefixtures("small_zoo")
 
@@ -25,6 +30,20 @@ def options(weights, folder):
 @pytest.fixture
 def base(weights, tmp_path):
     return options(weights, tmp_path / "set")
+
+
+@pytest.fixture(scope="module")
+def finished(small_zoo, weights, tmp_path_factory):
+    """A set that is complete."""
+    folder = tmp_path_factory.mktemp("finished") / "set"
+    assert main(options(weights, folder)) == 0
+    return folder
+
+
+@pytest.fixture
+def made(finished, tmp_path):
+    """A copy of it, where `base` goes."""
+    return shutil.copytree(finished, tmp_path / "set")
 
 
 def contents(folder):
@@ -66,32 +85,29 @@ def test_a_set_has_images_a_card_and_an_account_of_each(base, tmp_path):
     assert summary["teacher"]["sha256"] in card and "24 of 24 made" in card
 
 
-def test_the_batches_of_a_set_differ(base, tmp_path):
-    assert main(base) == 0
-    files = sorted((tmp_path / "set" / "train" / "cat").iterdir())
+def test_the_batches_of_a_set_differ(finished):
+    files = sorted((finished / "train" / "cat").iterdir())
     assert len({file.read_bytes() for file in files}) == 4
 
 
-def test_a_finished_set_is_left_as_it_is(base, tmp_path, capsys):
-    assert main(base) == 0
-    before = contents(tmp_path / "set")
+def test_a_finished_set_is_left_as_it_is(base, made, capsys):
+    before = contents(made)
     assert main(base) == 0
     assert "0 to do here" in capsys.readouterr().err
-    assert contents(tmp_path / "set") == before
+    assert contents(made) == before
 
 
-def test_another_configuration_is_refused(base, tmp_path, capsys):
-    assert main(base) == 0
-    before = contents(tmp_path / "set")
+def test_another_configuration_is_refused(base, made, capsys):
+    before = contents(made)
     assert main([*base, "--seed", "1"]) == 2
     assert "another configuration (seed: 0 there, 1 now)" in capsys.readouterr().err
     assert main([*base, "--form", "npz"]) == 2
     assert "form: folder there, npz now" in capsys.readouterr().err
-    assert contents(tmp_path / "set") == before
-    assert not (tmp_path / "set" / "parts").exists()
-    (tmp_path / "set" / "notes.txt").write_text("precious")
+    assert contents(made) == before
+    assert not (made / "parts").exists()
+    (made / "notes.txt").write_text("precious")
     assert main([*base, "--seed", "1", "--overwrite"]) == 0
-    after = contents(tmp_path / "set")
+    after = contents(made)
     assert after.pop("notes.txt") and after.keys() == before.keys() and after != before
 
 
@@ -112,10 +128,11 @@ def test_only_what_the_judge_recognises_is_kept(base, tmp_path):
     assert len(images) == len(rows)
 
 
-def test_the_best_of_each_class_are_those_the_judge_is_surest_of(base, tmp_path):
-    assert main([*base, "--out", str(tmp_path / "all")]) == 0
+def test_the_best_of_each_class_are_those_the_judge_is_surest_of(
+    base, finished, tmp_path
+):
     assert main([*base, "--best", "2"]) == 0
-    everything, best = rows_of(tmp_path / "all"), rows_of(tmp_path / "set")
+    everything, best = rows_of(finished), rows_of(tmp_path / "set")
     for name in ("apple", "fish"):
         ranked = sorted(
             (row for row in everything if row["class"] == name),
@@ -155,38 +172,44 @@ LONG = ["--steps", "80", "--checkpoint-every", "30"]
 
 
 @pytest.fixture(scope="module")
-def whole(weights, tmp_path_factory):
-    """A set that nothing interrupts, made by a process."""
+def whole(small_zoo, weights, tmp_path_factory):
+    """A set that nothing interrupts, made by one process."""
     folder = tmp_path_factory.mktemp("whole") / "set"
-    process = start(*options(weights, folder), *LONG)
-    assert process.wait(300) == 0, process.stderr.read().decode()
+    assert main([*options(weights, folder), *LONG]) == 0
     return contents(folder)
 
 
-def test_a_set_killed_twice_is_the_same_byte_for_byte(base, whole, tmp_path):
-    draw = random.Random(time.time_ns())
-    for done in (draw.randint(0, 1), 2):
-        process = start(*base, *LONG)
-        # At a random moment after the first batch has begun, and so many are finished.
-        deadline = time.monotonic() + 120
-        while (
-            not list((tmp_path / "set").glob("checkpoint-*/*"))
-            or len(list((tmp_path / "set" / "parts").glob("*.npz"))) < done
-        ):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(draw.uniform(0, 0.2))
-        process.kill()
-        process.wait(60)
+def test_a_set_stopped_and_then_killed_is_the_same_byte_for_byte(
+    base, whole, tmp_path, monkeypatch
+):
+    draw, made, rows = random.Random(time.time_ns()), tmp_path / "set", count(1)
+    last, write = draw.randint(1, 80), SyntheticSet.on_event
+
+    def on_event(growing, event):
+        write(growing, event)
+        if isinstance(event, Logged) and next(rows) == last:
+            signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SyntheticSet, "on_event", on_event)
+        assert main([*base, *LONG]) == 128 + signal.SIGTERM
     process = start(*base, *LONG)
-    assert process.wait(300) == 0, process.stderr.read().decode()
-    assert contents(tmp_path / "set") == whole
+    # At a random moment after the third batch has begun.
+    deadline = time.monotonic() + 120
+    while len(list((made / "parts").glob("*.npz"))) < 2:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    time.sleep(draw.uniform(0, 0.2))
+    process.kill()
+    process.wait(60)
+    assert main([*base, *LONG]) == 0
+    assert contents(made) == whole
 
 
-def test_four_shards_in_four_processes_make_the_same_set(base, whole, tmp_path):
-    shards = [start(*base, *LONG, "--shard", f"{i}/4") for i in range(4)]
-    for process in shards:
-        assert process.wait(300) == 0, process.stderr.read().decode()
+def test_two_shards_in_two_processes_make_the_same_set(base, whole, tmp_path):
+    other = start(*base, *LONG, "--shard", "1/2")
+    assert main([*base, *LONG, "--shard", "0/2"]) == 0
+    assert other.wait(300) == 0, other.stderr.read().decode()
     assert contents(tmp_path / "set") == whole
 
 
