@@ -23,6 +23,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.execution import Execution
 from jinv.engine.placement import Parallel
 from jinv.inversion.invert import invert
+from jinv.levels import to_uint8
 from jinv.models.loading import load_classifier
 
 
@@ -67,7 +68,7 @@ def main(options: Compare) -> None:
             execution=execution,
             **settings,
         )
-        pixels = np.rint(255 * result.images).astype(np.uint8)
+        pixels = to_uint8(result.images)
         verdict = "not judged"
         if judge:
             names = classifier.spec.classes

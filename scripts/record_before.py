@@ -54,10 +54,10 @@ LEFT_OUT = (
 def make_inputs(zoo) -> None:
     import jax
     import numpy as np
-
-    from jinv.models.classifier import make_classifier
     from jinv.models.state_dict import to_state_dict
     from jinv.models.weight_files import write_weights
+
+    from jinv.models.classifier import make_classifier
 
     for seed in (0, 1):
         variables = make_classifier(zoo.classifier_spec("tiny"), seed).variables
@@ -70,6 +70,7 @@ def make_inputs(zoo) -> None:
 
 def make_preset() -> None:
     from jinv.inversion.preset import Preset, write_preset
+
     from jinv.inversion.presets import find_preset
 
     shown = find_preset("default-imagenet")

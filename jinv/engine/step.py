@@ -10,7 +10,7 @@ from optax.contrib import ReduceLROnPlateauState
 
 from jinv.engine.phase import Context, Evaluation, Phase, Split
 from jinv.engine.state import Constants, State, next_state
-from jinv.models.classifier import Classifier, Moments, Observation, Taps
+from jinv.models.classifier import Classifier, Moments, Response, Taps
 
 Metrics = dict[str, Any]
 Step = Callable[[State, Constants], tuple[State, Metrics]]
@@ -66,7 +66,7 @@ def make_step(
         context = _context(state, constants, team)
         inputs = phase.render(params, context)
         views = phase.view(_step_key(state, constants), constants.index, inputs)
-        seen = _observe(classifier, constants.variables, views, groups)
+        seen = _respond(classifier, constants.variables, views, groups)
         return Evaluation(
             inputs=inputs,
             logits=seen.logits,
@@ -190,17 +190,17 @@ def _update(
     return Split(*updates), Split(*states)
 
 
-def _observe(
+def _respond(
     classifier: Classifier, variables: Any, views: jax.Array, groups: int
-) -> Observation:
+) -> Response:
     if groups == 1:
-        return classifier.observe(variables, views)
+        return classifier.respond(variables, views)
     parts = views.reshape(groups, -1, *views.shape[1:])
-    seen = jax.vmap(classifier.observe, (None, 0))(variables, parts)
+    seen = jax.vmap(classifier.respond, (None, 0))(variables, parts)
     logits, features = jax.tree.map(
         lambda x: x.reshape(-1, *x.shape[2:]), (seen.logits, seen.features)
     )
-    return Observation(logits, seen.taps, features)
+    return Response(logits, seen.taps, features)
 
 
 def _merge(taps: Taps, team: Team) -> Taps:

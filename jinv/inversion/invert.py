@@ -82,5 +82,5 @@ def invert(
     outcome = job.run(collect)
     inputs = np.concatenate(done)
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
-    labels = job.labels_of(range(len(shown)), np.rint(255 * shown).astype(np.uint8))
+    labels = job.labels_of(range(len(shown)), classifier.images_of(inputs))
     return Result(shown, labels, log, outcome, job)

@@ -12,7 +12,6 @@ import numpy as np
 from jinv.data.labelled import LabelledImages
 from jinv.errors import ConfigError, DataError
 from jinv.models.classifier import Classifier
-from jinv.models.classify import to_inputs
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,14 +190,14 @@ def _readable(
 def _features(
     classifier: Classifier, names: tuple[str, ...], variables: Any, images: jax.Array
 ) -> tuple[dict[str, jax.Array], jax.Array]:
-    found = classifier.features(variables, to_inputs(classifier, images))
+    found = classifier.features(variables, classifier.inputs_of(images))
     averaged = {name: _flat(found[name]).astype(jnp.float32) for name in names}
     return averaged, found["logits"].astype(jnp.float32)
 
 
 @partial(jax.jit, static_argnums=0)
 def _logits(classifier: Classifier, variables: Any, images: jax.Array) -> jax.Array:
-    return classifier.logits(variables, to_inputs(classifier, images))
+    return classifier.logits(variables, classifier.inputs_of(images))
 
 
 def _flat(feature: jax.Array) -> jax.Array:

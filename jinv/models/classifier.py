@@ -12,10 +12,13 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from jinv.levels import from_uint8, to_uint8
 from jinv.memo import Memo
 from jinv.models.listing import batchnorm_names
 from jinv.models.operations.taps import FEATURES, TAPS, tap_foreign
 from jinv.models.spec import ClassifierSpec
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class Moments(NamedTuple):
@@ -29,7 +32,7 @@ Taps = dict[str, Moments]
 """Moments by the name of their layer, e.g. "layer1.0.bn1"."""
 
 
-class Observation(NamedTuple):
+class Response(NamedTuple):
     """What a classifier says of a batch, and what can be read from it on the way.
 
     Attributes:
@@ -81,7 +84,7 @@ class Classifier:
         logits: Any = self.module.apply(variables, inputs, **self.inference)
         return logits.astype(jnp.float32)
 
-    def observe(self, variables: dict[str, Any], inputs: jax.Array) -> Observation:
+    def respond(self, variables: dict[str, Any], inputs: jax.Array) -> Response:
         """Classify inputs, with all that methods look at.
 
         Under `jax.jit` only what is used is computed. A foreign module's own
@@ -94,7 +97,7 @@ class Classifier:
         logits, seen = applied
         found = flatten_dict(dict(seen.get(FEATURES, {})))
         named = {path[-1]: value for path, value in found.items()}
-        return Observation(
+        return Response(
             logits.astype(jnp.float32),
             _by_layer(seen.get(TAPS, {})),
             _in_order(named) | {"logits": logits},
@@ -108,7 +111,7 @@ class Classifier:
         The module documentation of each architecture says what the names mean; "logits"
         is always there.
         """
-        return self.observe(variables, inputs).features
+        return self.respond(variables, inputs).features
 
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -172,10 +175,39 @@ class Classifier:
         """BatchNorm layers in the order in which an input meets them."""
         return batchnorm_names(self.module, self.spec, self.inference)
 
+    def inputs_of(self, images: Any) -> Any:
+        """Images of any size as inputs.
+
+        Args:
+            images: (batch, height, width, 3), or 1 where grey: uint8, or floats in
+                [0, 1]; resized (bilinear, antialiased where they shrink) if need be,
+                and made grey (ITU-R 601 luma, as Pillow does) or repeated as red,
+                green and blue. NumPy's or JAX's; outside of `jax.jit` the inputs of
+                NumPy's are computed by NumPy but for resizing.
+        """
+        values = from_uint8(images)
+        channels, size = self.spec.channels, self.spec.input_size
+        stack = np.stack if isinstance(values, np.ndarray) else jnp.stack
+        if values.shape[-1] != channels:
+            grey = values @ _LUMA if values.shape[-1] == 3 else values[..., 0]
+            values = stack([grey] * channels, -1)
+        if values.shape[1:3] != (size, size):
+            shape = (len(values), size, size, channels)
+            values = jax.image.resize(values, shape, "bilinear")
+        return self.normalise(values)
+
+    def images_of(self, inputs: Any) -> np.ndarray:
+        """Inputs as the bytes that are saved: brightness is rounded, never stretched.
+
+        Args:
+            inputs: (batch, height, width, channels), on the host.
+        """
+        return to_uint8(self.denormalise(inputs))
+
     def normalise(self, images: Any) -> Any:
-        """Images in [0, 1] → inputs."""
+        """Images, in [0, 1] or bytes → inputs of their size."""
         mean, std = self._channels
-        return (images - mean) / std
+        return (from_uint8(images) - mean) / std
 
     def denormalise(self, inputs: Any) -> Any:
         """Inputs → images; in [0, 1] if the inputs lie within `input_range`."""

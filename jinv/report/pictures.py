@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from jinv.atomic import replacing
 from jinv.data.pictures import to_picture
+from jinv.levels import to_uint8
 
 CELL = 96
 """About how large a small image is shown, in pixels."""
@@ -24,19 +25,6 @@ _MARGIN, _GAP, _CLASS_GAP = 12, 4, 10
 _LABEL_CHARACTERS = 14
 _NUMBERED = re.compile(r"(\d{5,})_.*\.png")
 _INK, _PALE_INK = (32, 33, 36), (120, 124, 130)
-
-
-def to_uint8(images: ArrayLike) -> np.ndarray:
-    """Images as the bytes that are saved: round(255 x), clipped, never stretched.
-
-    Args:
-        images: Floats in [0, 1] of any shape; uint8 is returned as it is.
-    """
-    values = np.asarray(images)
-    if values.dtype == np.uint8:
-        return values
-    scaled = np.rint(255 * values.astype(np.float32))
-    return np.clip(scaled, 0, 255).astype(np.uint8)
 
 
 def enlarge(images: np.ndarray, size: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.invert import Result
 from jinv.inversion.job import Job
+from jinv.levels import to_uint8
 from jinv.metrics import judge as judging
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
@@ -29,7 +30,6 @@ from jinv.report.pictures import (
     save_images,
     save_picture,
     saved_images,
-    to_uint8,
 )
 
 RUN = Kind(
@@ -236,7 +236,7 @@ class RunFolder(Held):
         return spec.input_size, spec.input_size, spec.channels
 
     def _images(self, inputs: np.ndarray) -> np.ndarray:
-        return to_uint8(self.job.classifier.denormalise(inputs))
+        return self.job.classifier.images_of(inputs)
 
     def _grid(self, images: np.ndarray, labels: np.ndarray) -> Image.Image:
         return grid(images, labels.tolist(), self.job.classifier.spec.classes)

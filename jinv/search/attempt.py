@@ -12,7 +12,6 @@ from jinv.engine.events import BatchDone, Event
 from jinv.errors import ConfigError, DataError, Diverged
 from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
-from jinv.report.pictures import to_uint8
 from jinv.search.observer import Observer
 from jinv.search.plan import Plan
 from jinv.search.results import State
@@ -57,7 +56,7 @@ def attempt(
         observer.on_event(event)
         if not (isinstance(event, BatchDone) and event.complete):
             return
-        batch = to_uint8(job.classifier.denormalise(event.inputs))
+        batch = job.classifier.images_of(event.inputs)
         images = np.concatenate([images, batch]) if images.size else batch
         trial.set_user_attr("images", len(images))
         if len(images) < len(job.labels):

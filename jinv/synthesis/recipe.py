@@ -87,7 +87,7 @@ class Recipe(Checked):
             labels: Classes asked for (images,).
         """
         classifier = self.job.classifier
-        inputs = classifier.normalise(images.astype(np.float32) / 255)
+        inputs = classifier.inputs_of(images)
         variation = losses.total_variation_l2(inputs)
         facts: list[Row] = [
             {"total_variation": _plain(value)} for value in np.asarray(variation)

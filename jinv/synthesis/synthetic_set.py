@@ -23,7 +23,7 @@ from jinv.folders import Folder, Held, Kind
 from jinv.former import renewed
 from jinv.inversion.job import Job
 from jinv.locks import Lock
-from jinv.report.pictures import grid, save_picture, to_uint8
+from jinv.report.pictures import grid, save_picture
 from jinv.suggest import near
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Recipe, Row
@@ -161,7 +161,7 @@ class SyntheticSet(Held):
     def _write_part(self, batch: int, inputs: np.ndarray) -> None:
         job = self.recipe.job
         numbers = job.numbers_of(batch)
-        images = to_uint8(job.classifier.denormalise(inputs))
+        images = job.classifier.images_of(inputs)
         labels = job.labels_of(numbers, images)
         terms = self._rows[batch]["terms"] if batch in self._rows else {}
         shared = {

@@ -37,7 +37,7 @@ def population_statistics(
 
     @jax.jit
     def moments(variables, images):
-        inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+        inputs = classifier.normalise(images)
         _, seen = classifier.module.apply(
             variables, inputs, True, mutable=["taps", "batch_stats"]
         )

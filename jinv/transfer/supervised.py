@@ -285,7 +285,7 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
 
 def _update(classifier, optimizer, config, params_of, state, frozen, step, batch):
     images, labels = batch
-    inputs = classifier.normalise(images.astype(jnp.float32) / 255)
+    inputs = classifier.normalise(images)
     key = jax.random.fold_in(jax.random.key(config.seed), step)
 
     def loss_of(trained):

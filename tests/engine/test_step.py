@@ -40,7 +40,7 @@ def test_a_step_descends_the_published_objective(tiny):
     after, metrics = jax.jit(make_step(tiny, phase))(state, constants(tiny, 6))
 
     def objective(x):
-        logits, taps, _ = tiny.observe(tiny.variables, x)
+        logits, taps, _ = tiny.respond(tiny.variables, x)
         running = tiny.running_moments(tiny.variables)
         first = tiny.batchnorm_names[0]
         weights = {name: 10.0 if name == first else 1.0 for name in running}

@@ -92,7 +92,7 @@ def test_a_step_descends_the_published_objective(tiny):
 
     def objective(params):
         x = published_image(params, labels, tiny)
-        logits, taps, _ = tiny.observe(tiny.variables, x)
+        logits, taps, _ = tiny.respond(tiny.variables, x)
         cross_entropy = -jax.nn.log_softmax(logits)[jnp.arange(6), labels].mean()
         feature = sum(
             jnp.linalg.norm(taps[name].mean - old.mean)

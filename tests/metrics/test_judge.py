@@ -4,11 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from PIL import Image
 
 from jinv.errors import ConfigError
 from jinv.metrics.judge import judge, translate_labels
-from jinv.models.classify import to_inputs
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 3), np.uint8)
 
@@ -40,19 +38,6 @@ def test_images_of_another_size_are_resized(tiny):
     labels = predictions(tiny).argmax(-1)
     verdict = judge(tiny, large.astype(np.float32), labels, tiny.spec.classes)
     assert verdict["top1"] > 0.7
-
-
-def test_grey_images_are_shown_to_a_network_for_colour(tiny):
-    grey = IMAGES[..., :1]
-    found = to_inputs(tiny, grey)
-    np.testing.assert_array_equal(found, to_inputs(tiny, grey.repeat(3, -1)))
-
-
-def test_images_of_colour_are_shown_to_a_network_for_grey(tiny):
-    spec = replace(tiny.spec, mean=(0.0,), std=(1.0,))
-    found = np.asarray(to_inputs(replace(tiny, spec=spec), IMAGES))
-    pillow = np.stack([np.asarray(Image.fromarray(i).convert("L")) for i in IMAGES])
-    np.testing.assert_allclose(255 * found[..., 0], pillow, atol=0.51)
 
 
 def test_classes_are_matched_by_name(tiny):

@@ -28,7 +28,7 @@ def compute(name, inputs, labels):
 
     # Weights are an argument: XLA would take its time to fold constants.
     def loss(x, variables):
-        logits, taps, _ = classifier.observe(variables, x)
+        logits, taps, _ = classifier.respond(variables, x)
         running = classifier.running_moments(variables)
         feature = bn_loss(taps, running, dict.fromkeys(running, 1.0))
         return cross_entropy(logits, labels).mean() + 0.01 * feature, (logits, feature)

@@ -70,7 +70,7 @@ def wrapped():
 
 def test_its_batchnorm_layers_report_their_inputs(wrapped):
     x = jax.random.normal(jax.random.key(1), (5, 8, 8, 3))
-    logits, taps, _ = wrapped.observe(wrapped.variables, x)
+    logits, taps, _ = wrapped.respond(wrapped.variables, x)
     np.testing.assert_allclose(logits, wrapped.logits(wrapped.variables, x), rtol=1e-5)
     assert set(taps) == set(wrapped.running_moments(wrapped.variables))
     assert set(taps) == set(wrapped.batchnorm_names) and len(taps) == 6
@@ -200,7 +200,7 @@ def test_a_network_that_takes_one_size_is_inverted_at_that_size():
 def test_moments_are_those_of_the_channels_wherever_they_lie():
     mine = bring(Channels())
     x = jax.random.normal(jax.random.key(1), (5, 8, 8, 3))
-    taps = mine.observe(mine.variables, x).taps
+    taps = mine.respond(mine.variables, x).taps
     first = nn.Conv(8, (3, 3)).apply({"params": mine.variables["params"]["Conv_0"]}, x)
     (moments,) = taps.values()
     np.testing.assert_allclose(moments.mean, first.mean((0, 1, 2)), atol=1e-5)

@@ -8,7 +8,6 @@ from jinv.report.pictures import (
     grid,
     save_images,
     slug,
-    to_uint8,
 )
 
 
@@ -26,23 +25,6 @@ def colour_blocks(picture, colour):
     """Rows and columns of the picture in which a colour occurs."""
     mask = (np.asarray(picture) == np.asarray(colour)).all(-1)
     return np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-
-
-def test_every_byte_survives_the_way_to_floats_and_back():
-    values = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(to_uint8(values.astype(np.float32) / 255), values)
-
-
-def test_values_are_rounded_to_the_nearest_byte():
-    np.testing.assert_array_equal(to_uint8([0.4 / 255, 0.6 / 255]), [0, 1])
-
-
-def test_values_outside_the_range_are_clipped():
-    np.testing.assert_array_equal(to_uint8([-0.5, 1.5]), [0, 255])
-
-
-def test_dull_images_are_not_stretched():
-    np.testing.assert_array_equal(to_uint8([0.4, 0.6]), [102, 153])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jinv.errors import ConfigError
 from jinv.models.operations.layers import PYTORCH, Conv
-from jinv.models.operations.upsampling import enlarge
+from jinv.models.operations.upsampling import upsample
 
 
 class FeaturePyramid(nn.Module):
@@ -73,7 +73,7 @@ class FeaturePyramid(nn.Module):
                 message = self._conv(f"mix{number}", message, channels, 3)
             # A 1×1 convolution and Up commute: before it there are fewer pixels.
             message = self._conv(f"pass{number}", message, target.shape[-1], 1)
-            message = enlarge(message, *target.shape[1:3])
+            message = upsample(message, *target.shape[1:3])
         image = self._conv("colours", generated + message, generated.shape[-1], 1)
         return nn.tanh(image.astype(jnp.float32))
 

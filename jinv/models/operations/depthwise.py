@@ -33,7 +33,7 @@ def _shifted_backward(stride, margins, groups, saved, gradient):
     del groups
     x, kernel = saved
     (above, below, rows), (left, right, columns) = (
-        _phases(stride, margin, size, length, outputs)
+        _remainders(stride, margin, size, length, outputs)
         for margin, size, length, outputs in zip(
             margins, kernel.shape[:2], x.shape[1:3], gradient.shape[1:3], strict=True
         )
@@ -41,14 +41,14 @@ def _shifted_backward(stride, margins, groups, saved, gradient):
     padded = pad(gradient, ((above, below), (left, right)))
     size = [-(-length // stride) for length in x.shape[1:3]]
 
-    def phase(ups, lefts):
+    def gradients(ups, lefts):
         total = jnp.zeros((x.shape[0], *size, x.shape[3]), x.dtype)
         for (row, up), (column, over) in itertools.product(ups, lefts):
             window = window_from(padded, (up, over), size, 1)
             total = total + window * kernel[row, column, 0]
         return total
 
-    lines = [interleave([phase(r, c) for c in columns], 2) for r in rows]
+    lines = [interleave([gradients(r, c) for c in columns], 2) for r in rows]
     whole = interleave(lines, 1)[:, : x.shape[1], : x.shape[2]]
     sums = [
         channel_sum(window * gradient)
@@ -60,25 +60,25 @@ def _shifted_backward(stride, margins, groups, saved, gradient):
 shifted.defvjp(_shifted_forward, _shifted_backward)
 
 
-def _phases(stride, margin, size, length, outputs):
+def _remainders(stride, margin, size, length, outputs):
     """Where the gradient of each input along one axis comes from.
 
-    Input `stride * q + phase` meets position p of the kernel in output q + shift, for
+    Input `stride * q + rest` meets position p of the kernel in output q + shift, for
     the positions that leave no remainder.
 
     Returns:
-        Zeros to add before and after the outputs, and for each phase its positions with
+        Zeros to add before and after the outputs, and for each rest its positions with
         the first output, counted from the added zeros, that each of them meets.
     """
     shifts = [
         [
-            (position, (phase + margin[0] - position) // stride)
+            (position, (rest + margin[0] - position) // stride)
             for position in range(size)
-            if (phase + margin[0] - position) % stride == 0
+            if (rest + margin[0] - position) % stride == 0
         ]
-        for phase in range(stride)
+        for rest in range(stride)
     ]
-    every = [0, *(shift for phase in shifts for _, shift in phase)]
+    every = [0, *(shift for pairs in shifts for _, shift in pairs)]
     before = -min(every)
     after = max(0, -(-length // stride) + max(every) - outputs)
-    return before, after, [[(p, s + before) for p, s in phase] for phase in shifts]
+    return before, after, [[(p, s + before) for p, s in pairs] for pairs in shifts]

@@ -9,7 +9,7 @@ from jinv.models.operations.convolution import convolve
 from jinv.models.operations.windows import interleave
 
 
-def enlarge(x: jax.Array, height: int, width: int) -> jax.Array:
+def upsample(x: jax.Array, height: int, width: int) -> jax.Array:
     """Resize to so many pixels by nearest neighbour.
 
     Whole multiples are stacks of copies, on every platform: the gradient is then a sum
@@ -51,15 +51,17 @@ def convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
         Activations (batch, 2 height, 2 width, out).
     """
     if on_accelerator():
-        doubled = enlarge(x, 2 * x.shape[1], 2 * x.shape[2])
+        doubled = upsample(x, 2 * x.shape[1], 2 * x.shape[2])
         return convolve(doubled, kernel.astype(x.dtype), 1, ((1, 1), (1, 1)))
     parts = jnp.einsum("apr,bqc,rcio->abpqio", _PARITIES, _PARITIES, kernel)
     parts = parts.astype(x.dtype)
 
-    def phase(a, b):
+    def outputs(a, b):
         return convolve(x, parts[a, b], 1, ((1 - a, a), (1 - b, b)))
 
-    return interleave([interleave([phase(a, 0), phase(a, 1)], 2) for a in (0, 1)], 1)
+    return interleave(
+        [interleave([outputs(a, 0), outputs(a, 1)], 2) for a in (0, 1)], 1
+    )
 
 
 _PARITIES = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)

@@ -9,7 +9,7 @@ from jax import lax
 from jinv.models.operations import convolution
 from jinv.models.operations.convolution import convolve
 from jinv.models.operations.moments import channel_sum, moments, standardise, unshared
-from jinv.models.operations.upsampling import convolve_doubled, enlarge
+from jinv.models.operations.upsampling import convolve_doubled, upsample
 
 X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
 
@@ -104,7 +104,7 @@ def test_a_team_standardises_by_the_moments_of_its_whole_batch():
 
 
 @pytest.mark.parametrize("size", [(6, 10), (3, 15), (12, 5), (4, 8), (2, 3)])
-def test_enlarging_is_by_nearest_neighbour(size):
+def test_upsampling_is_by_nearest_neighbour(size):
     x = jax.random.normal(jax.random.key(8), (2, 3, 5, 4))
     weight = jax.random.normal(jax.random.key(9), (2, *size, 4))
     rows, columns = (
@@ -112,19 +112,19 @@ def test_enlarging_is_by_nearest_neighbour(size):
         for new, old in zip(size, (3, 5), strict=True)
     )
 
-    def outcome(enlarge):
+    def outcome(upsample):
         def both(x):
-            value, pull = jax.vjp(enlarge, x)
+            value, pull = jax.vjp(upsample, x)
             return value, pull(weight)
 
         return jax.jit(both)(x)
 
-    found = outcome(lambda x: enlarge(x, *size))
+    found = outcome(lambda x: upsample(x, *size))
     close(found, outcome(lambda x: x[:, rows][:, :, columns]))
 
 
-def test_nothing_is_computed_where_nothing_is_enlarged():
-    assert enlarge(X, 5, 6) is X
+def test_nothing_is_computed_where_nothing_is_upsampled():
+    assert upsample(X, 5, 6) is X
 
 
 def test_a_doubled_convolution_is_that_of_the_doubled_array():
