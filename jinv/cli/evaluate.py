@@ -14,13 +14,15 @@ from rich.table import Table
 
 from jinv.cli.networks import load_extractor, load_network
 from jinv.data.labelled import ArrayImages, LabelledImages, SomeImages
-from jinv.data.sets import batches_of, open_labelled
+from jinv.data.sets import batch_numbers_of, open_labelled
 from jinv.devices import peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
-from jinv.metrics.evaluation import Measured, Reference, make_judge, measure
-from jinv.metrics.observe import Extractor, draw, observe
+from jinv.metrics.evaluation import Measured, measure
+from jinv.metrics.extraction import Extractor, extract, sample_positions
+from jinv.metrics.recognition import make_judge
+from jinv.metrics.subject import Reference
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
 from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
@@ -139,7 +141,7 @@ def _evaluate(
     def measured(row: LookedAt) -> Measured:
         # Scores depend on the number of images: all rows have as many, if they can.
         rng = np.random.default_rng(options.seed)
-        some = draw(len(row.seen), len(judged.seen), rng)
+        some = sample_positions(len(row.seen), len(judged.seen), rng)
         return measure(
             row.seen.take(some),
             extractor.feature,
@@ -210,10 +212,10 @@ class _Reader:
         most: int | None = None,
     ) -> LookedAt:
         classes, data = self.open(source, split, size)
-        batches = batches_of(source, split, len(data))
+        numbers = batch_numbers_of(source, split, len(data))
         if most is not None:
-            data, batches = SomeImages(data, most, self._seed), None
-        return self._look(title, source, split, classes, data, batches)
+            data, numbers = SomeImages(data, most, self._seed), None
+        return self._look(title, source, split, classes, data, numbers)
 
     def noise(self, like: LookedAt) -> LookedAt:
         shape = (len(like.seen), *like.images(np.arange(1)).shape[1:])
@@ -228,17 +230,17 @@ class _Reader:
         split: str,
         classes: Sequence[str],
         data: LabelledImages,
-        batches: np.ndarray | None = None,
+        batch_numbers: np.ndarray | None = None,
     ) -> LookedAt:
         started = time.monotonic()
         console = self._console
         with Bar(console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(title, total=len(data))
-            seen = observe(
+            seen = extract(
                 data,
                 self.extractor,
                 self.judges,
-                batches=batches,
+                batch_numbers=batch_numbers,
                 on_batch=lambda done, _: bar.update(task, completed=done),
             )
         console.print(

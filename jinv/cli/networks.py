@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinv.errors import ConfigError
-from jinv.metrics.observe import Extractor, make_extractor
+from jinv.metrics.extraction import Extractor, make_extractor
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import load_classifier

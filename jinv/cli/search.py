@@ -2,17 +2,18 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import tyro
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from jinv.cli.job_options import JobOptions, job_defaults, prepare, word_after
-from jinv.cli.search_objective import build_objective
+from jinv.cli.search_objective import ObjectiveOptions, build_objective
 from jinv.cli.stopping import Stop
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
@@ -21,8 +22,8 @@ from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.job import Job
 from jinv.report.html import count
 from jinv.search.folder import SearchFolder
+from jinv.search.follower import Follower
 from jinv.search.grids import find_grid
-from jinv.search.observer import Observer
 from jinv.search.plan import Plan, Strategy
 from jinv.search.results import Results, Trial, setting_text
 from jinv.search.space import parse_space
@@ -51,9 +52,9 @@ class Search(JobOptions):
     e.g. steps=500/100,900/300."""
     grid: str | None = None
     """A published grid with its preset, instead of --over: technion."""
-    objective: str = "top1"
-    """What to improve: top1 (of the judge), or any metric of `jinv evaluate`: fid,
-    precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity."""
+    aim: tyro.conf.OmitArgPrefixes[ObjectiveOptions] = field(
+        default_factory=ObjectiveOptions
+    )
     trials: Count | None = None
     """Trials in all, by however many workers, with the first; by default 20, or the
     whole grid."""
@@ -65,17 +66,6 @@ class Search(JobOptions):
     takes more than one batch."""
     images: Count = 100
     """Images that each trial makes."""
-    real: str | None = None
-    """Real images, for metrics that compare with them; as for `jinv evaluate`."""
-    real_split: str = "train"
-    """Split of the real images."""
-    real_images: Count = 5000
-    """Real images that are used, at most."""
-    extractor: str | None = None
-    """Network whose features are compared, as for `jinv evaluate`: NAME or
-    NAME=FILE."""
-    feature: str | None = None
-    """Which features; by default those that the last dense layer reads."""
     out: Path = Path("runs/search")
     """Folder of the results."""
     storage: str | None = None
@@ -165,7 +155,7 @@ def _announce(
         )
 
 
-class _Worker(Observer):
+class _Worker(Follower):
     """Keeps what a worker makes, and says how far the search is."""
 
     def __init__(self, plan: Plan, folder: SearchFolder, trials: int, console: Console):
@@ -234,7 +224,9 @@ def _plan(options: Search, console: Console) -> Plan:
         strategy, over = "grid", find_grid(options.grid).over
     space = parse_space(over, type(options.settings))
     job, judge = prepare(options, options.images)
-    objective = build_objective(options, job.classifier, judge, console)
+    objective = build_objective(
+        options.aim, job.classifier, judge, options.seed, console
+    )
     plan = Plan(job, space, objective, strategy, options.pruner)
     plan.check()
     if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:
@@ -253,7 +245,7 @@ def _print(results: Results, console: Console) -> None:
     Console(highlight=False, width=None if console.is_terminal else 160).print(table)
     if len(rows) > _SHOWN:
         console.print(f"and {len(rows) - _SHOWN} more, see trials.csv")
-    console.print(results.verdict())
+    console.print(results.conclusion())
 
 
 def _name(options: Search) -> str:

@@ -1,56 +1,70 @@
 """The objective of a search, from the words of its options."""
 
 import time
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from rich.console import Console
 
 from jinv.cli.networks import load_extractor
-from jinv.data.labelled import SomeImages
+from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.data.sets import open_labelled
-from jinv.metrics.evaluation import Reference
-from jinv.metrics.observe import observe
+from jinv.metrics.extraction import extract
+from jinv.metrics.subject import Need, Reference
 from jinv.models.classifier import Classifier
-from jinv.search.objective import TOP1, Objective, check_objective, recognition, score
+from jinv.search.objective import Objective, find_objective, recognition, score
+from jinv.values import Count
 
-if TYPE_CHECKING:
-    from jinv.cli.search import Search
 
-_EMBEDDED = "cifar10_resnet20"
-_CONVENTION = "inception_v3_fid"
+@dataclass(frozen=True)
+class ObjectiveOptions:
+    """What a search improves, and what that is computed from."""
+
+    objective: str = "top1"
+    """What to improve: top1 (of the judge), or any metric of `jinv evaluate`: fid,
+    precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity."""
+    real: str | None = None
+    """Real images, for metrics that compare with them; as for `jinv evaluate`."""
+    real_split: str = "train"
+    """Split of the real images."""
+    real_images: Count = 5000
+    """Real images that are used, at most."""
+    extractor: str | None = None
+    """Network whose features are compared, as for `jinv evaluate`: NAME or
+    NAME=FILE."""
+    feature: str | None = None
+    """Which features; by default those that the last dense layer reads."""
 
 
 def build_objective(
-    options: "Search",
+    options: ObjectiveOptions,
     teacher: Classifier,
     judge: Classifier | None,
+    seed: int,
     console: Console,
 ) -> Objective:
     """Load what an objective needs.
 
     Args:
-        options: Of the command.
+        options: What is asked for.
         teacher: The network that is inverted.
         judge: The network that judges, if any.
+        seed: Of the real images that are used.
         console: Told what takes time, and what is doubtful.
 
     Raises:
         ConfigError: The objective is unknown, or lacks something.
         DataError: The real images cannot be read.
     """
-    name, real = options.objective, options.real
-    check_objective(name, judge=judge is not None, real=real is not None)
-    if name == TOP1 and judge:
+    there: dict[Need, object] = {"judge": judge, "real images": options.real}
+    metric = find_objective(
+        options.objective, {need for need, given in there.items() if given is not None}
+    )
+    if judge and "judge" in metric.needs:
         return recognition(judge, teacher.spec.classes)
     extractor = load_extractor(
         options.extractor, options.feature, [judge] if judge else []
     )
-    images = None
-    if real is not None:
-        spec = teacher.spec
-        _, images = open_labelled(
-            real, options.real_split, spec.classes, spec.input_size, spec.channels
-        )
+    images = _real_images(options, teacher)
     console.print(f"features: {extractor.label}")
     if extractor.classifier.sha256 == teacher.sha256:
         console.print(
@@ -58,13 +72,24 @@ def build_objective(
             "inverted, which images fit by construction: choose another --extractor"
         )
     if images is None:
-        return score(name, extractor)
+        return score(options.objective, extractor)
     started = time.monotonic()
-    seen = observe(SomeImages(images, options.real_images, options.seed), extractor)
+    seen = extract(SomeImages(images, options.real_images, seed), extractor)
     console.print(
         f"real images: {len(seen)} of {len(images)} seen "
         f"({time.monotonic() - started:.0f} s)"
     )
-    basis = {"real": real, "split": options.real_split, "images": len(seen)}
+    basis = {"real": options.real, "split": options.real_split, "images": len(seen)}
     reference = Reference.of(seen.features[extractor.feature])
-    return score(name, extractor, reference, basis)
+    return score(options.objective, extractor, reference, basis)
+
+
+def _real_images(
+    options: ObjectiveOptions, teacher: Classifier
+) -> LabelledImages | None:
+    if options.real is None:
+        return None
+    spec = teacher.spec
+    return open_labelled(
+        options.real, options.real_split, spec.classes, spec.input_size, spec.channels
+    )[1]

@@ -75,7 +75,7 @@ class FolderSet:
             lambda i: str(files[i]),
         )
 
-    def batches(self, split: str) -> list[Any]:
+    def batch_numbers(self, split: str) -> list[Any]:
         """The batch of each image, as `export` noted it in `metadata.jsonl`.
 
         Raises:

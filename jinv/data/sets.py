@@ -132,7 +132,7 @@ def classes_of(source: Source, split: str) -> tuple[str, ...] | None:
     return _find(source, split).classes(split)
 
 
-def batches_of(source: Source, split: str, count: int) -> np.ndarray | None:
+def batch_numbers_of(source: Source, split: str, count: int) -> np.ndarray | None:
     """The batch of synthesis that each image comes from, if a set of ours tells it.
 
     It does so in the `metadata.jsonl` that `export` wrote beside the images.
@@ -152,11 +152,11 @@ def batches_of(source: Source, split: str, count: int) -> np.ndarray | None:
     try:
         found = _find(source, split)
         if isinstance(found, FolderSet):
-            batches = found.batches(split)
+            numbers = found.batch_numbers(split)
         else:
             rows = _rows(path if path.is_dir() else path.parent)
-            batches = [r["batch"] for r in sorted(rows, key=lambda row: row["index"])]
-        numbers = np.asarray(batches, np.int64)
+            numbers = [r["batch"] for r in sorted(rows, key=lambda row: row["index"])]
+        numbers = np.asarray(numbers, np.int64)
     except (OSError, LookupError, TypeError, ValueError, DataError):
         # Any set may lie beside such a file, with other contents.
         return None

@@ -1,12 +1,15 @@
 """How far might a score lie from the one that was measured?"""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.stats
 from numpy.typing import ArrayLike
 
 from jinv.errors import ConfigError, DataError
+
+_AT_ONCE = 4_000_000
+"""Resampled values in memory at a time."""
 
 
 @dataclass(frozen=True)
@@ -18,55 +21,22 @@ class Estimate:
     high: float | None = None
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray], float],
-    count: int,
-    resamples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> Estimate:
-    """A statistic of samples, with its percentile interval.
-
-    The statistic is taken of `resamples` sets of `count` samples drawn with
-    replacement; the interval holds the middle `level` of them (Efron 1979). It covers
-    the choice of samples, not that of the network or the seed that made them. Scores
-    that count neighbours should not be resampled so, as repeated samples are their own
-    neighbours: bootstrap the mean of their per-sample values.
-
-    Args:
-        statistic: A function of indices of samples (count,).
-        count: Number of samples; one alone has no interval.
-        resamples: Sets drawn; 0 for no interval.
-        seed: Of the draws.
-        level: Share of the resampled values that the interval holds, in 0..1.
-
-    Raises:
-        DataError: There are no samples.
-        ConfigError: The level is not between 0 and 1.
-    """
-    if count < 1:
-        raise DataError("a statistic needs at least 1 sample, got none")
-    if not 0 < level < 1:
-        raise ConfigError(f"the level of an interval must lie in 0..1, not {level}")
-    value = float(statistic(np.arange(count)))
-    if count == 1 or resamples == 0:
-        return Estimate(value)
-    rng = np.random.default_rng(seed)
-    drawn = [statistic(rng.integers(count, size=count)) for _ in range(resamples)]
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return Estimate(value, float(low), float(high))
-
-
 def bootstrap_mean(
     values: ArrayLike, resamples: int = 1000, seed: int = 0, level: float = 0.95
 ) -> Estimate:
     """The mean of per-sample values, with its percentile interval.
 
+    The mean is taken of `resamples` sets of as many values, drawn with replacement; the
+    interval holds the middle `level` of them (Efron 1979). It covers the choice of
+    samples, not that of the network or the seed that made them. Scores that count
+    neighbours should not be resampled so, as repeated samples are their own neighbours:
+    take the mean of their per-sample values.
+
     Args:
-        values: (samples,), numbers or truth values.
-        resamples: As for `bootstrap`, like the rest.
+        values: (samples,), numbers or truth values; one alone has no interval.
+        resamples: Sets drawn; 0 for no interval.
         seed: Of the draws.
-        level: Share of the resampled means that the interval holds.
+        level: Share of the resampled means that the interval holds, in 0..1.
 
     Raises:
         DataError: There are no values, or some are not finite.
@@ -81,6 +51,21 @@ def bootstrap_mean(
         raise DataError(
             f"values must be finite and of shape (samples,), found {values.shape}"
         )
-    return bootstrap(
-        lambda chosen: values[chosen].mean(), len(values), resamples, seed, level
-    )
+    if len(values) < 1:
+        raise DataError("a mean needs at least 1 sample, got none")
+    if not 0 < level < 1:
+        raise ConfigError(f"the level of an interval must lie in 0..1, not {level}")
+    value = float(values.mean())
+    if len(values) == 1 or resamples == 0:
+        return Estimate(value)
+    low, high = scipy.stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=resamples,
+        batch=max(1, _AT_ONCE // len(values)),
+        vectorized=True,
+        confidence_level=level,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(value, float(low), float(high))

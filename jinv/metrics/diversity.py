@@ -76,7 +76,7 @@ class BatchDiversity:
 
 
 def batch_diversity(
-    features: ArrayLike, labels: ArrayLike, batches: ArrayLike
+    features: ArrayLike, labels: ArrayLike, batch_numbers: ArrayLike
 ) -> BatchDiversity:
     """Diversity of each class within batches of synthesis, and between them.
 
@@ -92,7 +92,7 @@ def batch_diversity(
     Args:
         features: (images, width). Those of zero length are left out.
         labels: (images,), integers.
-        batches: (images,), integers: the batch in which each image was made.
+        batch_numbers: (images,), integers: the batch in which each was made.
 
     Returns:
         The distances of the classes that have pairs of both kinds, so that the two
@@ -108,9 +108,11 @@ def batch_diversity(
         >>> found.within, found.between, found.ratio
         (0.0, 1.0, 0.0)
     """
-    units, (labels, batches) = _directions(features, labels=labels, batches=batches)
+    units, (labels, batch_numbers) = _directions(
+        features, labels=labels, batch_numbers=batch_numbers
+    )
     classes, n, squares = _sums(units, labels)
-    parts, n_b, squares_b = _sums(units, np.stack([labels, batches], axis=1))
+    parts, n_b, squares_b = _sums(units, np.stack([labels, batch_numbers], axis=1))
     owners = np.searchsorted(classes, parts[:, 0])
 
     def over_batches(values: np.ndarray) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Everything that an evaluation leaves: figures, `evaluation.json`, and the page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,11 @@ from threadpoolctl import threadpool_limits
 from jinv.atomic import write_json
 from jinv.data.labelled import LabelledImages
 from jinv.folders import Kind
-from jinv.metrics.evaluation import (
-    BATCH_METRICS,
-    METRICS,
-    Judge,
-    Measured,
-    Metric,
-    per_class,
-)
+from jinv.metrics.evaluation import Measured
+from jinv.metrics.extraction import Extracted, Extractor, sample_positions
 from jinv.metrics.neighbours import nearest
-from jinv.metrics.observe import Extractor, Observed, draw
+from jinv.metrics.recognition import Judge, per_class
+from jinv.metrics.table import metrics_by
 from jinv.report.evaluation_figures import (
     plot_confusion,
     plot_embedding,
@@ -66,7 +61,7 @@ class LookedAt:
     split: str
     classes: tuple[str, ...]
     data: LabelledImages
-    seen: Observed
+    seen: Extracted
 
     def images(self, positions: np.ndarray) -> np.ndarray:
         """Images by their position in `seen`."""
@@ -102,7 +97,7 @@ def write_report(
     """
     tables = []
     for judge, logits in zip(judges, judged.seen.logits[1:], strict=True):
-        name = judge.network.spec.name
+        name = judge.name
         table, counts, classes = per_class(
             judge, logits, judged.seen.labels, judged.classes
         )
@@ -170,17 +165,9 @@ def _metrics(
     rows: Mapping[str, Measured], judges: Sequence[Judge]
 ) -> dict[str, dict[str, Any]]:
     """Titles and meanings of the metrics that any row has, judges' first."""
-    known = {
-        judge.metric: Metric(
-            f"Top-1, {judge.network.spec.name}",
-            "higher",
-            "%",
-            f"Images in which {judge.network.spec.name} sees the class asked for",
-        )
-        for judge in judges
-    } | (METRICS | BATCH_METRICS)
+    known = metrics_by([judge.name for judge in judges])
     had = {name for measured in rows.values() for name in measured.estimates}
-    return {name: asdict(metric) for name, metric in known.items() if name in had}
+    return {name: metric.describe() for name, metric in known.items() if name in had}
 
 
 def _draw_grid(path: Path, judged: LookedAt, rng: np.random.Generator) -> None:
@@ -203,7 +190,7 @@ def _draw_embedding(
     rng: np.random.Generator,
 ) -> None:
     """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
-    chosen = [draw(len(x.seen), _EMBEDDED, rng) for x in (real, judged)]
+    chosen = [sample_positions(len(x.seen), _EMBEDDED, rng) for x in (real, judged)]
     names = dict.fromkeys((*extractor.shown, extractor.feature))
     panels, shown = {}, {}
     for name in names:
@@ -245,7 +232,7 @@ def _draw_neighbours(
     rng: np.random.Generator,
 ) -> None:
     """The images closest to a real one, then some at random."""
-    queries = draw(len(judged.seen), _QUERIES, rng)
+    queries = sample_positions(len(judged.seen), _QUERIES, rng)
     distances, found = nearest(
         judged.seen.features[extractor.feature][queries],
         real.seen.features[extractor.feature],

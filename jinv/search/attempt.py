@@ -12,7 +12,7 @@ from jinv.engine.events import BatchDone, Event
 from jinv.errors import ConfigError, DataError, Diverged
 from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
-from jinv.search.observer import Observer
+from jinv.search.follower import Follower
 from jinv.search.plan import Plan
 from jinv.search.results import State
 
@@ -24,7 +24,7 @@ def attempt(
     settings: Mapping[str, Any],
     trial: optuna.Trial,
     prune: bool,
-    observer: Observer,
+    follower: Follower,
     should_stop: Callable[[], bool],
 ) -> float:
     """Try settings.
@@ -37,7 +37,7 @@ def attempt(
         settings: Those that replace the job's.
         trial: Optuna's handle.
         prune: Whether the trial may be ended early.
-        observer: Told what happens.
+        follower: Told what happens.
         should_stop: Asked after every step.
 
     Returns:
@@ -48,12 +48,12 @@ def attempt(
         Interrupted: `should_stop` said so.
     """
     job = plan.job_with(settings)
-    observer.begin(trial.number, job)
+    follower.begin(trial.number, job)
     images = np.empty(0)
 
     def on_event(event: Event) -> None:
         nonlocal images
-        observer.on_event(event)
+        follower.on_event(event)
         if not (isinstance(event, BatchDone) and event.complete):
             return
         batch = job.classifier.images_of(event.inputs)
@@ -70,7 +70,7 @@ def attempt(
         raise _end(trial, "failed", str(reason)) from reason
     if found.low is not None:
         trial.set_user_attr("interval", [found.low, found.high])
-    observer.keep(trial.number, images)
+    follower.keep(trial.number, images)
     return found.value
 
 

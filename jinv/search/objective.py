@@ -1,6 +1,6 @@
 """What a search improves: one number for a set of images."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Any
@@ -10,45 +10,52 @@ import numpy as np
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
-from jinv.metrics.evaluation import METRICS, Metric, Reference, measure
+from jinv.metrics.extraction import Extractor, extract
 from jinv.metrics.judge import translate_labels
-from jinv.metrics.observe import Extractor, observe
+from jinv.metrics.subject import Need, Reference, Subject
+from jinv.metrics.table import METRICS, TOP1, Metric, top1_of
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.report.evaluation_table import value_text
 from jinv.suggest import near
 
-TOP1 = "top1"
-_WITHOUT_REAL = ("inception_score", "diversity")
-OBJECTIVES = (TOP1, *METRICS)
-"""Names of all objectives."""
+OBJECTIVES = tuple(
+    name for name, metric in METRICS.items() if "batch numbers" not in metric.needs
+)
+"""Names of all objectives: the metrics of images that no set has numbered."""
+
+_HOW: dict[Need, str] = {
+    "judge": "a judge: --judge MODEL",
+    "real images": "real images: --real SET",
+}
+"""How to give what an objective needs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Objective:
-    """A metric, and all that it takes to measure it.
+    """A metric, and all that it takes to compute it.
 
     Attributes:
         name: From `OBJECTIVES`.
         metric: What it is called, and which way it should go.
         basis: What its values rest on, as JSON: values on another basis cannot be
             compared.
-        measure: A function of images (images, height, width, channels), uint8, and
+        compute: A function of images (images, height, width, channels), uint8, and
             their labels.
     """
 
     name: str
     metric: Metric
     basis: Mapping[str, Any]
-    measure: Callable[[np.ndarray, np.ndarray], Estimate]
+    compute: Callable[[np.ndarray, np.ndarray], Estimate]
 
     def estimate(self, images: np.ndarray, labels: np.ndarray) -> Estimate:
-        """Measure images (images, height, width, channels), uint8, and their labels.
+        """Its value for images (images, height, width, channels), uint8, and labels.
 
         Raises:
             DataError: It cannot be had of these images.
         """
-        found = self.measure(images, labels)
+        found = self.compute(images, labels)
         if not isfinite(found.value):
             raise DataError(f"{self.name} is {found.value}")
         return found
@@ -77,21 +84,21 @@ class Objective:
             ) from error
 
 
-def check_objective(name: str, *, judge: bool, real: bool) -> None:
-    """Whether an objective is known, and what it needs is there.
+def find_objective(name: str, there: Collection[Need]) -> Metric:
+    """The metric that an objective is, if what it needs is there.
 
     Raises:
-        ConfigError: It is not.
+        ConfigError: It is unknown, or lacks something.
     """
     if name not in OBJECTIVES:
         raise ConfigError(
             f"unknown objective {name!r}{near(name, OBJECTIVES)}; there are "
             f"{', '.join(OBJECTIVES)}"
         )
-    if name == TOP1 and not judge:
-        raise ConfigError("the objective top1 needs a judge: --judge MODEL")
-    if name not in (TOP1, *_WITHOUT_REAL) and not real:
-        raise ConfigError(f"the objective {name} needs real images: --real")
+    for need in METRICS[name].needs:
+        if need not in there:
+            raise ConfigError(f"the objective {name} needs {_HOW[need]}")
+    return METRICS[name]
 
 
 def recognition(judge: Classifier, classes: Sequence[str]) -> Objective:
@@ -106,10 +113,7 @@ def recognition(judge: Classifier, classes: Sequence[str]) -> Objective:
         wanted = translate_labels(judge, labels, classes)
         return bootstrap_mean(classify(judge, images).argmax(-1) == wanted)
 
-    name = judge.spec.name
-    about = f"Images that {name} gives the class asked for"
-    metric = Metric(f"Top-1 of {name}", "higher", "%", about)
-    return Objective(TOP1, metric, _network(judge), top1)
+    return Objective(TOP1, top1_of(judge.spec.name), _network(judge), top1)
 
 
 def score(
@@ -126,21 +130,22 @@ def score(
         reference: Real images, where the metric needs them.
         basis: What is to be said about them.
     """
+    metric = METRICS[name]
 
-    def measured(images: np.ndarray, labels: np.ndarray) -> Estimate:
+    def compute(images: np.ndarray, labels: np.ndarray) -> Estimate:
         plain = Extractor(extractor.classifier, extractor.feature)
-        seen = observe(ArrayImages(images, labels), plain)
-        found = measure(seen, extractor.feature, reference, wanted=name.__eq__)
-        if name not in found.estimates:
-            raise DataError("; ".join(found.warnings))
-        return found.estimates[name]
+        seen = extract(ArrayImages(images, labels), plain)
+        found = metric.compute(Subject(seen, extractor.feature, reference))
+        if found is None:
+            raise DataError(f"{name} cannot be had of these images")
+        return found
 
     rests_on = {
         **_network(extractor.classifier),
         "feature": extractor.feature,
         **(basis or {}),
     }
-    return Objective(name, METRICS[name], rests_on, measured)
+    return Objective(name, metric, rests_on, compute)
 
 
 def _network(network: Classifier) -> dict[str, Any]:

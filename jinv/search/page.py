@@ -79,10 +79,10 @@ def _headline(plan: Plan, results: Results) -> str:
     ]
     if results.running:
         facts.append(f'<span class="status">{results.running} running</span>')
-    verdict = results.verdict()
+    conclusion = results.conclusion()
     return (
         f"<header>\n<h1>{escape(_title(plan))}</h1>\n<p>{' · '.join(facts)}</p>\n"
-        f"<p>{escape(verdict[0].upper() + verdict[1:])}.</p>\n"
+        f"<p>{escape(conclusion[0].upper() + conclusion[1:])}.</p>\n"
         f'<p class="pale">{escape(metric.title)}: {escape(metric.about)}; '
         f"{metric.better} is better.</p>\n</header>\n"
     )

@@ -86,7 +86,7 @@ class Results:
 
         return sorted(self.trials, key=place)
 
-    def verdict(self) -> str:
+    def conclusion(self) -> str:
         """Whether the search has improved on its start, in a sentence."""
         best, baseline = self.best, self.baseline
         if best is None or best.value is None:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from jinv.errors import Interrupted
 from jinv.search.attempt import attempt
-from jinv.search.observer import Observer
+from jinv.search.follower import Follower
 from jinv.search.plan import BASELINE, Plan
 from jinv.search.results import Results, Trial
 from jinv.search.sampling import NumberedSampler
@@ -70,14 +70,14 @@ class Study:
     def run(
         self,
         trials: int,
-        observer: Observer | None = None,
+        follower: Follower | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Results:
         """Work until so many trials have ended, whoever made them.
 
         Args:
             trials: In all, with the one that the search starts from.
-            observer: Told what happens.
+            follower: Told what happens.
             should_stop: Asked after every step.
 
         Raises:
@@ -85,10 +85,10 @@ class Study:
             Interrupted: `should_stop` said so; the trial at hand will be begun anew.
         """
         with database_errors():
-            return self._work(trials, observer or Observer(), should_stop)
+            return self._work(trials, follower or Follower(), should_stop)
 
     def _work(
-        self, trials: int, observer: Observer, should_stop: Callable[[], bool]
+        self, trials: int, follower: Follower, should_stop: Callable[[], bool]
     ) -> Results:
         waiting = False
         while (outlook := self._outlook(trials)) != "done":
@@ -96,10 +96,10 @@ class Study:
                 raise Interrupted("stopped between trials")
             if outlook == "go":
                 waiting = False
-                self._next(trials, observer, should_stop)
+                self._next(trials, follower, should_stop)
                 continue
             if not waiting:
-                observer.wait(self.results().running)
+                follower.wait(self.results().running)
             waiting = True
             time.sleep(_POLL)
             # Of workers that were killed.
@@ -125,7 +125,7 @@ class Study:
         return "wait" if exhausted or ended + running >= wanted else "go"
 
     def _next(
-        self, wanted: int, observer: Observer, should_stop: Callable[[], bool]
+        self, wanted: int, follower: Follower, should_stop: Callable[[], bool]
     ) -> None:
         """Make one trial, unless others have begun the last one meanwhile."""
         number = None
@@ -138,7 +138,7 @@ class Study:
             prune = self.plan.prune and role != BASELINE
             try:
                 self._claim(trial, wanted)
-                return attempt(self.plan, settings, trial, prune, observer, should_stop)
+                return attempt(self.plan, settings, trial, prune, follower, should_stop)
             except optuna.TrialPruned:
                 raise
             except Exception as reason:
@@ -150,7 +150,7 @@ class Study:
         results = self.results()
         for trial in results.trials:
             if trial.number == number:
-                observer.end(trial, results)
+                follower.end(trial, results)
 
     def _settings(self, trial: Any) -> dict[str, Any]:
         if role_of(trial) == BASELINE and not self._starts_inside:

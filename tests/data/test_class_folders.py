@@ -10,7 +10,7 @@ from jinv.data.class_folders import (
     labels_by_folder,
 )
 from jinv.data.exporting import Description, Example, export
-from jinv.data.sets import batches_of, classes_of, load_labelled
+from jinv.data.sets import batch_numbers_of, classes_of, load_labelled
 from jinv.errors import DataError
 
 STRANGE = (
@@ -84,7 +84,7 @@ def test_a_set_of_strange_names_is_read_back_with_its_labels(tmp_path, form):
     found, labels = data.read(np.arange(count))
     assert sorted(labels) == list(range(count))
     np.testing.assert_array_equal(found, images[labels])
-    np.testing.assert_array_equal(batches_of(tmp_path, "train", count), labels)
+    np.testing.assert_array_equal(batch_numbers_of(tmp_path, "train", count), labels)
     assert sorted(classes_of(tmp_path, "train") or ()) == sorted(STRANGE)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jinv.data.exporting import Description, Example, export, remove_split
-from jinv.data.sets import batches_of, classes_of, load_labelled
+from jinv.data.sets import batch_numbers_of, classes_of, load_labelled
 from jinv.errors import DataError, FolderError
 
 CLASSES = ("cat", "dog/wolf", "egg")
@@ -55,11 +55,11 @@ def test_a_set_tells_its_classes(form, tmp_path):
 
 def test_a_set_tells_the_batch_of_each_image(form, tmp_path):
     export(form, tmp_path, Description("train", CLASSES, 5, 8), examples())
-    found = batches_of(source(form, tmp_path), "train", 5)
+    found = batch_numbers_of(source(form, tmp_path), "train", 5)
     # A folder is read class by class.
     expected = [0, 1, 0, 1, 2] if form == "folder" else [0, 0, 1, 1, 2]
     np.testing.assert_array_equal(found, expected)
-    assert batches_of(source(form, tmp_path), "train", 4) is None
+    assert batch_numbers_of(source(form, tmp_path), "train", 4) is None
 
 
 def test_images_may_be_taken_from_a_folder_but_not_added(tmp_path):
@@ -67,9 +67,9 @@ def test_images_may_be_taken_from_a_folder_but_not_added(tmp_path):
     first = tmp_path / "train" / "cat" / "000010.png"
     other = first.with_name("other.png")
     first.rename(other)
-    assert batches_of(str(tmp_path), "train", 5) is None
+    assert batch_numbers_of(str(tmp_path), "train", 5) is None
     other.unlink()
-    assert batches_of(str(tmp_path), "train", 4).tolist() == [1, 0, 1, 2]
+    assert batch_numbers_of(str(tmp_path), "train", 4).tolist() == [1, 0, 1, 2]
 
 
 def test_metadata_tells_where_each_image_is(form, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from jinv.data.image_files import list_images
-from jinv.data.sets import batches_of, classes_of, has_split, load_labelled
+from jinv.data.sets import batch_numbers_of, classes_of, has_split, load_labelled
 from jinv.errors import DataError, JinvWarning
 
 CLASSES = ("cat", "dog")
@@ -104,7 +104,7 @@ def test_a_folder_of_ours_is_read_without_a_word(tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         load_labelled(tmp_path, "train", CLASSES, 8)
-    assert batches_of(tmp_path, "train", 1).tolist() == [3]
+    assert batch_numbers_of(tmp_path, "train", 1).tolist() == [3]
 
 
 def test_images_in_no_class_are_told(tmp_path):
@@ -216,4 +216,4 @@ def test_metadata_in_another_form_of_unicode_tells_the_batches(tmp_path):
     (tmp_path / "train" / "metadata.jsonl").write_text(
         '{"file_name": "K\\u00e4fer/1.png", "batch": 3}\n'
     )
-    np.testing.assert_array_equal(batches_of(tmp_path, "train", 1), [3])
+    np.testing.assert_array_equal(batch_numbers_of(tmp_path, "train", 1), [3])

@@ -8,7 +8,12 @@ from PIL import Image
 from jinv.data.augment import crop_and_flip
 from jinv.data.exporting import Description, Example, export
 from jinv.data.labelled import ArrayImages, SomeImages, hold_out, minibatches
-from jinv.data.sets import batches_of, classes_of, has_split, load_labelled
+from jinv.data.sets import (
+    batch_numbers_of,
+    classes_of,
+    has_split,
+    load_labelled,
+)
 from jinv.errors import DataError
 
 CLASSES = ("cat", "dog")
@@ -145,7 +150,7 @@ def test_what_export_wrote_to_a_folder_is_read_from_that_folder(tmp_path, form):
     order = np.argsort(LABELS, kind="stable") if form == "folder" else np.arange(5)
     np.testing.assert_array_equal(images, IMAGES[order])
     np.testing.assert_array_equal(labels, LABELS[order])
-    np.testing.assert_array_equal(batches_of(source, "train", 5), order // 2)
+    np.testing.assert_array_equal(batch_numbers_of(source, "train", 5), order // 2)
     assert classes_of(source, "train") == CLASSES
     assert has_split(source, "train") and not has_split(source, "test")
 
@@ -238,11 +243,11 @@ def test_sets_of_others_tell_no_batches(folder, npz, metadata):
     if metadata:
         for place in (folder / "train", folder, folder.parent):
             (place / "metadata.jsonl").write_text(5 * f"{metadata}\n")
-    assert batches_of(str(folder), "train", 5) is None
-    assert batches_of(npz, "train", 5) is None
+    assert batch_numbers_of(str(folder), "train", 5) is None
+    assert batch_numbers_of(npz, "train", 5) is None
 
 
 def test_a_set_of_tfds_has_no_metadata_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "metadata.jsonl").write_text('{"index": 0, "batch": 1}\n')
-    assert batches_of("tfds:pets", "train", 1) is None
+    assert batch_numbers_of("tfds:pets", "train", 1) is None

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jinv.data.sets import batches_of, classes_of, has_split, load_labelled
+from jinv.data.sets import batch_numbers_of, classes_of, has_split, load_labelled
 from jinv.errors import DataError
 
 CLASSES = ("cat", "dog")
@@ -29,7 +29,7 @@ def test_a_source_is_a_text_or_a_path_and_may_begin_at_home(home, name):
         assert labels.tolist() == [0, 1]
         assert has_split(source, "train") and not has_split(source, "test")
         assert classes_of(source, "train") in (CLASSES, None)
-        assert batches_of(source, "train", 2) is None
+        assert batch_numbers_of(source, "train", 2) is None
 
 
 @pytest.mark.parametrize("name", ["X.NPZ", "set.npz"])

@@ -119,5 +119,7 @@ def test_images_without_a_direction_belong_to_no_batch():
 
 
 def test_there_must_be_a_batch_for_each_image():
-    with pytest.raises(DataError, match=r"60 images need batches of shape \(60,\)"):
+    with pytest.raises(
+        DataError, match=r"60 images need batch_numbers of shape \(60,\)"
+    ):
         batch_diversity(FEATURES, LABELS, BATCHES[:59])

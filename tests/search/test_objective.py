@@ -1,12 +1,22 @@
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate
-from jinv.metrics.evaluation import METRICS, Reference
-from jinv.metrics.observe import make_extractor
+from jinv.metrics.extraction import make_extractor
+from jinv.metrics.subject import Reference
+from jinv.metrics.table import METRICS
 from jinv.models.classify import classify
-from jinv.search.objective import Objective, check_objective, recognition, score
+from jinv.search.objective import (
+    OBJECTIVES,
+    Objective,
+    find_objective,
+    recognition,
+    score,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (12, 8, 8, 3), np.uint8)
@@ -54,5 +64,13 @@ def test_a_value_must_be_a_number():
 )
 def test_what_an_objective_lacks_is_said(name, message):
     with pytest.raises(ConfigError) as error:
-        check_objective(name, judge=False, real=False)
+        find_objective(name, ())
     assert message in str(error.value)
+
+
+def test_help_names_every_objective():
+    import jinv.cli.search_objective as command
+
+    text = Path(command.__file__).read_text()
+    options = text[text.index("class ObjectiveOptions") : text.index("real: str")]
+    assert set(OBJECTIVES) <= set(re.findall(r"[\w/]+", options))

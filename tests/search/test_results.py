@@ -6,14 +6,14 @@ from PIL import Image
 
 from jinv.inversion.deep import DeepInversion
 from jinv.metrics.bootstrap import Estimate
-from jinv.metrics.evaluation import METRICS, Metric
+from jinv.metrics.table import METRICS, top1_of
 from jinv.search.objective import Objective
 from jinv.search.parallel_coordinates import plot_parallel_coordinates
 from jinv.search.results import Results, Trial, write_csv
 from jinv.search.space import parse_space
 
 SPACE = parse_space(["lr=0.05..0.4:log", "steps=500/100,900"], DeepInversion)
-TOP1 = Metric("Top-1 of judge", "higher", "%", "")
+TOP1 = top1_of("judge")
 
 
 def objective(metric=TOP1):
@@ -57,8 +57,8 @@ def test_the_table_tells_what_became_of_each_trial():
         (TRIALS[2:], "trial 2 is the best: 75.0 %"),
     ],
 )
-def test_the_verdict_compares_with_the_start(trials, words):
-    assert words in Results(trials, SPACE, objective()).verdict()
+def test_the_conclusion_compares_with_the_start(trials, words):
+    assert words in Results(trials, SPACE, objective()).conclusion()
 
 
 def test_the_csv_has_every_trial_with_all_digits(tmp_path):

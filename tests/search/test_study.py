@@ -15,10 +15,10 @@ from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import find_preset, write_preset
 from jinv.metrics.bootstrap import Estimate
-from jinv.metrics.evaluation import Metric
+from jinv.metrics.table import METRICS
 from jinv.search import storage
+from jinv.search.follower import Follower
 from jinv.search.objective import Objective
-from jinv.search.observer import Observer
 from jinv.search.plan import BASELINE, POINT, Plan
 from jinv.search.space import parse_space
 from jinv.search.study import Study
@@ -45,7 +45,7 @@ class QuickJob(Job):
 
 BRIGHTNESS = Objective(
     "brightness",
-    Metric("Brightness", "higher", "", "mean"),
+    replace(METRICS["diversity"], title="Brightness", about="mean"),
     {},
     lambda images, labels: Estimate(float(images.mean())),
 )
@@ -87,13 +87,13 @@ def test_a_search_begins_with_the_settings_given_and_improves_on_them(plan, url)
     assert first.baseline and first.settings == {"lr": 0.1, "w_tv2": 0.3}
     assert results.baseline is not None and results.best is not None
     assert results.best.value > 1.5 * results.baseline.value
-    assert "is the best" in results.verdict()
+    assert "is the best" in results.conclusion()
 
 
 def test_where_nothing_is_better_the_start_remains_the_best(plan, url):
     results = Study(over(plan, "lr=0.1,0.01,0.02", strategy="grid"), url, "s").run(9)
     assert results.best is results.baseline
-    assert "no other trial (2) is better" in results.verdict()
+    assert "no other trial (2) is better" in results.conclusion()
 
 
 def test_a_start_outside_the_space_is_tried_all_the_same(plan, url):
@@ -157,7 +157,7 @@ def test_trials_are_not_ended_for_what_may_be_chance(plan, url):
     def uncertain(images, labels):
         return Estimate(float(images.mean()), 0.0, 255.0)
 
-    objective = replace(BRIGHTNESS, measure=uncertain)
+    objective = replace(BRIGHTNESS, compute=uncertain)
     wanted = over(
         plan, "lr=0.1,0.2,0.3,0.31,0.001", strategy="grid", objective=objective
     )
@@ -184,7 +184,7 @@ def test_the_trial_of_a_killed_worker_is_given_to_another(plan, url, monkeypatch
     dead._storage.record_heartbeat(trial._trial_id)
     waited = []
 
-    class Waiting(Observer):
+    class Waiting(Follower):
         def wait(self, running):
             waited.append(running)
 
@@ -247,7 +247,7 @@ def test_images_without_a_class_are_judged_by_what_the_teacher_sees(plan, url):
         seen.append((len(images), {*labels.tolist()}))
         return Estimate(float(images.mean()))
 
-    answer = replace(BRIGHTNESS, measure=measured)
+    answer = replace(BRIGHTNESS, compute=measured)
     job = replace(plan.job, method=Unasked())
     space = parse_space(["lr=0.3,1"], Unasked)
     Study(Plan(job, space, answer, "grid", prune=False), url, "s").run(1)

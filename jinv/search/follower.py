@@ -7,7 +7,7 @@ from jinv.inversion.job import Job
 from jinv.search.results import Results, Trial
 
 
-class Observer:
+class Follower:
     """Told what a worker does; by itself it does nothing about it."""
 
     def begin(self, number: int, job: Job) -> None:

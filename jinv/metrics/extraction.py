@@ -64,7 +64,7 @@ def make_extractor(
 
 
 @dataclass(frozen=True, eq=False)
-class Observed:
+class Extracted:
     """A set as networks see it; n images could be read.
 
     Attributes:
@@ -73,7 +73,8 @@ class Observed:
         features: By name, (n, width), float32: averaged over positions.
         logits: By position in the list of networks, (n, classes) each.
         unreadable: What was wrong with the images left out.
-        batches: In which batch of synthesis each was made (n,), where that is known.
+        batch_numbers: In which batch of synthesis each was made (n,), where that is
+            known.
     """
 
     indices: np.ndarray
@@ -81,32 +82,32 @@ class Observed:
     features: dict[str, np.ndarray]
     logits: list[np.ndarray]
     unreadable: list[str]
-    batches: np.ndarray | None = None
+    batch_numbers: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, chosen: np.ndarray) -> "Observed":
+    def take(self, chosen: np.ndarray) -> "Extracted":
         """Some of the images, by position."""
-        return Observed(
+        return Extracted(
             self.indices[chosen],
             self.labels[chosen],
             {name: values[chosen] for name, values in self.features.items()},
             [values[chosen] for values in self.logits],
             self.unreadable,
-            None if self.batches is None else self.batches[chosen],
+            None if self.batch_numbers is None else self.batch_numbers[chosen],
         )
 
 
-def observe(
+def extract(
     data: LabelledImages,
     extractor: Extractor,
     judges: Sequence[Classifier] = (),
     *,
-    batches: np.ndarray | None = None,
+    batch_numbers: np.ndarray | None = None,
     batch_size: int = 100,
     on_batch: Callable[[int, int], None] = lambda done, total: None,
-) -> Observed:
+) -> Extracted:
     """Read a set batch by batch and note what networks see.
 
     Images themselves are not kept. Those that cannot be read are left out. Memory, in
@@ -116,7 +117,8 @@ def observe(
         data: The set.
         extractor: Gives the features, and the first of the logits.
         judges: More networks, for their logits only.
-        batches: In which batch of synthesis each image was made (images,), if known.
+        batch_numbers: In which batch of synthesis each image was made (images,), if
+            known.
         batch_size: Images read together.
         on_batch: Told how many images are done, and how many there are.
 
@@ -151,17 +153,17 @@ def observe(
             + (f": {unreadable[0]}" if unreadable else "")
         )
     found = np.concatenate(indices)
-    return Observed(
+    return Extracted(
         found,
         data.labels[found],
         {name: np.concatenate(values) for name, values in features.items()},
         [np.concatenate(values) for values in logits],
         unreadable,
-        None if batches is None else batches[found],
+        None if batch_numbers is None else batch_numbers[found],
     )
 
 
-def draw(total: int, most: int, rng: np.random.Generator) -> np.ndarray:
+def sample_positions(total: int, most: int, rng: np.random.Generator) -> np.ndarray:
     """Positions of so many of the images, or of all, in order."""
     return np.sort(rng.choice(total, min(most, total), replace=False))
 

@@ -5,7 +5,7 @@ from PIL import Image
 from jinv.data.labelled import ArrayImages
 from jinv.data.sets import load_labelled
 from jinv.errors import ConfigError, DataError
-from jinv.metrics.observe import make_extractor, observe
+from jinv.metrics.extraction import extract, make_extractor
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 8, 8, 3), np.uint8)
 LABELS = np.arange(23) % 6
@@ -16,7 +16,7 @@ def test_features_are_those_of_the_network_whatever_the_batch_size(tiny):
     inputs = tiny.normalise(IMAGES / np.float32(255))
     expected = tiny.features(tiny.variables, inputs)
     for batch_size in (5, 100):
-        seen = observe(
+        seen = extract(
             ArrayImages(IMAGES, LABELS), extractor, [tiny], batch_size=batch_size
         )
         np.testing.assert_allclose(
@@ -44,9 +44,9 @@ def test_an_unknown_feature_is_refused(tiny):
         make_extractor(tiny, shown=("stage1", "stage9"))
 
 
-def test_chosen_stages_are_observed(tiny):
+def test_chosen_stages_are_extracted(tiny):
     extractor = make_extractor(tiny, "logits", ("stage1",))
-    seen = observe(ArrayImages(IMAGES, LABELS), extractor)
+    seen = extract(ArrayImages(IMAGES, LABELS), extractor)
     assert list(seen.features) == ["logits", "stage1"]
 
 
@@ -64,7 +64,7 @@ def test_unreadable_images_are_left_out_and_named(tiny, folder):
     whole = (folder / "train" / "dog" / "09.png").read_bytes()
     (folder / "train" / "dog" / "09.png").write_bytes(whole[: len(whole) // 2])
     data = load_labelled(str(folder), "train", tiny.spec.classes, None)
-    seen = observe(data, make_extractor(tiny), batch_size=4)
+    seen = extract(data, make_extractor(tiny), batch_size=4)
     assert len(seen) == 21 and len(seen.unreadable) == 2
     assert "02.png cannot be read as an image" in seen.unreadable[0]
     assert "09.png" in seen.unreadable[1]
@@ -77,24 +77,29 @@ def test_nothing_readable_is_an_error(tiny, folder):
         path.write_bytes(b"not an image")
     data = load_labelled(str(folder), "train", tiny.spec.classes, None)
     with pytest.raises(DataError, match="none of 23 images could be read: .*png"):
-        observe(data, make_extractor(tiny))
+        extract(data, make_extractor(tiny))
 
 
 def test_images_of_several_sizes_need_a_size(tiny, folder):
     Image.new("RGB", (9, 9)).save(folder / "train" / "cat" / "02.png")
     data = load_labelled(str(folder), "train", tiny.spec.classes, None)
     with pytest.raises(DataError, match="--size N cuts them"):
-        observe(data, make_extractor(tiny))
+        extract(data, make_extractor(tiny))
     cut = load_labelled(str(folder), "train", tiny.spec.classes, 8)
-    assert len(observe(cut, make_extractor(tiny))) == 23
+    assert len(extract(cut, make_extractor(tiny))) == 23
 
 
 def test_batches_follow_the_images_that_could_be_read(folder, tiny):
     (folder / "train" / "boat" / "01.png").write_bytes(b"")
     data = load_labelled(str(folder), "train", tiny.spec.classes, None)
-    seen = observe(data, make_extractor(tiny), batches=np.arange(23), batch_size=4)
-    np.testing.assert_array_equal(seen.batches, seen.indices)
-    np.testing.assert_array_equal(seen.take(np.arange(5)).batches, seen.batches[:5])
+    seen = extract(
+        data, make_extractor(tiny), batch_numbers=np.arange(23), batch_size=4
+    )
+    np.testing.assert_array_equal(seen.batch_numbers, seen.indices)
+    np.testing.assert_array_equal(
+        seen.take(np.arange(5)).batch_numbers, seen.batch_numbers[:5]
+    )
     assert (
-        len(seen.batches) == 22 and observe(data, make_extractor(tiny)).batches is None
+        len(seen.batch_numbers) == 22
+        and extract(data, make_extractor(tiny)).batch_numbers is None
     )
