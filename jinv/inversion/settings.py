@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jinv.errors import ConfigError, ValueRefused
+from jinv.former import renewed
 from jinv.inversion.methods import Method
 from jinv.models.classifier import Classifier
 from jinv.suggest import near
@@ -23,7 +24,7 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
 
     Args:
         method: The configuration, e.g. a preset's.
-        given: Settings by name.
+        given: Settings by name; former names are understood.
 
     Raises:
         ConfigError: There is no such setting; near matches are offered.
@@ -33,6 +34,7 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
         >>> with_given(DeepInversion((600,), warmup=20), {"steps": (10,)}).warmup
         5
     """
+    given = renewed(given, "settings")
     for name in given:
         setting_kind(type(method), name)  # checks the name
     return replace(method, **given).follow(frozenset(given))

@@ -101,3 +101,8 @@ def test_every_method_follows_what_is_given(name):
 def test_unknown_settings_are_refused():
     with pytest.raises(ConfigError, match="unknown setting 'step'"):
         with_given(TWO, {"step": (1,)})
+
+
+def test_former_names_are_understood():
+    found = with_given(DeepInversion(), {"w_feature": 3.0, "feature_norm": "layer"})
+    assert (found.w_bn, found.bn_norm) == (3.0, "layer")
