@@ -1,1 +1,1 @@
-"""Reading labelled image sets."""
+"""Labelled image sets: reading them in any form, augmenting and writing them."""

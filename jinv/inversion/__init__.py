@@ -1,1 +1,1 @@
-"""The methods: each names its parametrisation, views, losses and schedule."""
+"""The methods, and what is asked of them: a job, its presets, the front door."""
