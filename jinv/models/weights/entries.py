@@ -1,13 +1,19 @@
 """The arrays of a file by the names that an architecture may look for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from jinv.formats.trees import Arrays
-from jinv.models.weights.state_dict import LEAVES, canonical_key, kernel_to_torch
+from jinv.models.weights.state_dict import (
+    KERNEL,
+    canonical_key,
+    kernel_to_torch,
+    parts_of,
+    torch_words,
+)
 
 _OPTIMIZERS = re.compile(
     r"(^|/)(tx|opt(im(i[sz]ers?)?)?(_?states?)?(_dict)?)(/|$)", re.I
@@ -64,37 +70,42 @@ def entries_of(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> Entr
     Where a layer's numbers are called as Flax calls them, they are brought into the
     names and layout of PyTorch.
     """
-    linen = any(_parts(key)[-1:] == ["kernel"] for g in groups.values() for key in g)
+    found = [
+        Entry(value, container, f"{container}/{key}" if container else key)
+        for container, arrays in groups.items()
+        for key, value in arrays.items()
+    ]
+    linen = any(parts_of(entry.origin)[-1:] == [KERNEL] for entry in found)
+    found = [entry for entry in found if not _OPTIMIZERS.search(entry.folder)]
+    named = _from_linen(found) if linen else [(parts_of(e.origin), e) for e in found]
     entries = Entries({}, {})
-    for container, arrays in groups.items():
-        for key, value in arrays.items():
-            origin = f"{container}/{key}" if container else key
-            entry = Entry(value, container, origin)
-            if _OPTIMIZERS.search(entry.folder):
-                continue
-            parts = _parts(origin)
-            if linen:
-                parts, entry = _from_linen(parts, entry)
-            name = canonical_key(".".join(parts), aliases)
-            if entries.by_name.setdefault(name, entry) is not entry:
-                entries.twice.setdefault(name, []).append(entry)
+    for parts, entry in named:
+        name = canonical_key(".".join(parts), aliases)
+        if entries.by_name.setdefault(name, entry) is not entry:
+            entries.twice.setdefault(name, []).append(entry)
     _multiply_out(entries.by_name)
     return entries
 
 
-def _parts(origin: str) -> list[str]:
-    return [part for part in re.split(r"[/.]", origin) if part]
+def _from_linen(found: list[Entry]) -> list[tuple[Sequence[str], Entry]]:
+    """The names and layout in PyTorch of what may be variables of Flax."""
+    names = []
+    for entry in found:
+        *place, leaf = parts_of(entry.origin)
+        # Both collections of a network's variables begin alike, then.
+        place = [_COLLECTIONS[0] if part in _COLLECTIONS else part for part in place]
+        names.append((*place, leaf))
+    words = torch_words(names)
+    return [
+        (words[name], _laid_out(entry) if name[-1] == KERNEL else entry)
+        for name, entry in zip(names, found, strict=True)
+    ]
 
 
-def _from_linen(parts: list[str], entry: Entry) -> tuple[list[str], Entry]:
-    """The name and layout in PyTorch of what may be a variable of Flax."""
-    *place, leaf = parts
-    value = entry.value
-    if leaf == "kernel" and isinstance(value, np.ndarray):
-        value = kernel_to_torch(value)
-    # Both collections of a network's variables begin alike, then.
-    place = [_COLLECTIONS[0] if part in _COLLECTIONS else part for part in place]
-    return [*place, LEAVES.get(leaf, leaf)], entry._replace(value=value)
+def _laid_out(kernel: Entry) -> Entry:
+    if not isinstance(kernel.value, np.ndarray):
+        return kernel
+    return kernel._replace(value=kernel_to_torch(kernel.value))
 
 
 def _multiply_out(by_name: dict[str, Entry]) -> None:

@@ -18,7 +18,12 @@ from jinv.formats.inert import Inert
 from jinv.formats.trees import Arrays
 from jinv.models.weights.entries import Entries, Entry, Pruned, entries_of, same
 from jinv.models.weights.normalisers import is_normaliser
-from jinv.models.weights.state_dict import kernel_from_torch, state_key, torch_shape
+from jinv.models.weights.state_dict import (
+    is_kernel,
+    kernel_from_torch,
+    state_keys,
+    torch_shape,
+)
 
 _LEFTOVERS = ("num_batches_tracked", "n_averaged", "total_ops", "total_params")
 """What tools and layers count, and no inference needs."""
@@ -56,20 +61,18 @@ def from_groups(
             or no weights can have its values; the message names it.
     """
     flat_shapes: dict[tuple, Any] = dict(flatten_dict(dict(shapes)))
-    wanted = {state_key(path): path for path in flat_shapes}
+    wanted = {key: path for path, key in state_keys(flat_shapes).items()}
     entries = entries_of(groups, aliases or {})
     prefix = _prefix(entries, wanted, source)
     found = {key: entries.by_name[prefix + key] for key in wanted}
     _check_unexpected(entries, prefix, found, ignored, source)
-    _check_shapes(
-        found, {key: flat_shapes[wanted[key]].shape for key in wanted}, source
-    )
-    return unflatten_dict(
-        {
-            path: kernel_from_torch(_numbers(key, found[key].value, source))
-            for key, path in wanted.items()
-        }
-    )
+    kernels = {key for key, path in wanted.items() if is_kernel(path)}
+    expected = {key: tuple(flat_shapes[path].shape) for key, path in wanted.items()}
+    expected |= {key: torch_shape(expected[key]) for key in kernels}
+    _check_shapes(found, expected, source)
+    numbers = {key: _numbers(key, found[key].value, source) for key in wanted}
+    numbers |= {key: kernel_from_torch(numbers[key]) for key in kernels}
+    return unflatten_dict({path: numbers[key] for key, path in wanted.items()})
 
 
 def from_state_dict(
@@ -184,7 +187,7 @@ def _check_shapes(
                 f"{source}: tensor {key} is {entry.value.name}, which is not read: "
                 "save it as plain numbers, e.g. with .float() or .dequantize()"
             )
-        theirs, ours = tuple(entry.value.shape), torch_shape(tuple(expected[key]))
+        theirs, ours = tuple(entry.value.shape), expected[key]
         if theirs != ours:
             misshapen[key] = theirs, ours
     if misshapen:

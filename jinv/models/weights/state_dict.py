@@ -9,18 +9,28 @@ is its key, once the leaf is renamed; kernels are transposed.
 | params/…/kernel, 2-D (in, out) | ….weight (out, in) | dense |
 | params/…/scale, bias | ….weight, ….bias | BatchNorm |
 | batch_stats/…/mean, var | ….running_mean, ….running_var | BatchNorm |
+| …/anything else | ….anything else, as it is | |
+
+Where a layer's variables would come to share a key, the later ones of this table keep
+their own names, and a kernel that does so its layout.
 """
 
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from flax.traverse_util import flatten_dict
 
+from jinv.errors import WeightsError
+
 StateDict = dict[str, np.ndarray]
 
-LEAVES = {
-    "kernel": "weight",
+KERNEL = "kernel"
+"""How Flax calls what is transposed."""
+_LEAVES = {
+    KERNEL: "weight",
     "scale": "weight",
     "bias": "bias",
     "mean": "running_mean",
@@ -34,11 +44,22 @@ _WRAPPERS = frozenset(
 
 
 def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
-    """Turn Flax variables (`params`, `batch_stats`) into a state dict."""
-    return {
-        state_key(path): np.ascontiguousarray(kernel_to_torch(np.asarray(value)))
-        for path, value in flatten_dict(dict(variables)).items()
-    }
+    """Turn Flax variables (`params`, `batch_stats`, …) into a state dict.
+
+    Args:
+        variables: Of any module.
+
+    Raises:
+        WeightsError: Two collections have variables of one name.
+    """
+    flat: dict[tuple, Any] = dict(flatten_dict(dict(variables)))
+    state = {}
+    for path, key in state_keys(flat).items():
+        value = np.asarray(flat[path])
+        if is_kernel(path) and parts_of(key)[-1] != KERNEL:
+            value = kernel_to_torch(value)
+        state[key] = np.asarray(value, order="C")
+    return state
 
 
 def with_batchnorm_defaults(state: StateDict) -> StateDict:
@@ -52,9 +73,59 @@ def with_batchnorm_defaults(state: StateDict) -> StateDict:
     return filled
 
 
-def state_key(path: tuple[str, ...]) -> str:
-    """The key in a state dict of a variable's path."""
-    return ".".join((*path[1:-1], LEAVES[path[-1]]))
+def state_keys(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """The key in a state dict of each variable's path.
+
+    Args:
+        paths: Of all variables, collections first.
+
+    Raises:
+        WeightsError: Two collections have variables of one name.
+    """
+    # Names may have dots and slashes in them.
+    parts = {path: parts_of("/".join(path[1:])) for path in paths}
+    words = torch_words(parts.values())
+    keys = {path: ".".join(words[tuple(part)]) for path, part in parts.items()}
+    if len(set(keys.values())) < len(keys):
+        first = {key: path for path, key in reversed(keys.items())}
+        other = next(path for path, key in keys.items() if first[key] != path)
+        raise WeightsError(
+            f"variables {'/'.join(first[keys[other]])} and {'/'.join(other)} have one "
+            "name: expected different ones, as a file has no collections"
+        )
+    return keys
+
+
+def torch_words(
+    names: Iterable[Sequence[str]],
+) -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Variables as PyTorch calls them, by what Flax calls them.
+
+    Args:
+        names: In parts: the layer's, and the variable's own.
+    """
+    layers: dict[tuple, set[str]] = defaultdict(set)
+    for *layer, leaf in names:
+        layers[tuple(layer)].add(leaf)
+    words = {}
+    for layer, leaves in layers.items():
+        taken = leaves - _LEAVES.keys()
+        for leaf in (*taken, *(leaf for leaf in _LEAVES if leaf in leaves)):
+            word = _LEAVES.get(leaf, leaf)
+            word = leaf if word in taken else word
+            taken.add(word)
+            words[*layer, leaf] = (*layer, word)
+    return words
+
+
+def parts_of(name: str) -> list[str]:
+    """The parts of a name, by whatever they are joined."""
+    return [part for part in re.split(r"[/.]", name) if part]
+
+
+def is_kernel(path: tuple[str, ...]) -> bool:
+    """Whether a variable is laid out by `kernel_to_torch` in a state dict."""
+    return parts_of(path[-1])[-1] == KERNEL
 
 
 def canonical_key(key: str, aliases: Mapping[str, str]) -> str:
@@ -70,15 +141,14 @@ def canonical_key(key: str, aliases: Mapping[str, str]) -> str:
 
 def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that PyTorch gives to a kernel of ours."""
-    order = (3, 2, 0, 1) if len(shape) == 4 else range(len(shape))[::-1]
-    return tuple(shape[axis] for axis in order)
+    return shape[:-3:-1] + shape[:-2]
 
 
 def kernel_to_torch(value: np.ndarray) -> np.ndarray:
     """Lay a kernel out as PyTorch does; see the table above."""
-    return np.transpose(value, (3, 2, 0, 1)) if value.ndim == 4 else value.T
+    return np.moveaxis(value, (-1, -2), (0, 1)) if value.ndim > 1 else value
 
 
 def kernel_from_torch(value: np.ndarray) -> np.ndarray:
     """Lay a kernel out as Flax does; see the table above."""
-    return np.transpose(value, (2, 3, 1, 0)) if value.ndim == 4 else value.T
+    return np.moveaxis(value, (0, 1), (-1, -2)) if value.ndim > 1 else value

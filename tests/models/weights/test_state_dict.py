@@ -1,9 +1,12 @@
+import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax.traverse_util import flatten_dict
 
 from jinv.errors import WeightsError
-from jinv.models.weights.fitting import from_state_dict
+from jinv.models.weights.fitting import from_groups, from_state_dict
 from jinv.models.weights.state_dict import to_state_dict
 
 ALIASES = {"linear.": "fc."}
@@ -20,6 +23,78 @@ def load(state, tiny):
 
 def test_a_round_trip_changes_nothing(tiny, state):
     jax.tree.map(np.testing.assert_array_equal, load(state, tiny), tiny.variables)
+
+
+class Strange(nn.Module):
+    """Layers that strangers use, with leaves of every kind and rank."""
+
+    @nn.compact
+    def __call__(self, x):
+        x = nn.Conv(4, (3, 3), feature_group_count=1)(x)
+        x = nn.ConvTranspose(4, (2, 3))(x)
+        x = nn.WeightNorm(nn.Conv(4, (1, 2)))(x)
+        x = nn.SpectralNorm(nn.Conv(4, (3, 2)))(x, update_stats=False)
+        x = nn.BatchNorm(use_running_average=True)(nn.GroupNorm(2)(nn.PReLU()(x)))
+        x = nn.Conv(5, (1, 2, 3))(x[..., None])[..., 0]
+        x = x.reshape(len(x), -1, 6)
+        x = nn.MultiHeadDotProductAttention(2)(nn.LayerNorm()(x))
+        x = nn.Conv(7, (3,))(x) + nn.Embed(3, 7)(jnp.zeros((), int))
+        x = nn.DenseGeneral((2, 3), axis=(-2, -1))(x)
+        return Scaled()(x.reshape(len(x), -1))
+
+
+class Scaled(nn.Module):
+    """A dense layer with variables whose PyTorch names would be the same."""
+
+    @nn.compact
+    def __call__(self, x):
+        def draw(name, *shape):
+            return self.param(name, nn.initializers.normal(), shape)
+
+        shift = self.variable("batch_stats", "mean", jnp.zeros, (6,))
+        x = (x - shift.value) @ draw("kernel", 6, 5) * draw("scale", 5)
+        return x @ draw("weight", 5, 3) + draw("running_mean", 3) + draw("gain")
+
+
+def test_any_leaf_of_any_rank_comes_back():
+    shapes = jax.eval_shape(Strange().init, jax.random.key(0), jnp.ones((2, 6, 6, 3)))
+    rng = np.random.default_rng(0)
+    variables = jax.tree.map(
+        lambda leaf: rng.random(leaf.shape, np.float32), dict(shapes)
+    )
+    state = to_state_dict(variables)
+    assert len(state) == len(jax.tree.leaves(variables))
+    found = from_state_dict(state, variables, "w")
+    assert jax.tree.structure(found) == jax.tree.structure(variables)
+    jax.tree.map(np.testing.assert_array_equal, found, variables)
+    theirs = from_groups(_containers(variables), variables, "w")
+    jax.tree.map(np.testing.assert_array_equal, theirs, variables)
+
+
+def _containers(variables):
+    """As files of Flax's variables are read: a container for each layer."""
+    groups = {}
+    for (*place, leaf), value in flatten_dict(variables).items():
+        groups.setdefault("/".join(place), {})[leaf] = np.asarray(value)
+    return groups
+
+
+def test_layers_are_laid_out_as_pytorch_does():
+    shapes = {"kernel": (3, 4, 5, 6, 7), "embedding": (3, 4), "bias": (2, 3)}
+    state = to_state_dict(
+        {"params": {"a": {name: np.zeros(shape) for name, shape in shapes.items()}}}
+    )
+    assert {name: value.shape for name, value in state.items()} == {
+        "a.weight": (7, 6, 3, 4, 5),
+        "a.embedding": (3, 4),
+        "a.bias": (2, 3),
+    }
+
+
+def test_variables_of_one_name_in_two_collections_are_refused():
+    variables = {"params": {"a": {"x": np.ones(1)}}, "other": {"a": {"x": np.ones(1)}}}
+    with pytest.raises(WeightsError, match="params/a/x and other/a/x have one name"):
+        to_state_dict(variables)
 
 
 def test_keys_and_layouts_are_those_of_pytorch(tiny, state):
