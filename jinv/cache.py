@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 
 def cache_dir() -> Path:
-    """The cache folder (`JINV_CACHE` overrides)."""
+    """The cache folder: `JINV_CACHE`, or else where the system keeps such things."""
     root = os.environ.get("JINV_CACHE")
-    if root:
-        return Path(root)
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "jinv"
+    return Path(root) if root else user_cache_path("jinv", appauthor=False)

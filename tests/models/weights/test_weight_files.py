@@ -9,13 +9,14 @@ import pytest
 
 from jinv.cli.networks import load_network
 from jinv.errors import WeightsError
+from jinv.models.spec import Download
 from jinv.models.weights import downloads
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.downloads import open_https
 from jinv.models.weights.finding import cached_download, find_weights
 from jinv.models.weights.reading import read_tensors, read_weights
 from jinv.models.weights.writing import write_weights
-from jinv.models.zoo import Download, classifier_spec
+from jinv.models.zoo import classifier_spec
 
 STATE = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
 

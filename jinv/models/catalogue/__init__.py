@@ -1,0 +1,1 @@
+"""What the zoo holds, by the images that its networks were trained on."""
