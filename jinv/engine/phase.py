@@ -8,7 +8,7 @@ import jax
 import optax
 
 from jinv.images.views import View
-from jinv.models.classifier import Taps
+from jinv.models.response import Taps
 
 
 class Split(NamedTuple):

@@ -10,7 +10,8 @@ from optax.contrib import ReduceLROnPlateauState
 
 from jinv.engine.phase import Context, Evaluation, Phase, Split
 from jinv.engine.state import Constants, State, next_state
-from jinv.models.classifier import Classifier, Moments, Response, Taps
+from jinv.models.classifier import Classifier
+from jinv.models.response import Moments, Response, Taps
 
 Metrics = dict[str, Any]
 Step = Callable[[State, Constants], tuple[State, Metrics]]

@@ -10,7 +10,8 @@ import numpy as np
 from jinv import losses
 from jinv.engine.phase import Evaluation, Term
 from jinv.errors import ConfigError
-from jinv.models.classifier import Classifier, Moments, Taps
+from jinv.models.classifier import Classifier
+from jinv.models.response import Moments, Taps
 
 ClassLoss = Literal["cross-entropy", "class-score"]
 BnNorm = Literal["raw", "layer"]

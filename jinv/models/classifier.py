@@ -1,10 +1,12 @@
-"""A classifier: what it is, what it has learnt, and what can be read from it."""
+"""A classifier: what it is, what it has learnt, and what can be read from it.
 
-import re
+Images become its inputs, and inputs images, here alone.
+"""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -16,34 +18,10 @@ from jinv.levels import from_uint8, to_uint8
 from jinv.memo import Memo
 from jinv.models.listing import batchnorm_names
 from jinv.models.operations.taps import FEATURES, TAPS, tap_foreign
+from jinv.models.response import Response, Taps, by_layer, in_natural_order
 from jinv.models.spec import ClassifierSpec
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
-
-class Moments(NamedTuple):
-    """Mean and biased variance of each channel of a BatchNorm layer's input."""
-
-    mean: jax.Array
-    var: jax.Array
-
-
-Taps = dict[str, Moments]
-"""Moments by the name of their layer, e.g. "layer1.0.bn1"."""
-
-
-class Response(NamedTuple):
-    """What a classifier says of a batch, and what can be read from it on the way.
-
-    Attributes:
-        logits: (batch, classes), float32.
-        taps: Moments that each BatchNorm layer saw.
-        features: Named activations; see `Classifier.features`.
-    """
-
-    logits: jax.Array
-    taps: Taps
-    features: dict[str, jax.Array]
 
 
 # Compared by identity, so that it can be a static argument of compiled functions.
@@ -99,8 +77,8 @@ class Classifier:
         named = {path[-1]: value for path, value in found.items()}
         return Response(
             logits.astype(jnp.float32),
-            _by_layer(seen.get(TAPS, {})),
-            _in_order(named) | {"logits": logits},
+            by_layer(seen.get(TAPS, {})),
+            in_natural_order(named) | {"logits": logits},
         )
 
     def features(
@@ -119,7 +97,7 @@ class Classifier:
         size, channels = self.spec.input_size, self.spec.channels
         example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
         shapes = jax.eval_shape(self.features, self.variables, example)
-        return _in_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
+        return in_natural_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
 
     def takes(self, size: int) -> bool:
         """Whether it can be applied to inputs of another height and width, in pixels.
@@ -160,14 +138,14 @@ class Classifier:
 
     def running_moments(self, variables: dict[str, Any]) -> Taps:
         """The moments that training left in each BatchNorm layer that can be heard."""
-        left = _by_layer(variables.get("batch_stats", {}))
+        left = by_layer(variables.get("batch_stats", {}))
         heard = set(self.batchnorm_names)
         return {name: moments for name, moments in left.items() if name in heard}
 
     @property
     def silent_names(self) -> tuple[str, ...]:
         """Layers that have statistics, but are of no kind that can be listened to."""
-        left = _by_layer(self.variables.get("batch_stats", {}))
+        left = by_layer(self.variables.get("batch_stats", {}))
         return tuple(name for name in left if name not in self.batchnorm_names)
 
     @cached_property
@@ -224,23 +202,3 @@ class Classifier:
     def _channels(self) -> tuple[np.ndarray, np.ndarray]:
         spec = self.spec
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
-
-
-def _in_order(named: dict[str, Any]) -> dict[str, Any]:
-    """Sort "conv2_1" before "conv10_1"."""
-
-    def key(name: str) -> list:
-        return [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)]
-
-    return {name: named[name] for name in sorted(named, key=key)}
-
-
-def _by_layer(tree: Mapping[str, Any]) -> Taps:
-    flat: dict[tuple, Any] = dict(flatten_dict(dict(tree)))
-    layers = {path[:-1] for path in flat}
-    return {
-        ".".join(layer): Moments(flat[*layer, "mean"], flat[*layer, "var"])
-        for layer in sorted(layers)
-        # Other kinds of layers have statistics of their own.
-        if (*layer, "mean") in flat and (*layer, "var") in flat
-    }
