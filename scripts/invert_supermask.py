@@ -23,9 +23,10 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.invert import invert
 from jinv.models.loading import load_classifier
+from jinv.report.grid import grid
 from jinv.report.html import read_json
 from jinv.report.panels import side_by_side
-from jinv.report.pictures import grid, save_picture
+from jinv.report.pictures import save_picture
 from jinv.report.run_folder import save_run
 
 

@@ -25,7 +25,8 @@ from jinv.metrics.recognition import make_judge
 from jinv.metrics.subject import Reference
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
-from jinv.report.evaluation_report import EVALUATION, LookedAt, write_report
+from jinv.report.evaluation_pictures import LookedAt
+from jinv.report.evaluation_report import EVALUATION, write_report
 from jinv.report.evaluation_table import table_rows
 from jinv.synthesis.synthetic_set import SET
 from jinv.values import Count, Seed

@@ -87,7 +87,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
     | 130, 143 | Ctrl-C, SIGTERM; the same command goes on |
     """
     # A notebook's kernel names a backend of its own, which a process that it starts may
-    # lack; figures are drawn to files.
+    # lack; figures are plotted to files.
     os.environ.pop("MPLBACKEND", None)
     try:
         with signals_that_stop(), _warnings_in_one_line():

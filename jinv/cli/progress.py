@@ -13,7 +13,7 @@ from jinv.engine.events import BatchDone, Compiled, Event, Logged, Position
 from jinv.inversion.job import Job
 
 _QUIET_SECONDS = 10.0
-"""Between two lines, where there is no terminal to draw a bar on."""
+"""Between two lines, where there is no terminal to show a bar on."""
 
 
 class Progress:

@@ -17,7 +17,7 @@ _DECADES = 6
 
 
 def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
-    """Draw loss, terms, learning rate and accuracy over the steps.
+    """Plot loss, terms, learning rate and accuracy over the steps.
 
     Phases follow each other from left to right; each batch is a line of its own.
 
@@ -118,7 +118,7 @@ def _lines(
     value: Callable[[Row], float],
     colour: str,
 ) -> None:
-    """Draw one quantity, a thin line for each batch, broken between phases."""
+    """Plot one quantity, a thin line for each batch, broken between phases."""
     parts: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in rows:
         parts[row["batch"], row["phase"]].append(row)

@@ -18,7 +18,7 @@ _PALE = "#9aa0a6"
 def plot_confusion(
     path: Path, matrix: ArrayLike, classes: Sequence[str], title: str
 ) -> None:
-    """Draw what a judge saw in the images of each class.
+    """Plot what a judge saw in the images of each class.
 
     Up to 40 classes are a heat map of the shares of each row, up to 20 with numbers; of
     more, only the 25 pairs that were confused most often are shown, as bars. Classes
@@ -36,8 +36,8 @@ def plot_confusion(
     counts = np.asarray(matrix)
     if counts.shape != (len(classes),) * 2:
         raise ValueError(f"{len(classes)} classes need no matrix of {counts.shape}")
-    draw = _heat_map if len(classes) <= _MOST_ON_MAP else _confused_pairs
-    figure, axes = draw(counts, classes)
+    plot = _heat_map if len(classes) <= _MOST_ON_MAP else _confused_pairs
+    figure, axes = plot(counts, classes)
     write_title(axes, title)
     save_figure(figure, path)
 
@@ -95,12 +95,12 @@ def _confused_pairs(counts: np.ndarray, classes: Sequence[str]) -> tuple[Any, An
     figure = new_figure(10, 1.2 + 0.27 * bars)
     axes = figure.subplots()
     tidy(axes)
-    drawn = axes.barh(range(len(shown)), often, color=COLOURS[0], height=0.7)
+    plotted = axes.barh(range(len(shown)), often, color=COLOURS[0], height=0.7)
     notes = [
         f"{count} of {int(asked[row])}"
         for count, (row, _) in zip(often, shown, strict=True)
     ]
-    axes.bar_label(drawn, notes, padding=4, fontsize=9, color=INK)
+    axes.bar_label(plotted, notes, padding=4, fontsize=9, color=INK)
     short = [name if len(name) <= 30 else f"{name[:29]}…" for name in classes]
     names = [f"{short[row]} → {short[column]}" for row, column in shown.tolist()]
     axes.set_yticks(range(len(shown)), names)
@@ -125,7 +125,7 @@ def plot_embedding(
     origin: ArrayLike,
     classes: Sequence[str],
 ) -> None:
-    """Draw points of real and of synthetic images, a panel for each feature.
+    """Plot points of real and of synthetic images, a panel for each feature.
 
     Up to 10 classes have a colour each; of more, only real and synthetic differ.
 
@@ -195,7 +195,7 @@ def plot_embedding(
 def plot_precision_recall(
     path: Path, curves: Mapping[str, tuple[ArrayLike, ArrayLike]]
 ) -> None:
-    """Draw precision over recall, a line for each set (Sajjadi et al. 2018).
+    """Plot precision over recall, a line for each set (Sajjadi et al. 2018).
 
     Args:
         path: The .png to write.

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from PIL import Image
 
 from jinv.atomic import replacing
+from jinv.report.boxes import PALE_INK, Column, Pixels, Space, Text, compose
 
 _FRAME_MS, _LAST_FRAME_MS = 400, 2500
-_CAPTION_HEIGHT, _CAPTION_SIZE = 36, 18
+_CAPTION_SIZE, _CAPTION_GAP = 18, 7
 
 
 def save_evolution(
@@ -22,27 +24,24 @@ def save_evolution(
         captions: A line of text under each.
     """
     size = frames[-1].size
-    drawn = [
+    composed = [
         _captioned(frame, caption, size)
         for frame, caption in zip(frames, captions, strict=True)
     ]
     with replacing(path) as partial:
-        drawn[0].save(
+        composed[0].save(
             partial,
             format="WEBP",
             save_all=True,
-            append_images=drawn[1:],
-            duration=[_FRAME_MS] * (len(drawn) - 1) + [_LAST_FRAME_MS],
+            append_images=composed[1:],
+            duration=[_FRAME_MS] * (len(composed) - 1) + [_LAST_FRAME_MS],
             loop=0,
             quality=80,
         )
 
 
 def _captioned(frame: Image.Image, caption: str, size: tuple[int, int]) -> Image.Image:
-    width, height = size
-    canvas = Image.new("RGB", (width, height + _CAPTION_HEIGHT), "white")
-    canvas.paste(frame.convert("RGB").resize(size, Image.Resampling.NEAREST))
-    middle = (width / 2, height + _CAPTION_HEIGHT / 2)
-    font = ImageFont.load_default(_CAPTION_SIZE)
-    ImageDraw.Draw(canvas).text(middle, caption, "#5f6368", font, anchor="mm")
-    return canvas
+    pixels = np.asarray(frame.convert("RGB").resize(size, Image.Resampling.NEAREST))
+    text = Text(caption, _CAPTION_SIZE, PALE_INK)
+    space = Space(height=_CAPTION_GAP)
+    return compose(Column([Pixels(pixels), space, text, space], align="middle"))

@@ -20,7 +20,7 @@ from jinv.report.html import (
     write_html,
 )
 from jinv.report.metrics_log import metrics_log
-from jinv.report.pictures import enlargement, read_picture, saved_images
+from jinv.report.pictures import magnification, read_picture, saved_images
 
 _MOST_IMAGES = 200
 _MOST_CLASSES = 40
@@ -159,7 +159,7 @@ def _images(folder: Path, names: Mapping[int, str]) -> str:
     figures = []
     for number, path, image in islice(readable, _MOST_IMAGES):
         height, width = image.shape[:2]
-        factor = enlargement(height, width)
+        factor = magnification(height, width)
         name = escape(names.get(number, path.stem.partition("_")[2]))
         pixelated = ' class="pixelated"' if factor > 1 else ""
         figures.append(

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from PIL import Image, ImageDraw, ImageFont
+import numpy as np
+from PIL import Image
 
-from jinv.report.palette import INK
+from jinv.report.boxes import Column, Pixels, Row, Text, compose
 
 _MARGIN = 16
 
@@ -16,16 +17,14 @@ def side_by_side(pictures: Mapping[str, Image.Image], columns: int) -> Image.Ima
         pictures: By title.
         columns: Pictures in a row.
     """
-    width = max(picture.width for picture in pictures.values()) + _MARGIN
+    width = max(picture.width for picture in pictures.values())
     size = max(16, width // 36)
-    font, title = ImageFont.load_default(size), round(1.8 * size)
-    height = max(picture.height for picture in pictures.values()) + title + _MARGIN
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * width, rows * height), "white")
-    draw = ImageDraw.Draw(sheet)
-    for index, (name, picture) in enumerate(pictures.items()):
-        row, column = divmod(index, columns)
-        left, top = column * width + _MARGIN // 2, row * height
-        draw.text((left + _MARGIN // 2, top + title / 2), name, INK, font, anchor="lm")
-        sheet.paste(picture, (left, top + title))
-    return sheet
+    panels = [
+        Column([Text(name, size), Pixels(np.asarray(picture))], size // 2, least=width)
+        for name, picture in pictures.items()
+    ]
+    rows = [
+        Row(panels[first : first + columns], _MARGIN)
+        for first in range(0, len(panels), columns)
+    ]
+    return compose(Column(rows, _MARGIN), _MARGIN)

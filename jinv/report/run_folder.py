@@ -21,11 +21,11 @@ from jinv.metrics import judge as judging
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
+from jinv.report.grid import grid
 from jinv.report.metrics_log import metrics_log
 from jinv.report.page import write_page
 from jinv.report.pictures import (
-    enlarge,
-    grid,
+    magnified,
     read_picture,
     save_images,
     save_picture,
@@ -124,7 +124,7 @@ class RunFolder(Held):
             case Frame(position=position, inputs=inputs):
                 # Pictures of all phases are laid out alike.
                 size = self.job.classifier.spec.input_size
-                images = enlarge(self._images(inputs[:_FRAME_IMAGES]), size)
+                images = magnified(self._images(inputs[:_FRAME_IMAGES]), size)
                 picture = self._grid(images, self.job.labels[: len(images)])
                 name = f"{position.phase:02d}_{position.step:07d}.png"
                 save_picture(self.path / "frames" / name, picture)
@@ -206,7 +206,7 @@ class RunFolder(Held):
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
                 # Those of a batch that was cut short may be of an earlier phase.
-                images.append(enlarge(image[None], self._shape[0])[0])
+                images.append(magnified(image[None], self._shape[0])[0])
                 numbers.append(number)
         if not images:
             return [], np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)

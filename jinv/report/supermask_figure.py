@@ -19,7 +19,7 @@ def plot_fractions(
     losses: Mapping[float, Sequence[float]],
     dense_losses: Sequence[float],
 ) -> None:
-    """Draw accuracy by the fraction kept, and how the losses fell.
+    """Plot accuracy by the fraction kept, and how the losses fell.
 
     Args:
         path: The .png to write.

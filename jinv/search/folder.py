@@ -8,7 +8,8 @@ import numpy as np
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.presets import write_preset
 from jinv.locks import Lock
-from jinv.report.pictures import grid, save_picture
+from jinv.report.grid import grid
+from jinv.report.pictures import save_picture
 from jinv.search.page import picture_of, write_search_page
 from jinv.search.parallel_coordinates import plot_parallel_coordinates
 from jinv.search.plan import Plan

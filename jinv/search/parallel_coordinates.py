@@ -25,7 +25,7 @@ class _Axis:
 
 
 def plot_parallel_coordinates(path: Path, results: Results) -> None:
-    """Draw a line for each trial, from field to field, to the objective.
+    """Plot a line for each trial, from field to field, to the objective.
 
     The better the objective, the darker the line, and the higher it ends. The best
     trial is thick, the one that the search started from dashed and black; trials
@@ -52,10 +52,10 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
     axes.set(xlim=(-0.45, len(places) - 0.6), ylim=(-0.04, 1.04))
     axes.axis("off")
     for x, axis in enumerate(axes_of_fields):
-        _draw_axis(axes, x, axis, side=-1)
-    _draw_axis(axes, len(axes_of_fields), goal, side=1)
+        _plot_axis(axes, x, axis, side=-1)
+    _plot_axis(axes, len(axes_of_fields), goal, side=1)
 
-    def draw(trial: Trial, **look: Any) -> None:
+    def plot(trial: Trial, **look: Any) -> None:
         heights = [
             axis.place(trial.settings[field.name])
             for axis, field in zip(axes_of_fields, results.space.fields, strict=True)
@@ -67,20 +67,20 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
     handles = []
     for trial in reversed(results.ranked):
         if trial.value is None:
-            draw(trial, color=_PALE, linewidth=1.1, zorder=1)
+            plot(trial, color=_PALE, linewidth=1.1, zorder=1)
         elif trial not in (results.best, results.baseline):
             # The palest colours would vanish on white.
             shade = colours(0.12 + 0.88 * goal.place(trial.value))
-            draw(trial, color=shade, linewidth=1.6, alpha=0.85, zorder=2)
+            plot(trial, color=shade, linewidth=1.6, alpha=0.85, zorder=2)
     best, baseline = results.best, results.baseline
     if best is not None and best is not baseline:
         look = {"color": COLOURS[1], "linewidth": 3.4}
-        draw(best, zorder=4, **look)
+        plot(best, zorder=4, **look)
         name = f"best: trial {best.number}, {results.text(best)}"
         handles.append(Line2D([], [], label=name, **look))
     if baseline is not None:
         look = {"color": "black", "linewidth": 2.2, "linestyle": "--"}
-        draw(baseline, zorder=5, **look)
+        plot(baseline, zorder=5, **look)
         also = ", and the best" if baseline is best else ""
         name = f"start: trial {baseline.number}, {results.text(baseline)}{also}"
         handles.append(Line2D([], [], label=name, **look))
@@ -98,8 +98,8 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
         figure.savefig(partial, format="png", dpi=110)
 
 
-def _draw_axis(axes: Any, x: int, axis: _Axis, side: int) -> None:
-    """Draw an axis with its ticks on the left (-1) or on the right (1)."""
+def _plot_axis(axes: Any, x: int, axis: _Axis, side: int) -> None:
+    """Plot an axis with its ticks on the left (-1) or on the right (1)."""
     axes.plot([x, x], [0, 1], color="0.45", linewidth=1, zorder=3)
     axes.annotate(
         axis.title,

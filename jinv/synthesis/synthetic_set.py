@@ -23,7 +23,8 @@ from jinv.folders import Folder, Held, Kind
 from jinv.former import renewed
 from jinv.inversion.job import Job
 from jinv.locks import Lock
-from jinv.report.pictures import grid, save_picture
+from jinv.report.grid import grid
+from jinv.report.pictures import save_picture
 from jinv.suggest import near
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Recipe, Row

@@ -15,10 +15,10 @@ MATRIX = [[6, 2, 0], [0, 8, 0], [0, 0, 4]]
 
 
 @pytest.fixture
-def drawn(monkeypatch, tmp_path):
+def plotted(monkeypatch, tmp_path):
     """Draws without rendering, which is slow, and returns the figure."""
 
-    def draw(plot, *arguments):
+    def plotting(plot, *arguments):
         figures = []
 
         def savefig(figure, path, **_):
@@ -29,7 +29,7 @@ def drawn(monkeypatch, tmp_path):
         plot(tmp_path / "figure.png", *arguments)
         return figures[0]
 
-    return draw
+    return plotting
 
 
 def names(count):
@@ -49,14 +49,14 @@ def test_confusions_are_a_picture_with_something_on_it(tmp_path, size):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_cells_hold_the_shares_of_their_row_in_percent(drawn):
-    (axes,) = drawn(plot_confusion, MATRIX, CLASSES, "judge").axes
+def test_cells_hold_the_shares_of_their_row_in_percent(plotted):
+    (axes,) = plotted(plot_confusion, MATRIX, CLASSES, "judge").axes
     cells = {text.get_position(): text.get_text() for text in axes.texts}
     assert cells == {(0, 0): "75", (1, 0): "25", (1, 1): "100", (2, 2): "100"}
 
 
-def test_rows_are_asked_for_and_columns_are_seen(drawn):
-    (axes,) = drawn(plot_confusion, MATRIX, CLASSES, "judge").axes
+def test_rows_are_asked_for_and_columns_are_seen(plotted):
+    (axes,) = plotted(plot_confusion, MATRIX, CLASSES, "judge").axes
     assert axes.get_ylabel().startswith("class asked for")
     assert axes.get_xlabel().startswith("class seen")
     assert texts(axes.get_yticklabels()) == texts(axes.get_xticklabels())
@@ -64,24 +64,24 @@ def test_rows_are_asked_for_and_columns_are_seen(drawn):
     assert axes.get_title(loc="left") == "judge"
 
 
-def test_classes_without_images_have_no_row(drawn):
+def test_classes_without_images_have_no_row(plotted):
     matrix = [[6, 2, 0], [0, 0, 0], [0, 1, 3]]
-    (axes,) = drawn(plot_confusion, matrix, CLASSES, "judge").axes
+    (axes,) = plotted(plot_confusion, matrix, CLASSES, "judge").axes
     assert texts(axes.get_yticklabels()) == ["cat", "ship"]
     assert len(axes.get_xticklabels()) == 3
     assert axes.images[0].get_array().shape == (2, 3)
 
 
-def test_a_map_of_many_classes_has_a_scale_instead_of_numbers(drawn):
-    axes, scale = drawn(plot_confusion, np.eye(21), names(21), "judge").axes
+def test_a_map_of_many_classes_has_a_scale_instead_of_numbers(plotted):
+    axes, scale = plotted(plot_confusion, np.eye(21), names(21), "judge").axes
     assert not axes.texts
     assert scale.get_ylim() == (0, 100)
 
 
-def test_of_very_many_classes_the_most_frequent_confusions_are_bars(drawn):
+def test_of_very_many_classes_the_most_frequent_confusions_are_bars(plotted):
     matrix = 90 * np.eye(1000, dtype=int)
     matrix[3, 7], matrix[5, 2], matrix[8, 9] = 10, 30, 20
-    (axes,) = drawn(plot_confusion, matrix, names(1000), "judge").axes
+    (axes,) = plotted(plot_confusion, matrix, names(1000), "judge").axes
     assert [bar.get_width() for bar in axes.patches] == [30, 20, 10]
     assert texts(axes.get_yticklabels())[:2] == [
         "class 5 → class 2",
@@ -90,29 +90,29 @@ def test_of_very_many_classes_the_most_frequent_confusions_are_bars(drawn):
     assert texts(axes.texts) == ["30 of 120", "20 of 110", "10 of 100"]
 
 
-def test_no_more_than_25_confusions_are_bars(drawn):
+def test_no_more_than_25_confusions_are_bars(plotted):
     matrix = np.eye(50, dtype=int) + 9 * np.eye(50, k=1, dtype=int)
-    (axes,) = drawn(plot_confusion, matrix, names(50), "judge").axes
+    (axes,) = plotted(plot_confusion, matrix, names(50), "judge").axes
     assert len(axes.patches) == 25
     assert "25 commonest of 49" in axes.get_xlabel()
 
 
-def test_of_equally_frequent_confusions_the_larger_share_is_first(drawn):
+def test_of_equally_frequent_confusions_the_larger_share_is_first(plotted):
     matrix = 90 * np.eye(50, dtype=int)
     matrix[3, 7] = matrix[5, 2] = 4
     matrix[5, 5] = 1
-    (axes,) = drawn(plot_confusion, matrix, names(50), "judge").axes
+    (axes,) = plotted(plot_confusion, matrix, names(50), "judge").axes
     assert texts(axes.texts) == ["4 of 5", "4 of 94"]
 
 
-def test_long_names_are_cut(drawn):
+def test_long_names_are_cut(plotted):
     classes = ["x" * 40, *names(49)]
-    (axes,) = drawn(plot_confusion, np.eye(50, k=1), classes, "judge").axes
+    (axes,) = plotted(plot_confusion, np.eye(50, k=1), classes, "judge").axes
     assert axes.get_yticklabels()[0].get_text() == "x" * 29 + "… → class 0"
 
 
-def test_a_judge_that_confuses_nothing_can_be_drawn(drawn):
-    (axes,) = drawn(plot_confusion, np.eye(50), names(50), "judge").axes
+def test_a_judge_that_confuses_nothing_can_be_plotted(plotted):
+    (axes,) = plotted(plot_confusion, np.eye(50), names(50), "judge").axes
     assert not axes.patches
     assert "100.0 % of all images" in axes.get_xlabel()
 
@@ -137,8 +137,8 @@ def test_an_embedding_is_a_picture_with_something_on_it(tmp_path):
     assert np.asarray(Image.open(path).convert("L")).min() < 100
 
 
-def test_each_feature_has_a_panel_with_all_points(drawn):
-    axes = drawn(plot_embedding, *embedding()).axes
+def test_each_feature_has_a_panel_with_all_points(plotted):
+    axes = plotted(plot_embedding, *embedding()).axes
     assert [panel.get_title(loc="left") for panel in axes] == ["stage2", "pooled"]
     for panel in axes:
         real, synthetic = (points.get_offsets() for points in panel.collections)
@@ -146,19 +146,19 @@ def test_each_feature_has_a_panel_with_all_points(drawn):
         assert synthetic[:, 0].tolist() == [6, 7, 8]
 
 
-def test_places_without_a_feature_stay_empty(drawn):
-    axes = drawn(plot_embedding, *embedding(panels="abcd")).axes
+def test_places_without_a_feature_stay_empty(plotted):
+    axes = plotted(plot_embedding, *embedding(panels="abcd")).axes
     assert [panel.get_visible() for panel in axes] == [True] * 4 + [False] * 2
 
 
-def test_real_points_are_paler_than_synthetic_ones_and_under_them(drawn):
-    real, synthetic = drawn(plot_embedding, *embedding()).axes[0].collections
+def test_real_points_are_paler_than_synthetic_ones_and_under_them(plotted):
+    real, synthetic = plotted(plot_embedding, *embedding()).axes[0].collections
     assert real.get_alpha() < 0.5
     assert synthetic.get_alpha() is None
 
 
-def test_a_class_has_one_colour_whether_real_or_synthetic(drawn):
-    figure = drawn(plot_embedding, *embedding())
+def test_a_class_has_one_colour_whether_real_or_synthetic(plotted):
+    figure = plotted(plot_embedding, *embedding())
     real, synthetic = (
         [to_hex(colour) for colour in points.get_facecolors()]
         for points in figure.axes[0].collections
@@ -170,15 +170,15 @@ def test_a_class_has_one_colour_whether_real_or_synthetic(drawn):
     assert [line.get_color() for line in legend.get_lines()[2:]] == synthetic
 
 
-def test_only_classes_that_occur_need_a_colour(drawn):
+def test_only_classes_that_occur_need_a_colour(plotted):
     panels, labels, origin, _ = embedding()
-    figure = drawn(plot_embedding, panels, 300 * labels, origin, names(1000))
+    figure = plotted(plot_embedding, panels, 300 * labels, origin, names(1000))
     shown = texts(figure.legends[0].get_texts())[2:]
     assert shown == ["class 0", "class 300", "class 600"]
 
 
-def test_of_many_classes_only_the_origin_has_a_colour(drawn):
-    figure = drawn(plot_embedding, *embedding(classes=11))
+def test_of_many_classes_only_the_origin_has_a_colour(plotted):
+    figure = plotted(plot_embedding, *embedding(classes=11))
     real, synthetic = (
         {to_hex(colour) for colour in points.get_facecolors()}
         for points in figure.axes[0].collections
@@ -199,8 +199,8 @@ def test_precision_and_recall_are_a_picture_with_something_on_it(tmp_path):
     assert np.asarray(Image.open(path).convert("L")).min() < 100
 
 
-def test_precision_is_drawn_over_recall_for_each_set(drawn):
-    figure = drawn(plot_precision_recall, curves(3))
+def test_precision_is_plotted_over_recall_for_each_set(plotted):
+    figure = plotted(plot_precision_recall, curves(3))
     (axes,) = figure.axes
     assert len(axes.get_lines()) == 3
     for line in axes.get_lines():
@@ -211,7 +211,7 @@ def test_precision_is_drawn_over_recall_for_each_set(drawn):
     assert texts(figure.legends[0].get_texts()) == list(curves(3))
 
 
-def test_no_two_sets_look_alike(drawn):
-    (axes,) = drawn(plot_precision_recall, curves(12)).axes
+def test_no_two_sets_look_alike(plotted):
+    (axes,) = plotted(plot_precision_recall, curves(12)).axes
     looks = {(line.get_color(), line.get_linestyle()) for line in axes.get_lines()}
     assert len(looks) == 12

@@ -44,7 +44,7 @@ def test_frames_take_the_size_of_the_last(tmp_path):
     np.testing.assert_allclose(first[36, 57], COLOURS[0], atol=12)
 
 
-def test_the_caption_is_drawn_below_the_frame(tmp_path):
+def test_the_caption_is_written_below_the_frame(tmp_path):
     animation = saved(tmp_path)
     below = np.asarray(animation.convert("L"))[44:]
     assert animation.height > 40 + 20

@@ -4,7 +4,7 @@ from PIL import Image
 from jinv.report.supermask_figure import plot_fractions
 
 
-def test_accuracies_and_losses_are_drawn(tmp_path):
+def test_accuracies_and_losses_are_plotted(tmp_path):
     path = tmp_path / "sweep.png"
     losses = {0.5: [1.8, 1.2], 0.1: [2.0, 1.9]}
     plot_fractions(path, {0.5: 60.0, 0.1: 30.0}, 80.0, 10.0, losses, [1.5, 0.9])
