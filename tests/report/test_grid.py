@@ -20,7 +20,7 @@ def colour_blocks(picture, colour):
     return np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
 
 
-def test_grid_cells_are_exact_enlargements():
+def test_grid_cells_are_exact_magnifications():
     image = np.random.default_rng(0).integers(0, 200, (1, 32, 32, 3), np.uint8)
     picture = np.asarray(grid(image, [0], ["cat"]))
     cell = picture[12:108, -108:-12]  # between margins of 12 pixels

@@ -66,7 +66,7 @@ def test_rows_are_one_under_the_other():
     assert first.top + SIDE < others[0].top < others[1].top
 
 
-def test_cells_are_exact_enlargements():
+def test_cells_are_exact_magnifications():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (1, 32, 32, 3), np.uint8)
     picture = np.asarray(neighbour_sheet(images, plain(1, 1), np.ones((1, 1)), ["cat"]))

@@ -135,7 +135,7 @@ def test_images_are_captioned_by_their_numbers_whatever_their_files_are_called(r
     assert "<figcaption>ship</figcaption>" in page(run)
 
 
-def test_small_images_are_enlarged_without_smoothing(run):
+def test_small_images_are_magnified_without_smoothing(run):
     images = [attrs for tag, attrs in tags(page(run)) if attrs.get("alt") == "cat"]
     assert [image["width"] for image in images] == ["96", "96"]
     assert all(image["class"] == "pixelated" for image in images)

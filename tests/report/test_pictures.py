@@ -26,7 +26,7 @@ def test_slugs_are_safe_in_file_names(name, expected):
 
 
 @pytest.mark.parametrize(("size", "factor"), [(8, 12), (32, 3), (64, 2), (224, 1)])
-def test_small_images_are_enlarged_by_a_whole_factor(size, factor):
+def test_small_images_are_magnified_by_a_whole_factor(size, factor):
     assert magnification(size, size) == factor
 
 
@@ -52,7 +52,7 @@ def test_saving_needs_a_name_for_each_image(tmp_path):
         save_images(tmp_path, np.zeros((2, 4, 4, 3)), ["a"])
 
 
-def test_enlarging_repeats_pixels():
+def test_magnifying_repeats_pixels():
     images = np.arange(2 * 4 * 4 * 3, dtype=np.uint8).reshape(2, 4, 4, 3)
     np.testing.assert_array_equal(
         magnified(images, 8), images.repeat(2, 1).repeat(2, 2)

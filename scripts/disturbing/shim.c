@@ -1,6 +1,6 @@
 /* Counts what a process does to the files below a folder, and disturbs it there.
  *
- * trials.py loads it by LD_PRELOAD and calls trial_arm. From then on every operation
+ * scripts/trials.py loads it by LD_PRELOAD and calls trial_arm. From then on each operation
  * that changes something below the folder has a number, from 1 on, and is logged. At the
  * one whose number is `moment` the process is sent a signal before it happens, or it and
  * all later ones fail, as they do on a full or read-only disk.

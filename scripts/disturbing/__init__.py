@@ -1,0 +1,1 @@
+"""Disturbing commands at their work, and comparing what they leave."""
