@@ -33,7 +33,7 @@ def scale_by_frequency(power: float) -> optax.GradientTransformation:
         frequency = np.maximum(np.hypot(rows, columns), 1 / max(size))
         weight = frequency**-power
         weight /= np.sqrt(np.mean(weight**2))
-        half = jnp.asarray(weight[:, : width // 2 + 1, None], update.dtype)
+        half = jnp.asarray(weight[None, :, : width // 2 + 1, None], update.dtype)
         spectrum = jnp.fft.rfft2(update, axes=(1, 2)) * half
         return jnp.fft.irfft2(spectrum, size, axes=(1, 2)).astype(update.dtype)
 

@@ -49,4 +49,5 @@ class Pixels:
 
 def clip(pixels: jax.Array, low: np.ndarray, high: np.ndarray) -> jax.Array:
     """Keep every channel within what an image can show."""
+    low, high = (np.expand_dims(level, (0, 1, 2)) for level in (low, high))
     return jnp.clip(pixels, min=low, max=high)

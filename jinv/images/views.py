@@ -121,5 +121,5 @@ def _shift(key: jax.Array, pixels: int) -> jax.Array:
 
 def _selection(start: jax.Array, size: int, canvas: int, dtype) -> jax.Array:
     """Matrices (batch, size, canvas) that pick rows start … start + size - 1."""
-    wanted = start[:, None, None] + jnp.arange(size)[:, None]
-    return (wanted == jnp.arange(canvas)).astype(dtype)
+    wanted = start[:, None, None] + jnp.arange(size)[None, :, None]
+    return (wanted == jnp.arange(canvas)[None, None]).astype(dtype)

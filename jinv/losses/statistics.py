@@ -31,7 +31,7 @@ def bn_loss(
     """
 
     def distance(layer: str) -> jax.Array:
-        (mu, s2), (m, v) = measured[layer], running[layer]
+        (mu, s2), (m, v) = measured[layer], _beside(running[layer], measured[layer])
         return weights[layer] * (_norm(v - s2) + _norm(m - mu))
 
     return jnp.mean(sum(distance(layer) for layer in running))
@@ -60,7 +60,7 @@ def normalised_bn_loss(
     """
 
     def distance(layer: str) -> jax.Array:
-        (mu, s2), (m, v) = measured[layer], running[layer]
+        (mu, s2), (m, v) = measured[layer], _beside(running[layer], measured[layer])
         v = v + _FLOOR
         size = jnp.sqrt(v.shape[-1])
         mean_error = _norm((m - mu) * jax.lax.rsqrt(v)) / size
@@ -97,17 +97,24 @@ def blend_moments(
     def blend(old: jax.Array, new: jax.Array) -> jax.Array:
         return share * old + (1 - share) * new
 
-    return {
-        layer: (
-            blend(remembered[layer][0], mean),
-            blend(remembered[layer][1], variance),
+    def blended(layer: str) -> Moments:
+        (mean, variance), new = (
+            _beside(remembered[layer], measured[layer]),
+            measured[layer],
         )
-        for layer, (mean, variance) in measured.items()
-    }
+        return blend(mean, new[0]), blend(variance, new[1])
+
+    return {layer: blended(layer) for layer in measured}
 
 
 _FLOOR = 1e-5
 """BatchNorm's own epsilon: a channel that never varied must not weigh infinitely."""
+
+
+def _beside(known: Moments, measured: Moments) -> Moments:
+    """Moments (channels,), with the leading axes of a batch measured in groups."""
+    axes = tuple(range(jnp.ndim(measured[0]) - 1))
+    return jnp.expand_dims(known[0], axes), jnp.expand_dims(known[1], axes)
 
 
 def _norm(x: jax.Array) -> jax.Array:

@@ -184,12 +184,13 @@ class Classifier:
 
     def normalise(self, images: Any) -> Any:
         """Images, in [0, 1] or bytes → inputs of their size."""
-        mean, std = self._channels
-        return (from_uint8(images) - mean) / std
+        images = from_uint8(images)
+        mean, std = self._beside(images)
+        return (images - mean) / std
 
     def denormalise(self, inputs: Any) -> Any:
         """Inputs → images; in [0, 1] if the inputs lie within `input_range`."""
-        mean, std = self._channels
+        mean, std = self._beside(inputs)
         return inputs * std + mean
 
     @property
@@ -197,6 +198,12 @@ class Classifier:
         """Per channel, the inputs that stand for black and for white."""
         mean, std = self._channels
         return -mean / std, (1 - mean) / std
+
+    def _beside(self, images: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the channels, with the axes of images."""
+        mean, std = self._channels
+        axes = tuple(range(images.ndim - 1))
+        return np.expand_dims(mean, axes), np.expand_dims(std, axes)
 
     @property
     def _channels(self) -> tuple[np.ndarray, np.ndarray]:

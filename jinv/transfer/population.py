@@ -54,7 +54,8 @@ def population_statistics(
     def pool(node):
         if set(node) == {"mean", "var"}:
             mean = node["mean"].mean(0)
-            return {"mean": mean, "var": (node["var"] + node["mean"].var(0)).mean(0)}
+            between = node["mean"].var(0, keepdims=True)
+            return {"mean": mean, "var": (node["var"] + between).mean(0)}
         return {name: pool(child) for name, child in node.items()}
 
     return {"batch_stats": pool(stacked)}

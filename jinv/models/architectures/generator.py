@@ -9,7 +9,12 @@ import jax.numpy as jnp
 
 from jinv.errors import ConfigError
 from jinv.models.operations.layers import KAIMING_IN, PYTORCH, Conv
-from jinv.models.operations.moments import Average, standardise, unshared
+from jinv.models.operations.moments import (
+    Average,
+    by_channel,
+    standardise,
+    unshared,
+)
 from jinv.models.operations.upsampling import convolve_doubled
 
 SMALL = 8
@@ -44,6 +49,7 @@ class MomentNorm(nn.Module):
         scale = self.param("scale", _around_one, x.shape[-1:])
         bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
         normal, _ = standardise(x, self.epsilon, self.average)
+        scale, bias = (by_channel(leaf, x) for leaf in (scale, bias))
         return (normal.astype(jnp.float32) * scale + bias).astype(self.dtype)
 
 
@@ -65,7 +71,7 @@ class DoublingConv(nn.Module):
         kernel = self.param("kernel", KAIMING_IN, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         y = convolve_doubled(x.astype(self.dtype), kernel)
-        return y + bias.astype(self.dtype)
+        return y + by_channel(bias.astype(self.dtype), y)
 
 
 class Generator(nn.Module):

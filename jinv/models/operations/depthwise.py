@@ -6,7 +6,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.moments import channel_sum
+from jinv.models.operations.moments import by_channel, channel_sum
 from jinv.models.operations.windows import each_window, interleave, pad, window_from
 
 
@@ -16,7 +16,7 @@ def shifted(stride, margins, groups, x, kernel):
     del groups
     total = jnp.zeros((), x.dtype)
     for row, column, window in each_window(stride, margins, x, kernel.shape[:2]):
-        total = total + window * kernel[row, column, 0]
+        total = total + window * by_channel(kernel[row, column, 0], window)
     return total
 
 
@@ -45,7 +45,7 @@ def _shifted_backward(stride, margins, groups, saved, gradient):
         total = jnp.zeros((x.shape[0], *size, x.shape[3]), x.dtype)
         for (row, up), (column, over) in itertools.product(ups, lefts):
             window = window_from(padded, (up, over), size, 1)
-            total = total + window * kernel[row, column, 0]
+            total = total + window * by_channel(kernel[row, column, 0], window)
         return total
 
     lines = [interleave([gradients(r, c) for c in columns], 2) for r in rows]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jinv.models.operations.convolution import convolve
-from jinv.models.operations.moments import standardise
+from jinv.models.operations.moments import by_channel, standardise
 from jinv.models.operations.taps import TAPS, sow_moments
 
 Padding = Literal["half", "same"] | int
@@ -70,6 +70,7 @@ class BatchNorm(nn.Module):
         if self.is_mutable_collection(TAPS) and not self.is_initializing():
             sow_moments(self, x)
         # The two terms cancel where |mean| >> std: in bfloat16 little would be left.
+        factor, offset = (by_channel(leaf, x) for leaf in (factor, offset))
         return (normal.astype(jnp.float32) * factor + offset).astype(self.dtype)
 
 
@@ -111,7 +112,7 @@ class Conv(nn.Module):
         y = convolve(x, kernel, self.stride, (rows, columns), self.groups)
         if self.use_bias:
             bias = self.param("bias", nn.initializers.zeros, (self.features,))
-            y = y + bias.astype(self.dtype)
+            y = y + by_channel(bias.astype(self.dtype), y)
         return y
 
 

@@ -38,6 +38,11 @@ def channel_sum(x: jax.Array) -> jax.Array:
     return (jnp.ones((1, rows.shape[0]), x.dtype) @ rows)[0]
 
 
+def by_channel(values: jax.Array, x: jax.Array) -> jax.Array:
+    """Values (channels,) with as many axes as an array (…, channels)."""
+    return jnp.expand_dims(values, tuple(range(x.ndim - 1)))
+
+
 def moments(x: jax.Array, average: Average = unshared) -> tuple[jax.Array, jax.Array]:
     """Mean and biased variance of every channel, in float32.
 
@@ -51,7 +56,8 @@ def moments(x: jax.Array, average: Average = unshared) -> tuple[jax.Array, jax.A
     x = x.astype(jnp.float32)
     count = x.size // x.shape[-1]
     mean = average(channel_sum(x) / count)
-    return mean, average(channel_sum(jnp.square(x - mean)) / count)
+    centred = x - by_channel(mean, x)
+    return mean, average(channel_sum(jnp.square(centred)) / count)
 
 
 def standardise(
@@ -84,8 +90,8 @@ def _standardise(x, epsilon, average) -> Any:
 
 def _standardise_forward(x, epsilon, average):
     mean, var = moments(x, average)
-    factor = lax.rsqrt(var + epsilon)
-    normalised = ((x - mean) * factor).astype(x.dtype)
+    factor = by_channel(lax.rsqrt(var + epsilon), x)
+    normalised = ((x - by_channel(mean, x)) * factor).astype(x.dtype)
     return (normalised, (mean, var)), (normalised, factor)
 
 
@@ -95,7 +101,8 @@ def _standardise_backward(average, saved, cotangents):
     count = gradient.size // gradient.shape[-1]
     wide, normal = gradient.astype(jnp.float32), normalised.astype(jnp.float32)
     sums = channel_sum(wide), channel_sum(wide * normal)
-    offset, slope = average(tuple(total / count for total in sums))
+    means = average(tuple(total / count for total in sums))
+    offset, slope = (by_channel(mean, gradient) for mean in means)
     centred = wide - offset
     centred -= normal * slope
     return (centred * factor).astype(gradient.dtype), None
