@@ -1,9 +1,11 @@
+from importlib import import_module
+
 import jax
 import pytest
 from tiny_main import OTHER, STRANGER, TINY
 
 from jinv.models import zoo
-from jinv.models.loading import make_classifier
+from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 
@@ -24,4 +26,21 @@ def small_zoo():
     with pytest.MonkeyPatch.context() as patch:
         for spec in (TINY, OTHER, STRANGER):
             patch.setitem(zoo._zoo(), spec.name, spec)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded_once():
+    """Let a network be one object however often it is loaded, and compiled once."""
+    known = {}
+
+    def load(*words, **facts):
+        found = load_classifier(*words, **facts)
+        key = repr((found.spec, found.module)), found.sha256
+        return known.setdefault(key, found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("job_options", "networks"):
+            module = import_module(f"jinv.cli.{name}")
+            patch.setattr(module, "load_classifier", load)
         yield

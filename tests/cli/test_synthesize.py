@@ -219,17 +219,19 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_two_hosts_that_share_each_batch_make_the_same_images(base, tmp_path):
-    base = [word if word != "4" else "1" for word in base]
+def test_two_hosts_of_four_devices_each_make_the_images_of_one(base, tmp_path):
+    place = base.index("--per-class")
+    base[place : place + 2] = ["--images", "8"]
+    base += ["--batch-size", "8", "--resolutions", "8"]
     assert main(base) == 0
-    words = [*base, "--devices", "2", "--out", str(tmp_path / "together")]
-    place = f"127.0.0.1:{free_port()}"
-    hosts = [start(*words, "--hosts", f"{place},{i}/2") for i in (0, 1)]
+    words = [*base, "--devices", "8", "--out", str(tmp_path / "together")]
+    address = f"127.0.0.1:{free_port()}"
+    hosts = [start(*words, "--hosts", f"{address},{i}/2", devices=4) for i in (0, 1)]
     for process in hosts:
         assert process.wait(300) == 0, process.stderr.read().decode()
     alone, together = tmp_path / "set" / "train", tmp_path / "together" / "train"
     files = sorted(alone.rglob("*.png"))
-    assert len(files) == 6
+    assert len(files) == 8
     for file in files:
         one, other = (
             np.asarray(Image.open(path), int)

@@ -22,12 +22,12 @@ STRANGER = zoo.ClassifierSpec(
 )
 
 
-def start(*words: str) -> subprocess.Popen:
+def start(*words: str, devices: int = 1) -> subprocess.Popen:
     """A process of its own that runs `jinv` with these words."""
     return subprocess.Popen(
         [sys.executable, __file__, *words],
         stderr=subprocess.PIPE,
-        env={**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"},
+        env={**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)},
     )
 
 

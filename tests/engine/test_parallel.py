@@ -41,8 +41,8 @@ def references(tiny):
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
 @pytest.mark.parametrize("name", SETTINGS)
-def test_eight_devices_make_the_images_of_one(tiny, references, parallel, name):
-    found = images(tiny, 8, parallel, **SETTINGS[name])
+def test_two_devices_make_the_images_of_one(tiny, references, parallel, name):
+    found = images(tiny, 2, parallel, **SETTINGS[name])
     np.testing.assert_allclose(found, references[name], atol=1e-4)
 
 
@@ -63,7 +63,7 @@ def test_company_is_the_same_whoever_makes_it(tiny, parallel):
         return np.rint(255 * result.images), result.job.devices
 
     (one, _), (several, count) = levels(devices=1), levels(parallel=parallel)
-    assert count == 7
+    assert count == 2
     assert np.abs(one - several).max() <= 1
 
 
@@ -74,13 +74,13 @@ def test_the_compared_images_have_moved(tiny, references):
 
 
 def test_local_statistics_are_those_of_each_device(tiny, references):
-    jit = images(tiny, 8, "jit", "local")
-    pmap = images(tiny, 8, "pmap", "local")
+    jit = images(tiny, 2, "jit", "local")
+    pmap = images(tiny, 2, "pmap", "local")
     np.testing.assert_allclose(jit, pmap, atol=1e-4)
     assert np.abs(jit - references["adam"]).max() > 1e-3
 
 
-def test_as_many_devices_take_part_as_share_a_batch_evenly():
+def test_as_many_devices_take_part_as_share_a_batch_evenly(eight):
     assert [sharing_devices(0, batch) for batch in (16, 22, 12, 13)] == [8, 2, 6, 1]
     assert [sharing_devices(2, batch) for batch in (16, 22, 12)] == [2, 2, 2]
 
@@ -90,7 +90,7 @@ def test_a_placement_says_how_many_devices_it_uses(parallel):
     assert make_placement(parallel, 0, 22, "global").devices == 2
 
 
-def test_processes_that_compute_together_use_all_devices(monkeypatch):
+def test_processes_that_compute_together_use_all_devices(eight, monkeypatch):
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     assert sharing_devices(0, 16) == sharing_devices(8, 16) == 8
     with pytest.raises(ConfigError, match="a batch of 8 or 16$"):
@@ -99,7 +99,7 @@ def test_processes_that_compute_together_use_all_devices(monkeypatch):
         sharing_devices(4, 16)
 
 
-def test_company_is_told_apart_where_devices_cannot_share_it():
+def test_company_is_told_apart_where_devices_cannot_share_it(eight):
     with pytest.raises(ConfigError, match="of 22, 6 of them company, cannot be shared"):
         make_placement("jit", 8, 22, "global", company=6)
 
@@ -116,7 +116,7 @@ def test_memory_is_left_out_where_no_system_tells(monkeypatch):
     assert peak_memory_mib() == 0
 
 
-def test_a_batch_that_devices_cannot_share_is_refused_with_ways_out():
+def test_a_batch_that_devices_cannot_share_is_refused_with_ways_out(eight):
     with pytest.raises(ConfigError, match="a batch of 8 or 16, or --devices 6"):
         make_placement("jit", 8, 12, "global")
     with pytest.raises(ConfigError, match="9 devices were asked for"):

@@ -1,5 +1,7 @@
 from dataclasses import replace
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -26,8 +28,17 @@ def test_terms_without_weight_are_left_out(tiny):
 
 
 @pytest.mark.parametrize("preset", presets_of("deep"))
-def test_presets_run(tiny, preset):
-    result = invert(tiny, "all", 6, preset=preset, execution=ONE, steps=(2,), warmup=0)
+def test_presets_step_from_each_phase_to_the_next(tiny, outline, preset):
+    outlines = outline(tiny, PRESETS[preset].fitted(tiny.spec))
+    for before, after, _, _ in outlines:
+        assert jax.tree.map(jnp.shape, before) == jax.tree.map(jnp.shape, after)
+    assert outlines[-1][3].shape == (6, 8, 8, 3)
+
+
+def test_a_preset_runs(tiny):
+    """One of two phases, with a warm-up and a term of each kind."""
+    job = {"preset": "deepinversion-imagenet", "steps": (2,), "warmup": 1}
+    result = invert(tiny, "all", 6, execution=ONE, **job)
     assert np.isfinite(result.images).all()
 
 
@@ -108,7 +119,7 @@ def test_company_is_enough_by_default(tiny):
 
 def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
     result = invert(
-        tiny, "cat", 6, batch_size=3, company=5, execution=Execution(8), steps=(2,)
+        tiny, "cat", 6, batch_size=3, company=5, execution=Execution(2), steps=(2,)
     )
     assert len(result.job.company) == 5 and result.images.shape == (6, 8, 8, 3)
     assert result.outcome.passes == 2 * 2 * 2 * 8  # phases, batches, steps, images

@@ -105,11 +105,11 @@ NATURAL = NaturalInversion(steps=4, latent=12, channels=16, jitter=1)
         ("pmap", replace(NATURAL, lr=1e-5, lr_pyramid=1e-5, lr_scale=1e-3)),
     ],
 )
-def test_eight_devices_make_the_images_of_one(tiny, parallel, method):
+def test_two_devices_make_the_images_of_one(tiny, parallel, method):
     """Gentle steps: violent ones let rounding grow, whatever computes them."""
     one = images_of(collect(job(tiny, 16, method)))
-    eight = images_of(collect(job(tiny, 16, method, devices=8, parallel=parallel)))
-    np.testing.assert_allclose(one, eight, atol=2e-3)
+    two = images_of(collect(job(tiny, 16, method, devices=2, parallel=parallel)))
+    np.testing.assert_allclose(one, two, atol=2e-3)
 
 
 def test_a_student_is_asked_for_where_a_term_needs_one(tiny, unnormalised):
@@ -159,7 +159,7 @@ def test_images_are_named_by_their_8_bit_values(tiny, stripes):
     named = job(replace(tiny, variables=variables), method=DAFL_SMALL).labels_of(
         range(len(images)), images
     )
-    answers = (logits - logits.mean(0)).argmax(-1)
+    answers = (logits - logits.mean(0, keepdims=True)).argmax(-1)
     assert np.mean(named == answers) > 0.95 and len(set(named.tolist())) > 1
 
 

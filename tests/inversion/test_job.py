@@ -5,8 +5,9 @@ import pytest
 
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError
-from jinv.inversion import job as job_module
 from jinv.inversion.make_job import make_job
+
+pytestmark = pytest.mark.usefixtures("eight")
 
 REQUESTS = (("cat,dog", 16), ("cat,dog", 250), ("all", 50), ("random", 7))
 
@@ -30,7 +31,7 @@ def test_a_job_is_the_same_however_many_devices_are_asked_for(tiny, devices):
 
 
 def test_batches_of_accelerators_do_not_grow_with_their_number(tiny, monkeypatch):
-    monkeypatch.setattr(job_module, "on_accelerator", lambda: True)
+    monkeypatch.setattr("jinv.inversion.make_job.on_accelerator", lambda: True)
     assert make_job(tiny, "all", 100).batch_size == 50
     assert make_job(tiny, "all", 64).batch_size == 64
 

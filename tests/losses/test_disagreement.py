@@ -31,7 +31,7 @@ def test_divergence_is_that_of_the_student_from_the_teacher():
 def test_images_that_are_seen_differently_have_neither_value_nor_gradient():
     assert agreeing_divergence(TEACHER, STUDENT)[1] == 0
     for number in (0, 1):
-        gradient = jax.grad(lambda *x: agreeing_divergence(*x).sum(), number)(
+        gradient = jax.jit(jax.grad(lambda *x: agreeing_divergence(*x).sum(), number))(
             TEACHER, STUDENT
         )
         assert (gradient[1] == 0).all() and (gradient[0] != 0).all()
@@ -41,7 +41,7 @@ def test_images_that_are_seen_differently_have_neither_value_nor_gradient():
 @pytest.mark.parametrize("number", [0, 1])
 def test_the_gradient_of_either_network_is_the_slope(term, number):
     logits = [TEACHER, STUDENT]
-    gradient = jax.grad(lambda *x: term(*x).sum(), number)(*logits)
+    gradient = jax.jit(jax.grad(lambda *x: term(*x).sum(), number))(*logits)
     step = 1e-2 * jax.random.normal(jax.random.key(0), TEACHER.shape)
 
     def at(share):
@@ -55,7 +55,7 @@ def test_the_gradient_of_either_network_is_the_slope(term, number):
 
 @pytest.mark.parametrize("term", TERMS)
 def test_descent_drives_the_networks_apart(term):
-    gradient = jax.grad(lambda s: term(TEACHER, s).sum())(STUDENT)
+    gradient = jax.jit(jax.grad(lambda s: term(TEACHER, s).sum()))(STUDENT)
     further = term(TEACHER, STUDENT - 0.01 * gradient)
     assert further[0] < term(TEACHER, STUDENT)[0]
 
@@ -65,7 +65,7 @@ def test_agreement_and_certainty_have_finite_gradients(term):
     sure = jnp.array([[300.0, 0.0], [1.0, 0.0]])
     for student in (sure, sure / 100):
         assert jnp.isfinite(term(sure, student)).all()
-        gradients = jax.grad(lambda *x: term(*x).sum(), (0, 1))(sure, student)
+        gradients = jax.jit(jax.grad(lambda *x: term(*x).sum(), (0, 1)))(sure, student)
         assert all(jnp.isfinite(g).all() for g in gradients)
     np.testing.assert_array_equal(term(sure, sure), 0)
 

@@ -42,7 +42,7 @@ def test_groups_are_averaged():
 
 @pytest.mark.parametrize("loss", [bn_loss, normalised_bn_loss])
 def test_agreement_has_a_finite_gradient(loss):
-    gradient = jax.grad(lambda m: loss(m, RUNNING, ONES))(RUNNING)
+    gradient = jax.jit(jax.grad(lambda m: loss(m, RUNNING, ONES)))(RUNNING)
     assert all(jnp.isfinite(x).all() for x in jax.tree.leaves(gradient))
 
 
@@ -97,7 +97,7 @@ def test_a_memory_that_fits_asks_less_of_a_batch(loss):
     expected = 0.1 * value(MEASURED, 0.0)
     np.testing.assert_allclose(value(MEASURED, 0.9), expected, rtol=1e-4)
     # The gradient of the blend, a tenth of which is the batch's.
-    gradient = jax.grad(value)(MEASURED, 0.9)
-    blended = jax.grad(value)(blend_moments(MEASURED, RUNNING, 0.9), 0.0)
+    gradient = jax.jit(jax.grad(value))(MEASURED, 0.9)
+    blended = jax.jit(jax.grad(value))(blend_moments(MEASURED, RUNNING, 0.9), 0.0)
     for x, y in zip(*map(jax.tree.leaves, (gradient, blended)), strict=True):
         np.testing.assert_allclose(x, 0.1 * y, rtol=1e-4)

@@ -147,7 +147,8 @@ class Silent(nn.Module):
     def __call__(self, x):
         mean = self.variable("batch_stats", "mean", jnp.zeros, (3,))
         var = self.variable("batch_stats", "var", jnp.ones, (3,))
-        return nn.Dense(3)(((x - mean.value) / jnp.sqrt(var.value)).mean((1, 2)))
+        mean, var = (leaf.value[None, None, None] for leaf in (mean, var))
+        return nn.Dense(3)(((x - mean) / jnp.sqrt(var)).mean((1, 2)))
 
 
 class Dropping(nn.Module):

@@ -1,3 +1,5 @@
+from functools import cache
+
 import jax
 import numpy as np
 import pytest
@@ -46,6 +48,7 @@ PARAMETERS = {
 }
 
 
+@cache
 def described(name) -> Classifier:
     """A classifier of shapes only."""
     spec = classifier_spec(name)
@@ -59,6 +62,20 @@ def test_every_architecture_has_its_published_size(name):
     leaves = jax.tree.leaves(classifier.variables["params"])
     assert sum(leaf.size for leaf in leaves) == PARAMETERS[name]
     assert ("batch_stats" in classifier.variables) == classifier.spec.batch_norm
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "resnet18", "resnet50", "vgg11_bn", "vgg16", "vgg16_features", "alexnet",
+        "alexnet_features", "mobilenet_v2", "densenet121", "inception_v3",
+        "efficientnet_lite0", "cifar10_resnet20", "cifar10_resnet18",
+        "cifar10_vgg11_bn", "cifar10_mobilenet_v2", "cifar10_wrn16_2",
+    ],
+)  # fmt: skip
+def test_stages_of_every_architecture_become_smaller(name):
+    """Of one depth of each, as others have the same stages."""
+    classifier = described(name)
     shapes = classifier.feature_shapes
     assert shapes["logits"] == (len(classifier.spec.classes),)
     heights = [shapes[stage][0] for stage in classifier.stages]
@@ -104,7 +121,7 @@ def test_a_unit_sees_its_field_and_nothing_else():
     def unit(x):
         return classifier.features(classifier.variables, x)["res2"][0, row, row].sum()
 
-    seen = np.flatnonzero(np.abs(jax.grad(unit)(images)).sum((0, 2, 3)))
+    seen = np.flatnonzero(np.abs(jax.jit(jax.grad(unit))(images)).sum((0, 2, 3)))
     first = row * field.stride + field.first
     assert (seen[0], seen[-1]) == (first, first + field.size - 1)
 

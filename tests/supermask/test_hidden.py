@@ -117,7 +117,7 @@ def test_parameters_that_are_no_kernels_are_refused(tiny):
         @nn.compact
         def __call__(self, x, train=False):
             slope = self.param("slope", nn.initializers.ones, (3,))
-            return nn.Dense(6)(jnp.mean(x * slope, (1, 2)))
+            return nn.Dense(6)(jnp.mean(x * slope[None, None, None], (1, 2)))
 
     spec = replace(tiny.spec, build=lambda **_: Embedding())
     with pytest.raises(ConfigError, match="parameter slope: expected kernels"):

@@ -57,7 +57,7 @@ def test_the_gradient_of_scores_is_that_of_the_closed_form():
         inputs = outputs @ (weights * top_mask(scores, 12)) + shift
         return jnp.sum(jnp.tanh(inputs) * target)
 
-    found, at_inputs = jax.grad(loss, (0, 1))(scores, jnp.zeros((5, 3)))
+    found, at_inputs = jax.jit(jax.grad(loss, (0, 1)))(scores, jnp.zeros((5, 3)))
     expected = outputs.T @ at_inputs * weights * jnp.sign(scores)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     assert np.all(found != 0)  # those that are not used learn too
@@ -76,6 +76,8 @@ def test_samples_are_drawn_with_the_probabilities_that_the_scores_say():
 def test_samples_pass_the_gradient_to_their_probability():
     scores = jnp.array([-1.0, 0.5, 2.0])
     weights = jnp.array([3.0, -2.0, 1.0])
-    found = jax.grad(lambda s: weights @ sampled_mask(s, jax.random.key(1)))(scores)
+    found = jax.jit(jax.grad(lambda s: weights @ sampled_mask(s, jax.random.key(1))))(
+        scores
+    )
     chance = jax.nn.sigmoid(scores)
     np.testing.assert_allclose(found, weights * chance * (1 - chance), rtol=1e-6)

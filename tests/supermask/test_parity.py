@@ -64,7 +64,7 @@ def test_masks_outputs_and_gradients_of_scores_are_those_of_pytorch(
         outputs = forward(name, recorded["inputs"], weight * mask)
         return jnp.mean(outputs**2), (mask, outputs)
 
-    gradient, (mask, outputs) = jax.grad(loss, has_aux=True)(scores)
+    gradient, (mask, outputs) = jax.jit(jax.grad(loss, has_aux=True))(scores)
     np.testing.assert_array_equal(
         kernel_to_torch(np.asarray(mask)), recorded[f"{rule}.mask"]
     )

@@ -22,6 +22,13 @@ def close(found, expected, tolerance=1e-5):
     )
 
 
+def value_and_gradients(convolve, x, kernel):
+    def loss(x, kernel):
+        return jnp.sum(jnp.sin(convolve(x, kernel) / 9))
+
+    return convolve(x, kernel), jax.grad(loss, (0, 1))(x, kernel)
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("size", [1, 3, 7])
 def test_convolutions_and_their_gradients_are_plain_ones(size, stride):
@@ -38,10 +45,7 @@ def test_convolutions_and_their_gradients_are_plain_ones(size, stride):
         )
 
     def outcome(convolve):
-        def loss(x, w):
-            return jnp.sum(jnp.sin(convolve(x, w) / 9))
-
-        return convolve(X, kernel), jax.grad(loss, (0, 1))(X, kernel)
+        return jax.jit(partial(value_and_gradients, convolve))(X, kernel)
 
     margins = ((margin, margin), (margin, margin))
     found = outcome(lambda x, w: convolve(x, w, stride, margins))
@@ -59,12 +63,8 @@ def test_every_form_of_a_convolution_is_the_plain_one(form, size, stride):
     margins = ((size[0] // 2, size[0] - 1), (0, size[1] // 2))
 
     def outcome(convolve):
-        def loss(x, w):
-            return jnp.sum(jnp.sin(convolve(stride, margins, groups, x, w) / 9))
-
-        return convolve(stride, margins, groups, x, kernel), jax.grad(loss, (0, 1))(
-            x, kernel
-        )
+        form = partial(convolve, stride, margins, groups)
+        return jax.jit(partial(value_and_gradients, form))(x, kernel)
 
     ours = outcome(lambda s, m, g, x, w: convolve(x, w, s, m, g))
     close(ours, outcome(convolution._convolve))
@@ -91,10 +91,10 @@ def test_a_team_standardises_by_the_moments_of_its_whole_batch():
         return jax.grad(loss, has_aux=True)(x)
 
     def shared(average):
-        # Every device differentiates the sum of the eight losses.
-        parts = (a.reshape(8, 2, *a.shape[1:]) for a in (x, weight))
+        # Every device differentiates the sum of the two losses.
+        parts = (a.reshape(2, 8, *a.shape[1:]) for a in (x, weight))
         gradient, moments = jax.pmap(partial(outcome, average), "team")(*parts)
-        return gradient.reshape(x.shape) / 8, jax.tree.map(lambda a: a[3], moments)
+        return gradient.reshape(x.shape) / 2, jax.tree.map(lambda a: a[1], moments)
 
     gradient, moments = jax.jit(partial(outcome, unshared))(x, weight)
     assert jnp.abs(gradient).max() > 1e-3
@@ -135,11 +135,6 @@ def test_a_doubled_convolution_is_that_of_the_doubled_array():
         return convolution._convolve(1, ((1, 1), (1, 1)), 1, doubled, w)
 
     def outcome(convolve):
-        def loss(x, w):
-            return jnp.sum(jnp.sin(convolve(x, w) / 9))
-
-        return jax.jit(lambda x, w: (convolve(x, w), jax.grad(loss, (0, 1))(x, w)))(
-            X, kernel
-        )
+        return jax.jit(partial(value_and_gradients, convolve))(X, kernel)
 
     close(outcome(convolve_doubled), outcome(plain), 3e-5)
