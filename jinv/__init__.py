@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from jinv.metrics.judge import judge
     from jinv.models.classifier import Classifier
     from jinv.models.loading import load_classifier, make_classifier
+    from jinv.models.operations.taps import tap
     from jinv.models.wrapping import wrap_classifier
     from jinv.models.zoo import classifier_names, classifier_spec
     from jinv.report.run_folder import save_run
@@ -56,6 +57,7 @@ _HOMES = {
     "make_job": "jinv.inversion.make_job",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
+    "tap": "jinv.models.operations.taps",
     "train": "jinv.transfer.supervised",
     "wrap_classifier": "jinv.models.wrapping",
 }
@@ -83,6 +85,7 @@ __all__ = [
     "make_job",
     "save_run",
     "synthesize",
+    "tap",
     "train",
     "wrap_classifier",
 ]

@@ -210,7 +210,7 @@ def _check(config: NaturalInversion, classifier: Classifier) -> None:
         raise ConfigError(
             f"{name} names no stages, which the pyramid reads: use --no-pyramid, or "
             "let the network pass its stages' outputs through "
-            "jinv.models.operations.taps.tap as stage1, stage2, …"
+            "jinv.tap as stage1, stage2, …"
         )
     if config.pyramid and config.pyramid_stages > len(stages):
         raise ConfigError(

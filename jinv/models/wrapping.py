@@ -47,7 +47,7 @@ def wrap_classifier(
     It maps inputs (batch, height, width, channels) to logits. Its
     `flax.linen.BatchNorm` or `jinv.models.operations.layers.BatchNorm` layers are
     compared with their running statistics; activations passed through
-    `jinv.models.operations.taps.tap` can be asked for by name.
+    `jinv.tap` can be asked for by name.
 
     Args:
         module: The module.

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import jinv
+from jinv import tap
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, JinvWarning
-from jinv.models.operations.taps import tap
 
 
 class Block(nn.Module):
