@@ -210,7 +210,8 @@ def test_a_killed_run_goes_on_to_the_same_images(base, whole, tmp_path):
     process = start(*base, *LONG)
     wait_for(tmp_path / "run" / "metrics.jsonl", 60, process)
     process.kill()
-    assert process.wait(60) == -signal.SIGKILL
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
     assert finish(base, tmp_path / "run") == whole
 
 

@@ -201,7 +201,7 @@ def test_a_set_stopped_and_then_killed_is_the_same_byte_for_byte(
         time.sleep(0.01)
     time.sleep(draw.uniform(0, 0.2))
     process.kill()
-    process.wait(60)
+    process.communicate(timeout=60)
     assert main([*base, *LONG]) == 0
     assert contents(made) == whole
 
@@ -209,7 +209,8 @@ def test_a_set_stopped_and_then_killed_is_the_same_byte_for_byte(
 def test_two_shards_in_two_processes_make_the_same_set(base, whole, tmp_path):
     other = start(*base, *LONG, "--shard", "1/2")
     assert main([*base, *LONG, "--shard", "0/2"]) == 0
-    assert other.wait(300) == 0, other.stderr.read().decode()
+    said = other.communicate(timeout=300)[1].decode()
+    assert other.returncode == 0, said
     assert contents(tmp_path / "set") == whole
 
 
@@ -228,7 +229,8 @@ def test_two_hosts_of_four_devices_each_make_the_images_of_one(base, tmp_path):
     address = f"127.0.0.1:{free_port()}"
     hosts = [start(*words, "--hosts", f"{address},{i}/2", devices=4) for i in (0, 1)]
     for process in hosts:
-        assert process.wait(300) == 0, process.stderr.read().decode()
+        said = process.communicate(timeout=300)[1].decode()
+        assert process.returncode == 0, said
     alone, together = tmp_path / "set" / "train", tmp_path / "together" / "train"
     files = sorted(alone.rglob("*.png"))
     assert len(files) == 8
