@@ -41,7 +41,7 @@ class Evaluate:
     """
 
     set: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="SET")]
-    """The set to judge."""
+    """The set to evaluate."""
     real: str | None = None
     """Real images of the same classes; without them, only what needs none is
     measured."""
@@ -129,8 +129,8 @@ def _evaluate(
     started: float,
 ) -> dict[str, Any]:
     extractor, judges = reader.extractor, reader.judges
-    judged = reader.look("this set", options.set, options.split, options.size)
-    height, width = judged.images(np.arange(1)).shape[1:3]
+    evaluated = reader.look("this set", options.set, options.split, options.size)
+    height, width = evaluated.images(np.arange(1)).shape[1:3]
     size = height if height == width else None
     real = reference = None
     if options.real:
@@ -142,7 +142,7 @@ def _evaluate(
     def measured(row: LookedAt) -> Measured:
         # Scores depend on the number of images: all rows have as many, if they can.
         rng = np.random.default_rng(options.seed)
-        some = sample_positions(len(row.seen), len(judged.seen), rng)
+        some = sample_positions(len(row.seen), len(evaluated.seen), rng)
         return measure(
             row.seen.take(some),
             extractor.feature,
@@ -151,7 +151,7 @@ def _evaluate(
             seed=options.seed,
         )
 
-    rows = {"this set": measured(judged)}
+    rows = {"this set": measured(evaluated)}
     warnings = _partial_judges(options.set, extractor, judges)
     controls = [(title, source, options.split) for title, source in also]
     if options.real:
@@ -163,14 +163,14 @@ def _evaluate(
         except DataError as error:
             warnings.append(f"{title} is left out: {error}")
     if options.noise:
-        rows["noise"] = measured(reader.noise(judged))
+        rows["noise"] = measured(reader.noise(evaluated))
     return write_report(
         out,
-        judged,
+        evaluated,
         real,
         rows,
         extractor,
-        [make_judge(judge, judged.classes) for judge in judges],
+        [make_judge(judge, evaluated.classes) for judge in judges],
         warnings,
         {
             "settings": {**asdict(options), "out": str(out)},

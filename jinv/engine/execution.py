@@ -27,7 +27,7 @@ class Execution(Checked):
         bn_scope: Statistics of the whole batch ("global") or of each device's part.
         chunk: Steps compiled into one program, 0 for 1 on CPU and 50 elsewhere; with
             patience, as many of them as divide the 25 between two comparisons.
-        log_every: Steps between measurements.
+        log_every: Steps between rows of the log.
         frames: Pictures taken of the first batch in each phase.
         checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
             batch and when the run is stopped.

@@ -63,7 +63,7 @@ class Evaluation:
         features: The classifier's named activations; see `Classifier.features`.
         labels: The classes asked for (batch,).
         taps: Moments of every BatchNorm layer's input; a leading axis, if any, counts
-            the groups in which the batch was measured.
+            the groups of which they were taken.
         running: The moments that training left.
         memory: What the phase remembers of earlier steps.
         last: Whether this is the phase's last step.

@@ -31,7 +31,7 @@ class Placement(Protocol):
     devices: int
     """How many there are."""
     groups: int
-    """Parts of the batch whose statistics one program measures apart."""
+    """Parts of the batch whose statistics one program takes apart."""
     team: Team
     """The devices that run a program each."""
 
@@ -170,7 +170,7 @@ def make_placement(
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
         devices: How many devices; 0 for as many as can; see `sharing_devices`.
         batch: Images in the batch.
-        scope: Whether BatchNorm statistics are measured over the whole batch or by
+        scope: Whether BatchNorm statistics are taken over the whole batch or by
             each device on its own part.
         company: How many of the images are company, for messages.
 

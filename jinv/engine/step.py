@@ -51,10 +51,10 @@ def make_step(
         classifier: The network to invert.
         phase: What is optimised, and how.
         student: A network whose answers the objective compares with the classifier's.
-        groups: Parts of the batch whose BatchNorm statistics are measured apart.
+        groups: Parts of the batch whose BatchNorm statistics are taken apart.
         team: The devices that share the batch, where each runs its own copy of this
             function.
-        merge: Whether statistics are measured over all of the team together.
+        merge: Whether statistics are taken over all of the team together.
     """
 
     def batch_mean(values: jax.Array) -> jax.Array:

@@ -144,11 +144,11 @@ def no_moments(classifier: Classifier) -> MomentMemory:
 def remember_moments(
     momentum: float,
 ) -> Callable[[MomentMemory, Evaluation], MomentMemory]:
-    """The `remember` of a phase: takes in what a batch measures at its last step."""
+    """The `remember` of a phase: takes in a batch's statistics at its last step."""
 
     def remember(memory: MomentMemory, e: Evaluation) -> MomentMemory:
         def kept(new: jax.Array, old: jax.Array) -> jax.Array:
-            # Leading axes count groups that were measured apart.
+            # Leading axes count groups that were taken apart.
             return jnp.where(e.last, new.reshape(-1, *old.shape).mean(0), old)
 
         moments = jax.tree.map(kept, _blended(e, momentum), memory.moments)

@@ -10,7 +10,7 @@ Moments = tuple[jax.Array, jax.Array]
 
 
 def bn_loss(
-    measured: Mapping[str, Moments],
+    batch: Mapping[str, Moments],
     running: Mapping[str, Moments],
     weights: Mapping[str, float],
 ) -> jax.Array:
@@ -21,7 +21,7 @@ def bn_loss(
     variance of its input over the batch (Yin et al. 2020, equation 4).
 
     Args:
-        measured: (mu_l, s2_l) by layer. Leading axes, as left by a batch measured in
+        batch: (mu_l, s2_l) by layer. Leading axes, as left by a batch taken in
             groups, are averaged over.
         running: (m_l, v_l) by layer, each (channels,).
         weights: k_l by layer.
@@ -31,14 +31,14 @@ def bn_loss(
     """
 
     def distance(layer: str) -> jax.Array:
-        (mu, s2), (m, v) = measured[layer], _beside(running[layer], measured[layer])
+        (mu, s2), (m, v) = batch[layer], _beside(running[layer], batch[layer])
         return weights[layer] * (_norm(v - s2) + _norm(m - mu))
 
     return jnp.mean(sum(distance(layer) for layer in running))
 
 
 def normalised_bn_loss(
-    measured: Mapping[str, Moments],
+    batch: Mapping[str, Moments],
     running: Mapping[str, Moments],
     weights: Mapping[str, float],
 ) -> jax.Array:
@@ -51,7 +51,7 @@ def normalised_bn_loss(
     the network, so that one weight serves all.
 
     Args:
-        measured: As for `bn_loss`.
+        batch: As for `bn_loss`.
         running: As for `bn_loss`.
         weights: k_l by layer.
 
@@ -60,7 +60,7 @@ def normalised_bn_loss(
     """
 
     def distance(layer: str) -> jax.Array:
-        (mu, s2), (m, v) = measured[layer], _beside(running[layer], measured[layer])
+        (mu, s2), (m, v) = batch[layer], _beside(running[layer], batch[layer])
         v = v + _FLOOR
         size = jnp.sqrt(v.shape[-1])
         mean_error = _norm((m - mu) * jax.lax.rsqrt(v)) / size
@@ -71,27 +71,27 @@ def normalised_bn_loss(
 
 
 def blend_moments(
-    measured: Mapping[str, Moments],
+    batch: Mapping[str, Moments],
     remembered: Mapping[str, Moments],
     share: float | jax.Array,
 ) -> dict[str, Moments]:
     """A batch's statistics, mixed with those remembered of earlier batches.
 
-    share * remembered + (1 - share) * measured, for the mean and the variance of each
+    share * remembered + (1 - share) * batch, for the mean and the variance of each
     layer. Compared in place of the batch's own, they ask of the batches together, not
     of each, that they look like training (Fang et al. 2022, "Up to 100x Faster
     Data-free Knowledge Distillation": share 0.9; after each batch, the blend of its
     last step is remembered, averaged over groups; the first batch is compared alone).
 
     Args:
-        measured: By layer. Leading axes, as left by a batch measured in groups, stay.
+        batch: By layer. Leading axes, as left by a batch taken in groups, stay.
         remembered: By layer, each (channels,); finite even where `share` is 0, and
             with `stop_gradient` if they depend on what is optimised.
         share: Of what is remembered, 0 to 1; 0 where nothing is remembered yet. A
             traced scalar will do.
 
     Returns:
-        Moments in the shape of `measured`.
+        Moments in the shape of `batch`.
     """
 
     def blend(old: jax.Array, new: jax.Array) -> jax.Array:
@@ -99,21 +99,21 @@ def blend_moments(
 
     def blended(layer: str) -> Moments:
         (mean, variance), new = (
-            _beside(remembered[layer], measured[layer]),
-            measured[layer],
+            _beside(remembered[layer], batch[layer]),
+            batch[layer],
         )
         return blend(mean, new[0]), blend(variance, new[1])
 
-    return {layer: blended(layer) for layer in measured}
+    return {layer: blended(layer) for layer in batch}
 
 
 _FLOOR = 1e-5
 """BatchNorm's own epsilon: a channel that never varied must not weigh infinitely."""
 
 
-def _beside(known: Moments, measured: Moments) -> Moments:
-    """Moments (channels,), with the leading axes of a batch measured in groups."""
-    axes = tuple(range(jnp.ndim(measured[0]) - 1))
+def _beside(known: Moments, batch: Moments) -> Moments:
+    """Moments (channels,), with the leading axes of a batch taken in groups."""
+    axes = tuple(range(jnp.ndim(batch[0]) - 1))
     return jnp.expand_dims(known[0], axes), jnp.expand_dims(known[1], axes)
 
 

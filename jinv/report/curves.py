@@ -1,4 +1,4 @@
-"""What was measured over the steps, as a figure."""
+"""The log of a run, as a figure."""
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     Phases follow each other from left to right; each batch is a line of its own.
 
     Args:
-        path: The .png to write; nothing is written where nothing was measured.
+        path: The .png to write; nothing is written where the log is empty.
         rows: The rows of `metrics.jsonl`, in order.
         lasting: Whether each batch goes on where the last one ended; all are one line
             then.
@@ -124,11 +124,11 @@ def _lines(
         parts[row["batch"], row["phase"]].append(row)
     batches = len({batch for batch, _ in parts})
     alpha = max(0.25, batches**-0.5)
-    for measured in parts.values():
-        x = [starts[row["phase"]] + row["step"] for row in measured]
-        y = [value(row) for row in measured]
+    for part in parts.values():
+        x = [starts[row["phase"]] + row["step"] for row in part]
+        y = [value(row) for row in part]
         # A single point makes no line.
-        marker = "." if len(measured) == 1 else ""
+        marker = "." if len(part) == 1 else ""
         axes.plot(x, y, color=colour, linewidth=1.3, alpha=alpha, marker=marker)
 
 

@@ -90,11 +90,11 @@ def _title(evaluation: Mapping[str, Any]) -> str:
 
 
 def _headline(evaluation: Mapping[str, Any]) -> str:
-    judged = evaluation.get("set", {})
+    evaluated = evaluation.get("set", {})
     facts, names = [], ""
-    if "images" in judged:
-        facts.append(count(judged["images"], "image"))
-    if classes := judged.get("classes"):
+    if "images" in evaluated:
+        facts.append(count(evaluated["images"], "image"))
+    if classes := evaluated.get("classes"):
         facts.append(count(len(classes), "class", "classes"))
         fewest, most = min(classes.values()), max(classes.values())
         each = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
@@ -102,11 +102,11 @@ def _headline(evaluation: Mapping[str, Any]) -> str:
         names = ", ".join(list(classes)[:_MOST_CLASSES])
         if len(classes) > _MOST_CLASSES:
             names += f" and {len(classes) - _MOST_CLASSES} more"
-    if judged.get("split"):
-        facts.append(f"split {escape(judged['split'])}")
-    if judged.get("skipped"):
+    if evaluated.get("split"):
+        facts.append(f"split {escape(evaluated['split'])}")
+    if evaluated.get("skipped"):
         facts.append(
-            f'<span class="status stopped">{judged["skipped"]:,} skipped</span>'
+            f'<span class="status stopped">{evaluated["skipped"]:,} skipped</span>'
         )
     if "seconds" in evaluation:
         facts.append(f"evaluated in {duration(evaluation['seconds'])}")
@@ -126,7 +126,7 @@ def _warnings(warnings: list[str]) -> str:
 
 
 def _cards(evaluation: Mapping[str, Any]) -> Iterator[str]:
-    """The first metrics of the first row, which is the set that is judged."""
+    """The first metrics of the first row, which is the set that is evaluated."""
     metrics = evaluation.get("metrics", {})
     measured = next(iter(evaluation.get("rows", {}).values()), {})
     for name in [name for name in metrics if name in measured][:_MOST_CARDS]:

@@ -44,34 +44,34 @@ class LookedAt:
         return self.data.read(self.seen.indices[positions])[0]
 
 
-def save_grid(path: Path, judged: LookedAt, rng: np.random.Generator) -> None:
+def save_grid(path: Path, evaluated: LookedAt, rng: np.random.Generator) -> None:
     """The first images of each class, as many of each."""
-    labels = judged.seen.labels
+    labels = evaluated.seen.labels
     classes = np.unique(labels)
     if len(classes) > _GRID_IMAGES:
         classes = np.sort(rng.choice(classes, _GRID_IMAGES, replace=False))
     each = max(1, _GRID_IMAGES // len(classes))
     chosen = np.concatenate([np.flatnonzero(labels == c)[:each] for c in classes])
-    picture = grid(judged.images(chosen), labels[chosen].tolist(), judged.classes)
+    picture = grid(evaluated.images(chosen), labels[chosen].tolist(), evaluated.classes)
     save_picture(path, picture)
 
 
 def save_embedding(
     path: Path,
-    judged: LookedAt,
+    evaluated: LookedAt,
     real: LookedAt,
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> None:
     """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
-    chosen = [sample_positions(len(x.seen), _EMBEDDED, rng) for x in (real, judged)]
+    chosen = [sample_positions(len(x.seen), _EMBEDDED, rng) for x in (real, evaluated)]
     names = dict.fromkeys((*extractor.shown, extractor.feature))
     panels, shown = {}, {}
     for name in names:
         points = np.concatenate(
             [
                 x.seen.features[name][c]
-                for x, c in zip((real, judged), chosen, strict=True)
+                for x, c in zip((real, evaluated), chosen, strict=True)
             ]
         )
         # The last stage's average often is what the last layer reads.
@@ -87,11 +87,11 @@ def save_embedding(
     if not panels:
         return
     # Labels of both sets in one list of names.
-    classes = list(dict.fromkeys((*judged.classes, *real.classes)))
+    classes = list(dict.fromkeys((*evaluated.classes, *real.classes)))
     labels = np.concatenate(
         [
             [classes.index(x.classes[label]) for label in x.seen.labels[c]]
-            for x, c in zip((real, judged), chosen, strict=True)
+            for x, c in zip((real, evaluated), chosen, strict=True)
         ]
     )
     origin = np.arange(len(labels)) < len(chosen[0])
@@ -100,15 +100,15 @@ def save_embedding(
 
 def save_neighbours(
     path: Path,
-    judged: LookedAt,
+    evaluated: LookedAt,
     real: LookedAt,
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> None:
     """The images closest to a real one, then some at random."""
-    queries = sample_positions(len(judged.seen), _QUERIES, rng)
+    queries = sample_positions(len(evaluated.seen), _QUERIES, rng)
     distances, found = nearest(
-        judged.seen.features[extractor.feature][queries],
+        evaluated.seen.features[extractor.feature][queries],
         real.seen.features[extractor.feature],
         min(_NEIGHBOURS, len(real.seen)),
     )
@@ -117,8 +117,8 @@ def save_neighbours(
     rest = rng.permutation(order[half:])[: _SHOWN - half]
     chosen = np.concatenate([order[:half], rest])
     neighbours = np.stack([real.images(found[row]) for row in chosen])
-    titles = [judged.classes[judged.seen.labels[queries[row]]] for row in chosen]
+    titles = [evaluated.classes[evaluated.seen.labels[queries[row]]] for row in chosen]
     sheet = neighbour_sheet(
-        judged.images(queries[chosen]), neighbours, distances[chosen], titles
+        evaluated.images(queries[chosen]), neighbours, distances[chosen], titles
     )
     save_picture(path, sheet)

@@ -39,7 +39,7 @@ EVALUATION = Kind(
 
 def write_report(
     folder: Path,
-    judged: LookedAt,
+    evaluated: LookedAt,
     real: LookedAt | None,
     rows: Mapping[str, Measured],
     extractor: Extractor,
@@ -52,7 +52,7 @@ def write_report(
 
     Args:
         folder: Where to; taken for an `EVALUATION`.
-        judged: The set.
+        evaluated: The set.
         real: Real images, if any.
         rows: What was measured of the set (first) and of its controls, by name.
         extractor: Whose features were compared.
@@ -65,10 +65,10 @@ def write_report(
         What `evaluation.json` holds.
     """
     tables = []
-    for judge, logits in zip(judges, judged.seen.logits[1:], strict=True):
+    for judge, logits in zip(judges, evaluated.seen.logits[1:], strict=True):
         name = judge.name
         table, counts, classes = per_class(
-            judge, logits, judged.seen.labels, judged.classes
+            judge, logits, evaluated.seen.labels, evaluated.classes
         )
         if counts.size:
             plot_confusion(
@@ -87,22 +87,22 @@ def write_report(
             }
         )
     rng = np.random.default_rng(seed)
-    save_grid(folder / "grid.png", judged, rng)
+    save_grid(folder / "grid.png", evaluated, rng)
     curves = {n: (m.prd.recall, m.prd.precision) for n, m in rows.items() if m.prd}
     if curves:
         plot_precision_recall(folder / "precision_recall.png", curves)
     if real is not None:
-        save_embedding(folder / "embedding.png", judged, real, extractor, rng)
-        save_neighbours(folder / "neighbours.png", judged, real, extractor, rng)
-    labels, counts = np.unique(judged.seen.labels, return_counts=True)
+        save_embedding(folder / "embedding.png", evaluated, real, extractor, rng)
+        save_neighbours(folder / "neighbours.png", evaluated, real, extractor, rng)
+    labels, counts = np.unique(evaluated.seen.labels, return_counts=True)
     evaluation = {
         "set": {
-            "source": judged.source,
-            "split": judged.split,
-            "images": len(judged.seen),
-            "skipped": len(judged.seen.unreadable),
+            "source": evaluated.source,
+            "split": evaluated.split,
+            "images": len(evaluated.seen),
+            "skipped": len(evaluated.seen.unreadable),
             "classes": {
-                judged.classes[label]: int(count)
+                evaluated.classes[label]: int(count)
                 for label, count in zip(labels, counts, strict=True)
             },
         },
@@ -112,13 +112,13 @@ def write_report(
             "name": extractor.classifier.spec.name,
             "sha256": extractor.classifier.sha256,
             "feature": extractor.feature,
-            "dimensions": judged.seen.features[extractor.feature].shape[1],
+            "dimensions": evaluated.seen.features[extractor.feature].shape[1],
         },
         "rows": {name: measured.as_row() for name, measured in rows.items()},
         "judges": tables,
         "metrics": _metrics(rows, judges),
         "warnings": [
-            *judged.seen.unreadable,
+            *evaluated.seen.unreadable,
             *warnings,
             *(f"{name}: {text}" for name, m in rows.items() for text in m.warnings),
         ],

@@ -12,7 +12,7 @@ def table_rows(evaluation: Mapping[str, Any]) -> tuple[list[str], list[list[str]
     r"""The sets compared: a row for each, a column for each metric.
 
     A cell has up to two lines: what matters, then what is better, how many images were
-    judged, or the interval of the value.
+    evaluated, or the interval of the value.
 
     Args:
         evaluation: What `evaluation.json` holds.

@@ -21,7 +21,7 @@ class FeaturePyramid(nn.Module):
         m = W1(Up W3(f_i + m))   for i = n - 1, …, 2
         m = W1(W3(f_1 + m))
 
-    and then `tanh(W1(generated + m))`, as the published code has it. Up enlarges by
+    and then `tanh(W1(generated + m))`, as the published code has it. Up repeats by
     nearest neighbour to the next shallower stage's resolution, at last to the image's.
     W3 keeps the channels of its stage, W1 makes those of the next shallower one, at
     last the image's. One stage alone is W1(W3(f_1)).

@@ -78,7 +78,7 @@ class Generator(nn.Module):
     """The generator of NaturalInversion (Kim et al. 2022, section 3) and its kin.
 
     A dense layer makes `channels` maps of `base` × `base` pixels, which are normalised.
-    Each doubling enlarges them (nearest neighbour, as transposed convolutions leave
+    Each doubling upsamples them (nearest neighbour, as transposed convolutions leave
     checkerboards), convolves and normalises; a last convolution makes the colours. The
     fast generator of Fang et al. 2022 is that of `activate_first=False` on latents of
     256 numbers.

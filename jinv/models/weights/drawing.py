@@ -10,7 +10,7 @@ rounded to float32.
 
 import hashlib
 import math
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtri
@@ -22,7 +22,6 @@ WeightInit = Literal[
     "kaiming-uniform",
     "xavier-normal",
 ]
-WEIGHT_INITS: tuple[WeightInit, ...] = get_args(WeightInit)
 
 
 def draw_weights(

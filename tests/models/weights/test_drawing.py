@@ -1,7 +1,9 @@
+from typing import get_args
+
 import numpy as np
 import pytest
 
-from jinv.models.weights.drawing import WEIGHT_INITS, draw_scores, draw_weights
+from jinv.models.weights.drawing import WeightInit, draw_scores, draw_weights
 
 SHAPE = (64, 32, 3, 3)
 SIGMA = (2 / (32 * 9)) ** 0.5
@@ -10,7 +12,7 @@ RECORDED = np.float32(
 )
 
 
-@pytest.mark.parametrize("scheme", WEIGHT_INITS)
+@pytest.mark.parametrize("scheme", get_args(WeightInit))
 def test_weights_have_the_size_that_keeps_activations(scheme):
     expected = (2 / ((32 + 64) * 9)) ** 0.5 if scheme == "xavier-normal" else SIGMA
     whole = draw_weights(scheme, SHAPE, 0, "conv1")
@@ -21,7 +23,7 @@ def test_weights_have_the_size_that_keeps_activations(scheme):
 
 def test_the_schemes_have_their_shapes():
     signed, unsigned, normal, uniform, _ = (
-        draw_weights(scheme, SHAPE, 0, "conv1") for scheme in WEIGHT_INITS
+        draw_weights(scheme, SHAPE, 0, "conv1") for scheme in get_args(WeightInit)
     )
     np.testing.assert_allclose(np.abs(signed), SIGMA, rtol=1e-6)
     assert abs(np.mean(signed > 0) - 0.5) < 0.02
