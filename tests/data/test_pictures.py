@@ -45,6 +45,7 @@ def test_a_photograph_is_turned_as_it_was_taken(tmp_path, orientation, kind):
     assert np.abs(found - COLOURS).max() < 20
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0nonsense", b"Exif\0\0MM\0*\xff\xff\xff\xff"]
 )
