@@ -40,17 +40,21 @@ def pytest_configure(config):
 
 
 LONGEST = (
-    "cli/test_synthesize.py",
-    "cli/test_bad_input.py",
-    "cli/test_invert.py",
-    "inversion/test_fast.py",
-    "inversion/test_deep.py",
-    "supermask/test_search.py",
-    "engine/test_run.py",
-    "cli/test_search.py",
-    "cli/test_evaluate.py",
-    "cli/test_own_network.py",
     "models/test_parity.py",
+    "cli/test_bad_input.py",
+    "cli/test_synthesize.py",
+    "supermask/test_search.py",
+    "models/test_zoo.py",
+    "inversion/test_fast.py",
+    "cli/test_evaluate.py",
+    "cli/test_invert.py",
+    "engine/test_run.py",
+    "search/test_study.py",
+    "cli/test_search.py",
+    "cli/test_own_network.py",
+    "engine/test_parallel.py",
+    "inversion/test_natural.py",
+    "inversion/test_deep.py",
 )
 """Files that begin first, so that all processes end together."""
 
