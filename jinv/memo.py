@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 Value = TypeVar("Value")
 
-_MOST = 128
+_MOST = 32
+"""A program takes some 20 MiB, and a search has many that serve once."""
 
 
 class Memo:
