@@ -78,8 +78,8 @@ class Text:
 
 
 @dataclass(frozen=True, eq=False)
-class Pixels:
-    """An image, magnified.
+class Tile:
+    """An image, each pixel of which is repeated.
 
     Attributes:
         values: (height, width, channels), uint8.

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from jinv.atomic import replacing
-from jinv.report.boxes import PALE_INK, Column, Pixels, Space, Text, compose
+from jinv.report.boxes import PALE_INK, Column, Space, Text, Tile, compose
 
 _FRAME_MS, _LAST_FRAME_MS = 400, 2500
 _CAPTION_SIZE, _CAPTION_GAP = 18, 7
@@ -44,4 +44,4 @@ def _captioned(frame: Image.Image, caption: str, size: tuple[int, int]) -> Image
     pixels = np.asarray(frame.convert("RGB").resize(size, Image.Resampling.NEAREST))
     text = Text(caption, _CAPTION_SIZE, PALE_INK)
     space = Space(height=_CAPTION_GAP)
-    return compose(Column([Pixels(pixels), space, text, space], align="middle"))
+    return compose(Column([Tile(pixels), space, text, space], align="middle"))

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from PIL import Image
 
 from jinv.levels import to_uint8
-from jinv.report.boxes import Box, Column, Pixels, Row, Space, line_height
+from jinv.report.boxes import Box, Column, Row, Space, Tile, line_height
 from jinv.report.pictures import magnification
 from jinv.report.sheet import (
     BLOCK_GAP,
@@ -60,7 +60,7 @@ def grid(
         ]
 
     def block(name: str, own: np.ndarray, columns: int, lines: int) -> Row:
-        shown = [Pixels(pixels[number], factor) for number in own[: columns * lines]]
+        shown = [Tile(pixels[number], factor) for number in own[: columns * lines]]
         rows = [
             Row(shown[first : first + columns], GAP)
             for first in range(0, len(shown), columns)

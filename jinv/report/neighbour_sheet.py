@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-from jinv.report.boxes import PALE_INK, Box, Column, Pixels, Row, Space, Text
+from jinv.report.boxes import PALE_INK, Box, Column, Row, Space, Text, Tile
 from jinv.report.pictures import magnification
 from jinv.report.sheet import GAP, MARGIN, WIDE_GAP, compose_sheet, label
 
@@ -51,7 +51,7 @@ def neighbour_sheet(
         near = [
             Column(
                 [
-                    Pixels(image, factor),
+                    Tile(image, factor),
                     Text(f"{distance:#.3g}".rstrip("."), small, PALE_INK),
                 ],
                 align="middle",
@@ -63,7 +63,9 @@ def neighbour_sheet(
         return Row(
             [
                 Row(
-                    [title, Space(MARGIN), Pixels(images[number], factor)], 0, "middle"
+                    [title, Space(MARGIN), Tile(images[number], factor)],
+                    0,
+                    "middle",
                 ),
                 Space(WIDE_GAP),
                 Row(near, GAP),

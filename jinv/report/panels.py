@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from jinv.report.boxes import Column, Pixels, Row, Text, compose
+from jinv.report.boxes import Column, Row, Text, Tile, compose
 
 _MARGIN = 16
 
@@ -20,7 +20,7 @@ def side_by_side(pictures: Mapping[str, Image.Image], columns: int) -> Image.Ima
     width = max(picture.width for picture in pictures.values())
     size = max(16, width // 36)
     panels = [
-        Column([Text(name, size), Pixels(np.asarray(picture))], size // 2, least=width)
+        Column([Text(name, size), Tile(np.asarray(picture))], size // 2, least=width)
         for name, picture in pictures.items()
     ]
     rows = [

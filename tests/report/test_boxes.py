@@ -1,12 +1,12 @@
 import numpy as np
 
-from jinv.report.boxes import Column, Pixels, Row, Space, Text, compose
+from jinv.report.boxes import Column, Row, Space, Text, Tile, compose
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
 
 def plain(colour, height=4, width=4):
-    return Pixels(np.full((height, width, 3), colour, np.uint8))
+    return Tile(np.full((height, width, 3), colour, np.uint8))
 
 
 def box_of(picture, colour):
@@ -37,7 +37,7 @@ def test_a_column_sets_boxes_one_under_the_other():
 def test_pixels_are_repeated():
     values = np.random.default_rng(0).integers(0, 256, (3, 2, 3), np.uint8)
     np.testing.assert_array_equal(
-        compose(Pixels(values, 4)), values.repeat(4, 0).repeat(4, 1)
+        compose(Tile(values, 4)), values.repeat(4, 0).repeat(4, 1)
     )
 
 
