@@ -21,7 +21,7 @@ from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
 from jinv.metrics.evaluation import Measured, measure
 from jinv.metrics.extraction import Extractor, extract, sample_positions
-from jinv.metrics.recognition import make_judge
+from jinv.metrics.judge import make_judge
 from jinv.metrics.subject import Reference
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo

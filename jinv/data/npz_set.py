@@ -15,8 +15,17 @@ from jinv.formats.archives import names_in_npz, read_npz
 _NAMES = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
 """Of the images and the labels of a split: Keras' and ours, and MedMNIST's."""
 _COLOURS = {1: "grey", 3: "colour"}
-_TORN = (OSError, ValueError, EOFError, RuntimeError, ArithmeticError, SyntaxError,
-         NotImplementedError, zipfile.BadZipFile, zlib.error)  # fmt: skip
+_TORN = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    ArithmeticError,
+    SyntaxError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class NpzSet:

@@ -8,8 +8,8 @@ from typing import Any
 from jinv.errors import DataError
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.extraction import Extracted
+from jinv.metrics.judge import Judge
 from jinv.metrics.prd import Prd
-from jinv.metrics.recognition import Judge
 from jinv.metrics.subject import Reference, Subject
 from jinv.metrics.table import metrics_by, top1_name
 

@@ -1,6 +1,7 @@
-"""Does an independent network recognise the images?"""
+"""Judges: does an independent network recognise the images?"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,40 @@ from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.values import Count, shown
+
+
+@dataclass(frozen=True, eq=False)
+class Judge:
+    """A network that judges a set, and the set's labels in its own order.
+
+    Attributes:
+        network: The network.
+        translation: For each class of the set, its index in the network; -1 where the
+            network does not know it.
+    """
+
+    network: Classifier
+    translation: np.ndarray
+
+    @property
+    def name(self) -> str:
+        """The network's."""
+        return self.network.spec.name
+
+    def knows(self, labels: np.ndarray) -> np.ndarray:
+        """Whether the network knows the class of each image (images,)."""
+        return self.translation[labels] >= 0
+
+    def hits(self, logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Which images are recognised, of those whose classes the network knows."""
+        known = self.knows(labels)
+        return logits[known].argmax(-1) == self.translation[labels[known]]
+
+
+def make_judge(network: Classifier, classes: Sequence[str]) -> Judge:
+    """Let a network judge a set with these classes; it need not know them all."""
+    known = {name: index for index, name in enumerate(network.spec.classes)}
+    return Judge(network, np.asarray([known.get(name, -1) for name in classes]))
 
 
 def translate_labels(
@@ -31,14 +66,12 @@ def translate_labels(
             f"labels: expected whole numbers from 0 to {len(classes) - 1}, the indices "
             f"of {len(classes)} classes, found {labels.dtype} from {least} to {most}"
         )
-    known = {name: index for index, name in enumerate(network.spec.classes)}
-    wanted = {int(label): classes[int(label)] for label in set(labels.tolist())}
-    unknown = [name for name in wanted.values() if name not in known]
-    if unknown:
+    judge = make_judge(network, classes)
+    if unknown := labels[~judge.knows(labels)].tolist():
         raise ConfigError(
-            f"the judge {network.spec.name} does not know the class {unknown[0]!r}"
+            f"the judge {judge.name} does not know the class {classes[min(unknown)]!r}"
         )
-    return np.asarray([known[wanted[label]] for label in labels.tolist()], np.int32)
+    return judge.translation[labels].astype(np.int32)
 
 
 @checked
@@ -114,3 +147,28 @@ def top_shares(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         "top1": float(hits[:, 0].mean()),
         "top5": float(hits[:, :5].any(-1).mean()) if many else None,
     }
+
+
+def per_class(
+    judge: Judge, logits: np.ndarray, labels: np.ndarray, classes: Sequence[str]
+) -> tuple[dict[str, dict[str, Any]], np.ndarray, list[str]]:
+    """What a judge recognises of each class, and what it takes images for.
+
+    Returns:
+        By class: `images`, `top1`, `top5` (None for networks of five classes or
+        fewer); the confusion counts (asked for, seen), over all classes that occur in
+        either; and the names of those.
+    """
+    known = judge.knows(labels)
+    labels, logits = labels[known], logits[known]
+    target, first = judge.translation[labels], logits.argmax(-1)
+    table = {}
+    for label in np.unique(labels):
+        mine = labels == label
+        shares = top_shares(logits[mine], target[mine])
+        table[classes[label]] = {"images": int(mine.sum()), **shares}
+    occurring = np.union1d(target, first)
+    counts = np.zeros((len(occurring), len(occurring)), np.int64)
+    rows, columns = (np.searchsorted(occurring, x) for x in (target, first))
+    np.add.at(counts, (rows, columns), 1)
+    return table, counts, [judge.network.spec.classes[i] for i in occurring]

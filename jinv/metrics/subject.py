@@ -10,9 +10,9 @@ from jinv.errors import DataError
 from jinv.metrics.diversity import BatchDiversity, batch_diversity
 from jinv.metrics.extraction import Extracted, sample_positions
 from jinv.metrics.frechet import FeatureStatistics
+from jinv.metrics.judge import Judge
 from jinv.metrics.manifolds import ManifoldScores, manifold_scores
 from jinv.metrics.prd import Prd, prd_curve
-from jinv.metrics.recognition import Judge
 
 Need = Literal["judge", "real images", "batch numbers"]
 """What a metric may need beside the images that it is of."""

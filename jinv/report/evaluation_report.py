@@ -10,7 +10,7 @@ from jinv.atomic import write_json
 from jinv.folders import Kind
 from jinv.metrics.evaluation import Measured
 from jinv.metrics.extraction import Extractor
-from jinv.metrics.recognition import Judge, per_class
+from jinv.metrics.judge import Judge, per_class
 from jinv.metrics.table import metrics_by
 from jinv.report.evaluation_figures import plot_confusion, plot_precision_recall
 from jinv.report.evaluation_page import write_evaluation_page

@@ -1,4 +1,4 @@
-"""The log of what a run measures."""
+"""The log of a run."""
 
 from functools import partial
 from pathlib import Path

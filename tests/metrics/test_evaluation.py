@@ -7,7 +7,7 @@ from PIL import Image
 from jinv.data.labelled import ArrayImages
 from jinv.metrics.evaluation import measure
 from jinv.metrics.extraction import Extracted, extract, make_extractor
-from jinv.metrics.recognition import make_judge, per_class
+from jinv.metrics.judge import make_judge, per_class
 from jinv.metrics.subject import Reference
 from jinv.metrics.table import METRICS
 from jinv.models.loading import load_classifier

@@ -4,22 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from activations import X, close
 from jax import lax
 
 from jinv.models.operations import convolution
 from jinv.models.operations.convolution import convolve
 from jinv.models.operations.moments import channel_sum, moments, standardise, unshared
 from jinv.models.operations.upsampling import convolve_doubled, upsample
-
-X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
-
-
-def close(found, expected, tolerance=1e-5):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance),
-        found,
-        expected,
-    )
 
 
 def value_and_gradients(convolve, x, kernel):

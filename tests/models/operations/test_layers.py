@@ -5,19 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from activations import X, close
 
 from jinv.models.operations.layers import BatchNorm, Conv
 from jinv.models.operations.pooling import adaptive_average
-
-X = 2 + 3 * jax.random.normal(jax.random.key(0), (11, 5, 6, 4))
-
-
-def close(found, expected, tolerance=1e-5):
-    jax.tree.map(
-        lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance),
-        found,
-        expected,
-    )
 
 
 @pytest.mark.parametrize("train", [False, True])
