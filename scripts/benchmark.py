@@ -21,8 +21,9 @@ import jax
 import jax.numpy as jnp
 
 from jinv.devices import device_name, on_accelerator
+from jinv.engine.phase import TEACHER
 from jinv.engine.placement import make_placement
-from jinv.engine.state import Constants, initial_state
+from jinv.engine.state import give, initial_state
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.models.classifier import Classifier
@@ -43,22 +44,22 @@ SETTINGS = DeepInversion(
 def jinv_step(classifier: Classifier, batch: int) -> Contender:
     """The engine's own step and chunk, on one device."""
     (phase,) = SETTINGS.procedure(classifier).phases
-    placement = make_placement("jit", 1, batch, "global")
-    index = jnp.arange(batch)
-    params = phase.init(jax.random.key(0), index)
-    state = initial_state(phase, params)
-    key = jax.random.key_data(jax.random.key(1))
-    constants = Constants(classifier.variables, {}, index % 10, index, key, key)
-    state, constants = placement.put(state), placement.put(constants)
+    placement = make_placement("jit", 1, batch)
+    index, key = jnp.arange(batch), jax.random.key(1)
+    params = phase.image.init(jax.random.key(0), index)
+    state = initial_state(phase, params, SETTINGS.numbers)
+    cast, asked = {TEACHER: classifier.variables}, {"labels": index % 10}
+    given = give(cast, asked, SETTINGS.numbers, index, key, key)
+    state, given = placement.put(state), placement.put(given)
     length = 50 if on_accelerator() else 1
-    chunk = make_chunk(make_step(classifier, phase), length)
-    program = placement.compile(chunk, state, constants)
+    chunk = make_chunk(make_step({TEACHER: classifier}, phase), length)
+    program = placement.compile(chunk, state, given)
 
     def take(steps: int) -> int:
         nonlocal state
         chunks = math.ceil(steps / length)
         for _ in range(chunks):
-            state, metrics = program(state, constants)
+            state, metrics = program(state, given)
         metrics["loss"].block_until_ready()
         return chunks * length
 

@@ -25,7 +25,7 @@ def job(tiny):
 @pytest.fixture(scope="module")
 def result(job):
     images = np.zeros((5, 8, 8, 3), np.float32)
-    return Result(images, job.labels, [], Outcome(1.0, 2.4, 60), job)
+    return Result(images, job.request.labels, [], Outcome(1.0, 2.4, 60), job)
 
 
 def own_dataclasses():

@@ -87,7 +87,7 @@ class _Status(NamedTuple):
 
 def _invert(folder: RunFolder, job: Job, console: Console) -> _Status:
     missing = folder.missing()
-    with Stop() as stop, Progress(job, console, missing) as progress:
+    with Stop() as stop, Progress(console) as progress:
 
         def on_event(event: Event) -> None:
             folder.on_event(event)
@@ -109,7 +109,7 @@ def _invert(folder: RunFolder, job: Job, console: Console) -> _Status:
 def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:
     name = job.classifier.spec.name
     console.print(
-        f"{'Going on with' if begun else 'Inverting'} {name}: {len(job.labels)} images "
+        f"{'Going on with' if begun else 'Inverting'} {name}: {job.count} images "
         f"in batches of {job.batch_size} on {devices_of(job)}, preset {options.preset} "
         f"({find_preset(options.preset or 'default').source})"
     )

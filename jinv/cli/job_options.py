@@ -95,7 +95,6 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
         method=method,
         preset=name,
         settings=preset.fitted(spec),
-        execution=Execution(patience=preset.patience),
         given=frozenset(given),
     )
 
@@ -165,7 +164,7 @@ def _judge(options: JobOptions, job: Job) -> Classifier | None:
             "the judge has the weights of the student, with which the classifier is "
             "compared: choose a network that took no part"
         )
-    translate_labels(judge, job.labels, classifier.spec.classes)
+    translate_labels(judge, job.request.labels, classifier.spec.classes)
     return judge
 
 

@@ -164,8 +164,6 @@ class _Worker(Follower):
 
     def begin(self, number: int, job: Job) -> None:
         self._title = f"trial {number}"
-        self._steps = [phase.steps for phase in job.procedure.phases]
-        self._rehearsals = job.procedure.rehearsals
         self._began = self._spoken = time.monotonic()
         chosen = ((name, getattr(job.method, name)) for name in self._plan.start())
         words = ", ".join(f"{name} {setting_text(value)}" for name, value in chosen)
@@ -175,11 +173,7 @@ class _Worker(Follower):
         now = time.monotonic()
         if not isinstance(event, Logged) or now - self._spoken < _QUIET_SECONDS:
             return
-        self._spoken, position = now, event.position
-        # Rehearsals have negative numbers.
-        before, each = position.batch + self._rehearsals, sum(self._steps)
-        done = each * before + sum(self._steps[: position.phase]) + position.step
-        share = done / (each * (self._plan.job.batch_count + self._rehearsals))
+        self._spoken, share = now, event.far.done / event.far.total
         left = (now - self._began) * (1 / share - 1)
         self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")
 

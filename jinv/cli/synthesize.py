@@ -99,7 +99,7 @@ def run(options: Synthesize) -> int:
         numbers = np.flatnonzero(from_first_host(missing)).tolist()
         _announce(options, job, growing, numbers, console)
         checkpoints = None if options.hosts or not growing else growing.checkpoints
-        with Stop() as stop, Progress(job, console, numbers) as progress:
+        with Stop() as stop, Progress(console) as progress:
 
             def on_event(event: Event) -> None:
                 if growing:
@@ -135,7 +135,7 @@ def _announce(
         )
         return
     console.print(
-        f"Synthesising {len(job.labels)} images from {job.classifier.spec.name} in "
+        f"Synthesising {job.count} images from {job.classifier.spec.name} in "
         f"{job.batch_count} batches of {job.batch_size} on {devices_of(job)}, preset "
         f"{options.preset}; {len(numbers)} to do here"
         + (f" (shard {options.shard})" if options.shard != "0/1" else ""),

@@ -1,13 +1,12 @@
-"""What a running inversion reports."""
+"""What running work reports."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(NamedTuple):
     """Where a run is; the step counts the finished ones of this phase."""
 
     batch: int
@@ -15,15 +14,46 @@ class Position:
     step: int
 
 
+class Far(NamedTuple):
+    """How far work is: so many steps are done, of how many in all."""
+
+    done: int
+    total: int
+
+
+class Cost(NamedTuple):
+    """What a batch took: images that went through the teacher, and seconds."""
+
+    passes: int
+    seconds: float
+
+
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
+class Made:
+    """Images of a batch as they are kept, without company.
+
+    Attributes:
+        numbers: Their numbers in the whole run.
+        inputs: As optimised (images, height, width, channels), normalised.
+        images: As bytes, uint8, of the same shape.
+        names: What each is called.
+    """
+
+    numbers: range
+    inputs: np.ndarray
+    images: np.ndarray
+    names: list[str]
+
+
 @dataclass(frozen=True)
 class Compiled:
-    """A phase's program is ready.
+    """A program is ready.
 
     Attributes:
         seconds: How long compiling it took.
     """
 
-    position: Position
     seconds: float
 
 
@@ -33,29 +63,43 @@ class Logged:
 
     Attributes:
         row: The loss, each term raw and weighted, and so on: numbers only.
+        far: How far the work is.
+    """
+
+    row: dict[str, Any]
+    far: Far
+
+    @property
+    def position(self) -> Position:
+        """Where an inversion was then."""
+        return Position(self.row["batch"], self.row["phase"], self.row["step"])
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """How the first batch's images look at this step."""
+
+    position: Position
+    made: Made
+
+
+@dataclass(frozen=True, eq=False)
+class BatchDone:
+    """A batch's images, finished or cut short.
+
+    Attributes:
+        position: Where the run is.
+        made: The images.
+        complete: Whether the batch came to its end.
+        far: How far the work is.
+        cost: What the batch took, with rehearsals before it.
     """
 
     position: Position
-    row: dict[str, Any]
-
-
-# Compared by identity: arrays have no single answer to whether they are equal.
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """How the first batch's images look at this step: inputs, NHWC."""
-
-    position: Position
-    inputs: np.ndarray
-
-
-# Compared by identity: arrays have no single answer to whether they are equal.
-@dataclass(frozen=True, eq=False)
-class BatchDone:
-    """A batch's images, finished or cut short: inputs, NHWC."""
-
-    position: Position
-    inputs: np.ndarray
+    made: Made
     complete: bool
+    far: Far
+    cost: Cost
 
 
 Event = Compiled | Logged | Frame | BatchDone

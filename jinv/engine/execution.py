@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from jinv.checked import Checked
-from jinv.engine.placement import BatchNormScope, Parallel
-from jinv.values import Count, Natural, NotNegative
+from jinv.engine.placement import Parallel
+from jinv.values import Count, Natural
 
 PATIENCE_INTERVAL = 25
-"""Steps between the losses that `Execution.patience` compares.
+"""Steps between the losses that a descent's patience compares.
 
 A constant, as a phase's end must not depend on how often a run logs.
 """
@@ -17,29 +17,22 @@ A constant, as a phase's end must not depend on how often a run logs.
 class Execution(Checked):
     """How a run is carried out; none of it changes what is computed.
 
-    Except `bn_scope` and `patience`: the first chooses which statistics are compared,
-    the second when a phase ends. Where statistics are those of each device's part, the
-    number of devices counts as well.
+    Except the number of devices, where statistics are those of each device's part.
 
     Attributes:
         devices: Devices to spread each batch over; 0 for as many as share it evenly.
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
-        bn_scope: Statistics of the whole batch ("global") or of each device's part.
         chunk: Steps compiled into one program, 0 for 1 on CPU and 50 elsewhere; with
             patience, as many of them as divide the 25 between two comparisons.
         log_every: Steps between rows of the log.
         frames: Pictures taken of the first batch in each phase.
         checkpoint_every: Steps between checkpoints; 0 for none but at the end of each
             batch and when the run is stopped.
-        patience: A phase ends after this share of its steps without improvement of
-            the loss, which is compared every 25 steps; 0 never.
     """
 
     devices: Natural = 0
     parallel: Parallel = "jit"
-    bn_scope: BatchNormScope = "global"
     chunk: Natural = 0
     log_every: Count = 25
     frames: Natural = 12
     checkpoint_every: Natural = 500
-    patience: NotNegative = 0.0

@@ -22,19 +22,20 @@ def scale_by_frequency(power: float) -> optax.GradientTransformation:
         power: 0 changes nothing; 1 is the slope of photographs.
 
     Returns:
-        A transformation for trees of arrays (batch, height, width, channels).
+        A transformation for trees of arrays (…, height, width, channels).
     """
     if power == 0:
         return optax.identity()
 
     def smooth(update: jax.Array) -> jax.Array:
-        height, width = size = update.shape[1:3]
+        height, width = size = update.shape[-3:-1]
         rows, columns = np.fft.fftfreq(height)[:, None], np.fft.fftfreq(width)
         frequency = np.maximum(np.hypot(rows, columns), 1 / max(size))
         weight = frequency**-power
         weight /= np.sqrt(np.mean(weight**2))
-        half = jnp.asarray(weight[None, :, : width // 2 + 1, None], update.dtype)
-        spectrum = jnp.fft.rfft2(update, axes=(1, 2)) * half
-        return jnp.fft.irfft2(spectrum, size, axes=(1, 2)).astype(update.dtype)
+        half = jnp.asarray(weight[:, : width // 2 + 1, None], update.dtype)
+        half = jnp.broadcast_to(half, (*update.shape[:-3], *half.shape[:2], 1))
+        spectrum = jnp.fft.rfft2(update, axes=(-3, -2)) * half
+        return jnp.fft.irfft2(spectrum, size, axes=(-3, -2)).astype(update.dtype)
 
     return optax.stateless(lambda updates, _: jax.tree.map(smooth, updates))

@@ -19,7 +19,8 @@ class Notes:
         best_step: The step at which it was seen.
         compiling: Seconds spent compiling.
         running: Seconds spent computing.
-        passes: Images that went through the classifier, forward and backward.
+        passes: Images that went through the teacher, forward and backward.
+        begun: What `passes` was when the batch began, or the rehearsals before it.
     """
 
     batch: int = 0
@@ -30,6 +31,7 @@ class Notes:
     compiling: float = 0.0
     running: float = 0.0
     passes: int = 0
+    begun: int = 0
 
     @property
     def position(self) -> Position:
@@ -44,7 +46,7 @@ class Outcome:
     Attributes:
         compiling: Seconds spent compiling.
         running: Seconds spent computing.
-        passes: Images that went through the classifier, forward and backward.
+        passes: Images that went through the teacher, forward and backward.
     """
 
     compiling: float

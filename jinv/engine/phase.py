@@ -1,22 +1,52 @@
-"""What an inversion method hands to the engine."""
+"""What an inversion method hands to the engine: image, view, wanted, descent.
 
-from collections.abc import Callable
+    parameters → image → view → networks → what was seen → terms → gradient
+
+Each part can be had without the others: a new objective is a term, a new
+parametrisation an `Image`.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import optax
 
 from jinv.images.views import View
-from jinv.models.response import Taps
+
+TEACHER, STUDENT = "teacher", "student"
+"""Roles that methods name: the network that is inverted, and one that learns from it.
+"""
+
+Numbers = Mapping[str, Any]
+"""Loss weights and learning rates by name: what a program takes, and is not made of."""
+
+StatisticsScope = Literal["global", "local"]
+
+
+class Network(Protocol):
+    """Whoever takes part: a classifier, a prior, a network with features to match."""
+
+    @property
+    def variables(self) -> Any:
+        """A tree of arrays, which programs take as an argument."""
+        ...
+
+    def respond(self, variables: Any, inputs: jax.Array) -> Any:
+        """What it says of inputs (batch, height, width, channels): a tree of arrays."""
+        ...
+
+
+Cast = Mapping[str, Network]
+"""Who takes part, by role."""
 
 
 class Split(NamedTuple):
     """Trees of arrays, apart by whom they belong to.
 
     Attributes:
-        own: Arrays whose first axis counts the images, such as pixels or latents; and
-            numbers.
+        own: Arrays whose first axis counts the images, such as pixels or latents.
         shared: Arrays that all images of a batch have in common, such as the weights of
             a generator.
     """
@@ -31,22 +61,19 @@ class Context:
     """What a rendering may look at beside the parameters.
 
     Attributes:
-        variables: Of the classifier.
-        labels: The classes asked for (batch,).
+        cast: Variables of the networks, by role.
+        asked: What is asked of each image, such as its class, by name; the first axis
+            of each array counts the images.
         index: Each image's number in the whole run (batch,).
-        key: Of this step.
+        key: Random key of this step.
         average: Averages a tree over the devices that share the batch.
     """
 
-    variables: dict[str, Any]
-    labels: jax.Array
+    cast: Mapping[str, Any]
+    asked: Mapping[str, jax.Array]
     index: jax.Array
     key: jax.Array
     average: Callable[[Any], Any]
-
-
-Render = Callable[[Split, Context], jax.Array]
-"""Parameters → inputs (batch, height, width, channels)."""
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -57,44 +84,81 @@ class Evaluation:
     Attributes:
         inputs: What the parameters render to (batch, height, width, channels),
             normalised.
-        logits: The classifier's answer to a random view of them (batch, classes).
-        student_logits: The student's answer to the same view; the classifier's own if
-            there is no student.
-        features: The classifier's named activations; see `Classifier.features`.
-        labels: The classes asked for (batch,).
-        taps: Moments of every BatchNorm layer's input; a leading axis, if any, counts
-            the groups of which they were taken.
-        running: The moments that training left.
-        memory: What the phase remembers of earlier steps.
+        seen: What each network says of one random view of them, by role; of a
+            classifier, a `Response`. Moments in it have a leading axis, if any, that
+            counts the groups of which they were taken.
+        cast: Variables of the networks, by role.
+        asked: What is asked of each image, by name; see `Context`.
+        memory: What the term at hand remembers of earlier steps.
         last: Whether this is the phase's last step.
         batch_mean: Averages over the first axis, across all devices.
         batch_sum: Sums over the first axis, across all devices.
     """
 
     inputs: jax.Array
-    logits: jax.Array
-    student_logits: jax.Array
-    features: dict[str, jax.Array]
-    labels: jax.Array
-    taps: Taps
-    running: Taps
+    seen: Mapping[str, Any]
+    cast: Mapping[str, Any]
+    asked: Mapping[str, jax.Array]
     memory: Any
     last: jax.Array
     batch_mean: Callable[[jax.Array], jax.Array]
     batch_sum: Callable[[jax.Array], jax.Array]
 
 
-@dataclass(frozen=True)
+def _stay(unchanged: Any, *_: Any) -> Any:
+    return unchanged
+
+
+# Compared by identity: memories hold arrays.
+@dataclass(frozen=True, eq=False)
 class Term:
-    """A weighted part of the objective; `value` returns a scalar for the batch."""
+    """A part of the objective; or, where it is only watched, a measurement.
+
+    Attributes:
+        name: What it is called in logs.
+        value: (evaluation) → scalar for the batch.
+        weight: The number by which it is multiplied, or the name of one.
+        cast: Roles of the networks that it looks at.
+        asks: Names of what it wants to be asked of each image.
+        memory: What it remembers before the first step: a tree of arrays.
+        remember: (evaluation) → its memory after a step.
+    """
 
     name: str
-    weight: float
     value: Callable[[Evaluation], jax.Array]
+    weight: str | float = 1.0
+    cast: tuple[str, ...] = (TEACHER,)
+    asks: tuple[str, ...] = ()
+    memory: Any = ()
+    remember: Callable[[Evaluation], Any] = lambda evaluation: evaluation.memory
 
 
-def _stay(params: Any, *_: Any) -> Any:
-    return params
+Render = Callable[[Split, Context], jax.Array]
+"""Parameters → inputs (batch, height, width, channels)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """How images are parametrised.
+
+    Attributes:
+        init: (key, index) → parameters, for images of the given numbers.
+        render: Parameters → inputs.
+        finish: Parameters → the inputs to keep: what `render` gives, less anything
+            that served the optimisation only.
+        carry: Parameters of the phase before → parameters of this one.
+        project: Brings parameters back to where they are allowed, after each update.
+        cast: Roles of the networks that rendering looks at.
+        asks: Names of what it wants to be asked of each image.
+    """
+
+    init: Callable[[jax.Array, jax.Array], Split]
+    render: Render
+    finish: Render
+    carry: Callable[[Split], Split] = _stay
+    project: Callable[[Split], Split] = _stay
+    cast: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
 
 
 def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
@@ -102,43 +166,69 @@ def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
     return params, state
 
 
-# Compared by identity: arrays have no single answer to whether they are equal.
-@dataclass(frozen=True, eq=False)
-class Phase:
-    """A stretch of optimisation with one parametrisation and one optimiser for it.
+class Optimizers(NamedTuple):
+    """How both parts of the parameters are moved; each takes the loss as `value`.
 
     Attributes:
-        steps: How many updates.
-        init: (key, index) → parameters, for images of the given numbers.
-        render: Parameters → inputs.
-        finish: Parameters → the inputs to keep: what `render` gives, less anything
-            that served the optimisation only.
-        view: How the classifier sees the inputs.
-        terms: The objective.
-        optimizer: Of both parts; they take the loss as `value`, for schedules that
-            watch it.
-        learning_rate: Step → learning rate; for the log.
-        carry: Parameters of the phase before → parameters of this one.
-        project: Brings parameters back to where they are allowed, after each update.
-        memory: What is remembered before the first step: a tree of arrays.
-        remember: (memory, evaluation) → memory, after each step.
+        own: For one image's own parameters, without the axis that counts images: no
+            image knows of another.
+        shared: For what images share.
         settle: (shared parameters, their optimiser's state) after a batch → those with
-            which the next one begins, where a procedure is `lasting`.
+            which the next one begins, where they pass on.
+    """
+
+    own: optax.GradientTransformation
+    shared: optax.GradientTransformation = optax.identity()
+    settle: Callable[[Any, Any], tuple[Any, Any]] = unsettled
+
+
+@dataclass(frozen=True, eq=False)
+class Descent:
+    """How the parameters go down.
+
+    Attributes:
+        steps: How many updates at most.
+        optimizers: (numbers) → the optimisers. The numbers are data: no shape and no
+            state may depend on them.
+        learning_rate: (numbers, step) → learning rate; for the log.
+        patience: The phase ends after this share of its steps without improvement of
+            the loss, which is compared every 25 steps; 0 never.
+        statistics: Whether moments are those of the whole batch ("global") or of each
+            device's part of it ("local").
     """
 
     steps: int
-    init: Callable[[jax.Array, jax.Array], Split]
-    render: Render
-    finish: Render
+    optimizers: Callable[[Numbers], Optimizers]
+    learning_rate: Callable[[Numbers, Any], Any]
+    patience: float = 0.0
+    statistics: StatisticsScope = "global"
+
+
+@dataclass(frozen=True, eq=False)
+class Phase:
+    """A stretch of optimisation with one parametrisation and one objective.
+
+    Attributes:
+        image: How images are parametrised.
+        view: How the networks see them.
+        wanted: The objective: a weighted sum.
+        descent: How it is reached.
+    """
+
+    image: Image
     view: View
-    terms: tuple[Term, ...]
-    optimizer: Split
-    learning_rate: optax.Schedule
-    carry: Callable[[Split], Split] = _stay
-    project: Callable[[Split], Split] = _stay
-    memory: Any = ()
-    remember: Callable[[Any, Evaluation], Any] = _stay
-    settle: Callable[[Any, Any], tuple[Any, Any]] = unsettled
+    wanted: tuple[Term, ...]
+    descent: Descent
+
+    @property
+    def cast(self) -> frozenset[str]:
+        """Roles of all networks that it looks at."""
+        return frozenset(self.image.cast).union(*(term.cast for term in self.wanted))
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """Names of all that it wants to be asked of each image."""
+        return frozenset(self.image.asks).union(*(term.asks for term in self.wanted))
 
 
 @dataclass(frozen=True)
@@ -147,18 +237,28 @@ class Procedure:
 
     Attributes:
         phases: What is done with each batch, in order.
-        lasting: Whether what images share, and what is remembered, passes on from batch
-            to batch, in order; there is one phase then. Otherwise a batch depends on
-            its number alone.
-        rehearsals: Batches that are done first and dropped, so that what lasts has
+        passes_on: Whether what images share, and what is remembered, passes on from
+            batch to batch, in order; there is one phase then. Otherwise a batch depends
+            on its number alone.
+        rehearsals: Batches that are done first and dropped, so that what passes on has
             learnt something.
-        labelled: Whether images of given classes are asked for; otherwise the
-            classifier is asked afterwards what they show.
-        student: Whether terms look at the answers of a student.
     """
 
     phases: tuple[Phase, ...]
-    lasting: bool = False
+    passes_on: bool = False
     rehearsals: int = 0
-    labelled: bool = True
-    student: bool = False
+
+    @property
+    def cast(self) -> frozenset[str]:
+        """Roles of all networks that it looks at."""
+        return frozenset().union(*(phase.cast for phase in self.phases))
+
+    @property
+    def asks(self) -> frozenset[str]:
+        """Names of all that it wants to be asked of each image."""
+        return frozenset().union(*(phase.asks for phase in self.phases))
+
+    @property
+    def steps(self) -> int:
+        """How many updates a batch takes at most."""
+        return sum(phase.descent.steps for phase in self.phases)

@@ -11,12 +11,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from jinv.engine.phase import Split
-from jinv.engine.state import Constants
 from jinv.engine.step import ALONE, Team
 from jinv.errors import ConfigError
 
 Parallel = Literal["jit", "pmap"]
-BatchNormScope = Literal["global", "local"]
 
 _AXIS = "devices"
 
@@ -30,8 +28,6 @@ class Placement(Protocol):
 
     devices: int
     """How many there are."""
-    groups: int
-    """Parts of the batch whose statistics one program takes apart."""
     team: Team
     """The devices that run a program each."""
 
@@ -64,10 +60,9 @@ class Placement(Protocol):
 class Sharded:
     """One program over all devices; XLA inserts the communication."""
 
-    def __init__(self, devices: int, scope: BatchNormScope):
+    def __init__(self, devices: int):
         """Spread batches over the first `devices` devices."""
         self.devices = devices
-        self.groups = devices if scope == "local" else 1
         self.team = ALONE
         mesh = jax.make_mesh(
             (devices,), (_AXIS,), (AxisType.Auto,), devices=jax.devices()[:devices]
@@ -80,7 +75,7 @@ class Sharded:
     @property
     def key(self) -> Hashable:
         """See `Placement.key`."""
-        return "jit", self.devices, self.groups
+        return "jit", self.devices
 
     def _layout(self, tree: Any) -> Any:
         return jax.tree.map(self._layouts.get, _spread(tree))
@@ -111,7 +106,6 @@ class Mapped:
     def __init__(self, devices: int):
         """Spread batches over the first `devices` devices."""
         self.devices = devices
-        self.groups = 1
         self.team = Team(partial(jax.lax.pmean, axis_name=_AXIS), devices)
         self._devices = jax.devices()[:devices]
         mesh = jax.make_mesh(
@@ -141,10 +135,7 @@ class Mapped:
         """See `Placement.get`."""
 
         def join(leaf: np.ndarray, spread: bool) -> np.ndarray:
-            # A number of each device's has one axis only.
-            if spread and leaf.ndim > 1:
-                return leaf.reshape(-1, *leaf.shape[2:])
-            return leaf[0]
+            return leaf.reshape(-1, *leaf.shape[2:]) if spread else leaf[0]
 
         return jax.tree.map(join, jax.device_get(tree), _spread(tree))
 
@@ -161,7 +152,6 @@ def make_placement(
     parallel: Parallel,
     devices: int,
     batch: int,
-    scope: BatchNormScope,
     company: int = 0,
 ) -> Placement:
     """Choose how to spread a batch.
@@ -170,8 +160,6 @@ def make_placement(
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
         devices: How many devices; 0 for as many as can; see `sharing_devices`.
         batch: Images in the batch.
-        scope: Whether BatchNorm statistics are taken over the whole batch or by
-            each device on its own part.
         company: How many of the images are company, for messages.
 
     Raises:
@@ -180,7 +168,7 @@ def make_placement(
     if parallel == "pmap" and jax.process_count() > 1:
         raise ConfigError("pmap cannot span several hosts: take --parallel jit")
     count = sharing_devices(devices, batch, company)
-    return Mapped(count) if parallel == "pmap" else Sharded(count, scope)
+    return Mapped(count) if parallel == "pmap" else Sharded(count)
 
 
 def sharing_devices(devices: int, batch: int, company: int = 0) -> int:
@@ -226,15 +214,11 @@ def _spread(tree: Any) -> Any:
 
     def mark(node: Any) -> Any:
         copied = jax.tree.map(lambda _: False, node)
-        if isinstance(node, Constants):
-            return copied._replace(labels=True, index=True)
         if isinstance(node, Split):
-            return copied._replace(
-                own=jax.tree.map(lambda x: jnp.ndim(x) > 0, node.own)
-            )
+            return copied._replace(own=jax.tree.map(lambda _: True, node.own))
         return copied
 
-    return jax.tree.map(mark, tree, is_leaf=lambda x: isinstance(x, Constants | Split))
+    return jax.tree.map(mark, tree, is_leaf=lambda x: isinstance(x, Split))
 
 
 def _largest_divisor(batch: int, most: int) -> int:

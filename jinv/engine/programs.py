@@ -7,7 +7,7 @@ from typing import Any
 import jax
 
 from jinv.engine.placement import Placement
-from jinv.models.classifier import Classifier
+from jinv.memo import Memo
 
 _CONTEXT = (
     "jax_enable_x64",
@@ -27,18 +27,18 @@ class Programs:
 
     def __init__(
         self,
-        classifier: Classifier,
+        memo: Memo,
         placement: Placement,
         on_compiled: Callable[[float], None],
     ):
         """Find and keep programs.
 
         Args:
-            classifier: With which they are remembered.
+            memo: Where they are remembered, e.g. a classifier's.
             placement: For which they are compiled.
             on_compiled: Told of the seconds that compiling took, where it was needed.
         """
-        self._memo, self._placement = classifier.memo, placement
+        self._memo, self._placement = memo, placement
         self._on_compiled = on_compiled
         self._here: dict[Hashable, Callable] = {}
 

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 
-from jinv.engine.phase import Phase, Split
+from jinv.engine.phase import Numbers, Optimizers, Phase, Split
 
 
 class State(NamedTuple):
@@ -17,50 +18,94 @@ class State(NamedTuple):
     step: jax.Array
     params: Split
     optimizer: Split
-    memory: Any
+    memory: dict[str, Any]
+    """What each term that remembers something remembers."""
     finite: jax.Array
     """Whether every loss so far was a number; the parameters stay at the last that
     were."""
 
 
-def initial_state(phase: Phase, params: Split) -> State:
+class Common(NamedTuple):
+    """What a step reads and never changes, and all images have in common."""
+
+    cast: dict[str, Any]
+    """Variables of the networks, by role."""
+    numbers: Numbers
+    """Loss weights and learning rates, by name."""
+    key: jax.Array
+    """Raw data of the phase's random key."""
+    start: jax.Array
+    """Raw data of the run's random key, from which parameters are drawn."""
+
+
+def give(
+    cast: dict[str, Any],
+    asked: dict[str, Any],
+    numbers: Numbers,
+    index: jax.Array,
+    key: jax.Array,
+    start: jax.Array,
+) -> Split:
+    """What a step reads: each image's number and what is asked of it, and `Common`.
+
+    Args:
+        cast: Variables of the networks, by role.
+        asked: What is asked of each image, by name.
+        numbers: Loss weights and learning rates, by name.
+        index: Each image's number in the whole run (batch,).
+        key: The phase's random key.
+        start: The run's random key.
+    """
+    data = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
+    common = Common(cast, data, jax.random.key_data(key), jax.random.key_data(start))
+    arrays = {name: jnp.asarray(array) for name, array in asked.items()}
+    return Split({"index": index, "asked": arrays}, common)
+
+
+def initial_state(phase: Phase, params: Split, numbers: Numbers) -> State:
     """The state of a phase before its first step."""
-    optimizer = Split(
-        phase.optimizer.own.init(params.own),
-        phase.optimizer.shared.init(params.shared),
+    optimizers = phase.descent.optimizers(numbers)
+    remembering = (term for term in phase.wanted if jax.tree.leaves(term.memory))
+    memory = {term.name: term.memory for term in remembering}
+    return State(
+        jnp.zeros((), jnp.int32),
+        params,
+        Split(init_own(optimizers, params.own), optimizers.shared.init(params.shared)),
+        memory,
+        jnp.ones((), bool),
     )
-    start = jnp.zeros((), jnp.int32)
-    return State(start, params, optimizer, phase.memory, jnp.ones((), bool))
 
 
-def next_state(phase: Phase, state: State, params: Split) -> State:
-    """The state with which a lasting phase begins another batch.
+def next_state(phase: Phase, state: State, params: Split, numbers: Numbers) -> State:
+    """The state with which a phase that passes on begins another batch.
 
     Args:
         phase: The phase.
         state: At the end of the batch before.
         params: Fresh ones, of which the images' own are taken.
+        numbers: Loss weights and learning rates, by name.
     """
-    shared, shared_state = phase.settle(state.params.shared, state.optimizer.shared)
+    optimizers = phase.descent.optimizers(numbers)
+    shared, moved = optimizers.settle(state.params.shared, state.optimizer.shared)
     return State(
         jnp.zeros((), jnp.int32),
         Split(params.own, shared),
-        Split(phase.optimizer.own.init(params.own), shared_state),
+        Split(init_own(optimizers, params.own), moved),
         state.memory,
         state.finite,
     )
 
 
-class Constants(NamedTuple):
-    """What a step reads and never changes."""
+def init_own(optimizers: Optimizers, own: Any) -> Any:
+    """The optimiser's state of each image; the first axis of all arrays counts them."""
+    return jax.vmap(optimizers.own.init)(own) if jax.tree.leaves(own) else ()
 
-    variables: dict[str, Any]
-    student: dict[str, Any]
-    """Variables of the student; empty if there is none."""
-    labels: jax.Array
-    index: jax.Array
-    """Each image's number in the whole run."""
-    key: jax.Array
-    """Raw data of the phase's random key."""
-    start: jax.Array
-    """Raw data of the run's random key, from which parameters are drawn."""
+
+def update_own(
+    optimizers: Optimizers, gradients: Any, state: Any, own: Any, loss: jax.Array
+) -> tuple[Any, Any]:
+    """Updates of the images' own parameters, each by an optimiser of its own."""
+    if not jax.tree.leaves(own):
+        return own, state
+    update = optax.with_extra_args_support(optimizers.own).update
+    return jax.vmap(lambda g, s, p: update(g, s, p, value=loss))(gradients, state, own)

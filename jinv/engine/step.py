@@ -1,6 +1,7 @@
 """The update step, written once, in terms of the whole batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -8,13 +9,12 @@ import jax.numpy as jnp
 import optax
 from optax.contrib import ReduceLROnPlateauState
 
-from jinv.engine.phase import Context, Evaluation, Phase, Split
-from jinv.engine.state import Constants, State, next_state
-from jinv.models.classifier import Classifier
+from jinv.engine.phase import Cast, Context, Evaluation, Network, Phase, Split, Term
+from jinv.engine.state import State, next_state, update_own
 from jinv.models.response import Moments, Response, Taps
 
 Metrics = dict[str, Any]
-Step = Callable[[State, Constants], tuple[State, Metrics]]
+Step = Callable[[State, Split], tuple[State, Metrics]]
 
 
 class Team(NamedTuple):
@@ -38,24 +38,26 @@ _RENDERING = 2**31
 
 
 def make_step(
-    classifier: Classifier,
+    cast: Cast,
     phase: Phase,
-    student: Classifier | None = None,
-    groups: int = 1,
+    watched: tuple[Term, ...] = (),
+    devices: int = 1,
     team: Team = ALONE,
-    merge: bool = True,
 ) -> Step:
-    """Build the function (state, constants) → (state, metrics) of one update.
+    """Build the function (state, given) → (state, metrics) of one update.
 
     Args:
-        classifier: The network to invert.
+        cast: The networks that take part, by role.
         phase: What is optimised, and how.
-        student: A network whose answers the objective compares with the classifier's.
-        groups: Parts of the batch whose BatchNorm statistics are taken apart.
-        team: The devices that share the batch, where each runs its own copy of this
-            function.
-        merge: Whether statistics are taken over all of the team together.
+        watched: Terms that are measured, and not optimised.
+        devices: How many devices share the batch.
+        team: Those that run a copy of this function each; `ALONE` where one program
+            sees the whole batch.
     """
+    descent = phase.descent
+    merged = descent.statistics == "global"
+    groups = 1 if merged or team is not ALONE else devices
+    roles = phase.cast.union(*(term.cast for term in watched))
 
     def batch_mean(values: jax.Array) -> jax.Array:
         return team.mean(jnp.mean(values, 0))
@@ -63,35 +65,45 @@ def make_step(
     def batch_sum(values: jax.Array) -> jax.Array:
         return team.mean(jnp.sum(values, 0)) * team.size
 
-    def evaluate(params: Split, state: State, constants: Constants) -> Evaluation:
-        context = _context(state, constants, team)
-        inputs = phase.render(params, context)
-        views = phase.view(_step_key(state, constants), constants.index, inputs)
-        seen = _respond(classifier, constants.variables, views, groups)
+    def evaluate(params: Split, state: State, given: Split) -> Evaluation:
+        inputs = phase.image.render(params, _context(state, given, team))
+        views = phase.view(_step_key(state, given), given.own["index"], inputs)
+        seen = {
+            role: _respond(cast[role], given.shared.cast[role], views, groups)
+            for role in sorted(roles)
+        }
         return Evaluation(
             inputs=inputs,
-            logits=seen.logits,
-            student_logits=student.logits(constants.student, views)
-            if student
-            else seen.logits,
-            features=seen.features,
-            labels=constants.labels,
-            taps=_merge(seen.taps, team) if merge else seen.taps,
-            running=classifier.running_moments(constants.variables),
-            memory=state.memory,
-            last=state.step == phase.steps - 1,
+            seen=_merge(seen, team) if merged else seen,
+            cast=given.shared.cast,
+            asked=given.own["asked"],
+            memory=(),
+            last=state.step == descent.steps - 1,
             batch_mean=batch_mean,
             batch_sum=batch_sum,
         )
 
-    def step(state: State, constants: Constants) -> tuple[State, Metrics]:
+    def step(state: State, given: Split) -> tuple[State, Metrics]:
+        numbers = given.shared.numbers
+
         def objective(params: Split) -> tuple[jax.Array, Any]:
-            seen = evaluate(params, state, constants)
-            raw = {term.name: team.mean(term.value(seen)) for term in phase.terms}
-            loss = sum(term.weight * raw[term.name] for term in phase.terms)
-            right = (jnp.argmax(seen.logits, -1) == seen.labels).astype(jnp.float32)
-            metrics = {"terms": raw, "top1": batch_mean(right)}
-            memory = team.mean(phase.remember(state.memory, seen))
+            evaluation = evaluate(params, state, given)
+
+            def of(term: Term) -> Evaluation:
+                memory = state.memory.get(term.name, ())
+                return replace(evaluation, memory=memory)
+
+            def values(terms: Iterable[Term]) -> dict[str, jax.Array]:
+                return {term.name: team.mean(term.value(of(term))) for term in terms}
+
+            raw = values(phase.wanted)
+            loss = sum(weight_of(t, numbers) * raw[t.name] for t in phase.wanted)
+            memory = {
+                term.name: team.mean(term.remember(of(term)))
+                for term in phase.wanted
+                if term.name in state.memory
+            }
+            metrics = {"terms": raw, "watched": values(watched)}
             return jnp.asarray(loss), (metrics, memory)
 
         (loss, (metrics, memory)), gradients = jax.value_and_grad(
@@ -102,43 +114,48 @@ def make_step(
             jax.tree.map(lambda g: g / team.size, gradients.own),
             team.mean(gradients.shared),
         )
-        updates, optimizer = _update(phase.optimizer, gradients, state, loss)
+        updates, optimizer = _update(phase, numbers, gradients, state, loss)
         moved: Any = optax.apply_updates(state.params, updates)
-        params = phase.project(moved)
-        numbers = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(params)])
-        finite = state.finite & jnp.isfinite(loss) & (team.mean(numbers.mean()) == 1)
+        params = phase.image.project(moved)
+        whole = jnp.stack([jnp.isfinite(x).all() for x in jax.tree.leaves(params)])
+        finite = state.finite & jnp.isfinite(loss) & (team.mean(whole.mean()) == 1)
         params, optimizer, memory = jax.tree.map(
             lambda new, old: jnp.where(finite, new, old),
             (params, optimizer, memory),
             (state.params, state.optimizer, state.memory),
         )
+        rate = descent.learning_rate(numbers, state.step)
         metrics |= {
             "loss": loss,
             "finite": finite,
-            "learning_rate": phase.learning_rate(state.step) * _plateau(optimizer),
+            "learning_rate": rate * _plateau(optimizer),
         }
         return State(state.step + 1, params, optimizer, memory, finite), metrics
 
     return step
 
 
-def make_finish(
-    phase: Phase, team: Team = ALONE
-) -> Callable[[State, Constants], Split]:
+def weight_of(term: Term, numbers: Mapping[str, Any]) -> Any:
+    """The number by which a term is multiplied."""
+    return numbers[term.weight] if isinstance(term.weight, str) else term.weight
+
+
+def make_finish(phase: Phase, team: Team = ALONE) -> Callable[[State, Split], Split]:
     """Build the function that renders the inputs to keep."""
 
-    def finish(state: State, constants: Constants) -> Split:
-        return Split(phase.finish(state.params, _context(state, constants, team)))
+    def finish(state: State, given: Split) -> Split:
+        return Split(phase.image.finish(state.params, _context(state, given, team)))
 
     return finish
 
 
-def make_turn(phase: Phase) -> Callable[[State, Constants], State]:
-    """Build the function with which a lasting phase goes on to the next batch."""
+def make_turn(phase: Phase) -> Callable[[State, Split], State]:
+    """Build the function with which a phase that passes on goes to the next batch."""
 
-    def turn(state: State, constants: Constants) -> State:
-        start = jax.random.wrap_key_data(constants.start)
-        return next_state(phase, state, phase.init(start, constants.index))
+    def turn(state: State, given: Split) -> State:
+        start = jax.random.wrap_key_data(given.shared.start)
+        params = phase.image.init(start, given.own["index"])
+        return next_state(phase, state, params, given.shared.numbers)
 
     return turn
 
@@ -152,59 +169,71 @@ def make_chunk(step: Step, length: int) -> Step:
     if length == 1:
         return step
 
-    def chunk(state: State, constants: Constants) -> tuple[State, Metrics]:
-        state, metrics = step(state, constants)
+    def chunk(state: State, given: Split) -> tuple[State, Metrics]:
+        state, metrics = step(state, given)
 
         def body(carry, _):
-            return step(carry[0], constants), None
+            return step(carry[0], given), None
 
         return jax.lax.scan(body, (state, metrics), length=length - 1)[0]
 
     return chunk
 
 
-def _step_key(state: State, constants: Constants) -> jax.Array:
-    return jax.random.fold_in(jax.random.wrap_key_data(constants.key), state.step)
+def _step_key(state: State, given: Split) -> jax.Array:
+    return jax.random.fold_in(jax.random.wrap_key_data(given.shared.key), state.step)
 
 
-def _context(state: State, constants: Constants, team: Team) -> Context:
+def _context(state: State, given: Split, team: Team) -> Context:
     return Context(
-        constants.variables,
-        constants.labels,
-        constants.index,
-        jax.random.fold_in(_step_key(state, constants), _RENDERING),
+        given.shared.cast,
+        given.own["asked"],
+        given.own["index"],
+        jax.random.fold_in(_step_key(state, given), _RENDERING),
         team.mean,
     )
 
 
 def _update(
-    optimizer: Split, gradients: Split, state: State, loss: jax.Array
+    phase: Phase, numbers: Any, gradients: Split, state: State, loss: jax.Array
 ) -> tuple[Split, Split]:
     """Updates of both parts of the parameters, and the optimisers' states."""
-    pairs = [
-        optax.with_extra_args_support(one).update(gradient, before, params, value=loss)
-        for one, gradient, before, params in zip(
-            optimizer, gradients, state.optimizer, state.params, strict=True
-        )
-    ]
-    updates, states = zip(*pairs, strict=True)
-    return Split(*updates), Split(*states)
-
-
-def _respond(
-    classifier: Classifier, variables: Any, views: jax.Array, groups: int
-) -> Response:
-    if groups == 1:
-        return classifier.respond(variables, views)
-    parts = views.reshape(groups, -1, *views.shape[1:])
-    seen = jax.vmap(classifier.respond, (None, 0))(variables, parts)
-    logits, features = jax.tree.map(
-        lambda x: x.reshape(-1, *x.shape[2:]), (seen.logits, seen.features)
+    optimizers = phase.descent.optimizers(numbers)
+    own, own_state = update_own(
+        optimizers, gradients.own, state.optimizer.own, state.params.own, loss
     )
-    return Response(logits, seen.taps, features)
+    shared, shared_state = optax.with_extra_args_support(optimizers.shared).update(
+        gradients.shared, state.optimizer.shared, state.params.shared, value=loss
+    )
+    return Split(own, shared), Split(own_state, shared_state)
 
 
-def _merge(taps: Taps, team: Team) -> Taps:
+def _respond(network: Network, variables: Any, views: jax.Array, groups: int) -> Any:
+    if groups == 1:
+        return network.respond(variables, views)
+    parts = views.reshape(groups, -1, *views.shape[1:])
+    seen = jax.vmap(network.respond, (None, 0))(variables, parts)
+
+    def whole(tree: Any) -> Any:
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), tree)
+
+    if isinstance(seen, Response):
+        # Each group keeps moments of its own.
+        return seen._replace(logits=whole(seen.logits), features=whole(seen.features))
+    return whole(seen)
+
+
+def _merge(seen: dict[str, Any], team: Team) -> dict[str, Any]:
+    """What networks say, with the moments of all devices together."""
+    return {
+        role: said._replace(taps=_merge_taps(said.taps, team))
+        if isinstance(said, Response)
+        else said
+        for role, said in seen.items()
+    }
+
+
+def _merge_taps(taps: Taps, team: Team) -> Taps:
     """Moments over all devices, by the law of total variance."""
 
     def merge(moments: Moments) -> Moments:
@@ -221,4 +250,5 @@ def _plateau(optimizer: Any) -> Any:
         return isinstance(node, ReduceLROnPlateauState)
 
     nodes = filter(is_plateau, jax.tree.leaves(optimizer, is_leaf=is_plateau))
-    return next((node.scale for node in nodes), 1.0)
+    # Each image has an optimiser of its own, and all see the same loss.
+    return next((jnp.max(node.scale) for node in nodes), 1.0)

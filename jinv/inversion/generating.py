@@ -2,23 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.engine.meta_learning import MetaLearnt
-from jinv.engine.optimizers import make_schedule
-from jinv.engine.phase import Context, Phase, Procedure, Split, Term, unsettled
+from jinv.engine.phase import (
+    Context,
+    Descent,
+    Image,
+    Optimizers,
+    Phase,
+    Procedure,
+    Split,
+    Term,
+)
 from jinv.images.noise import draw_normal
-from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
+from jinv.images.views import chain
+from jinv.inversion.groups import Generated
+from jinv.inversion.method import Method, Rate
+from jinv.inversion.terms import LABELS
 from jinv.models.architectures.generator import Generator, plan_sizes
 from jinv.models.classifier import Classifier
 from jinv.models.operations.moments import unshared
-
-JitterMode = Literal["roll", "edge"]
+from jinv.values import Count, Natural
 
 
 @dataclass(frozen=True)
@@ -73,26 +82,19 @@ class Source:
         """Unbounded images (batch, height, width, colours)."""
         if self.labelled:
             classes = len(self.classifier.spec.classes)
-            codes = jax.nn.one_hot(context.labels, classes, dtype=latents.dtype)
+            codes = jax.nn.one_hot(context.asked[LABELS], classes, dtype=latents.dtype)
             latents = jnp.concatenate([latents, codes], -1)
         made: Any = self.module(context.average).apply(weights, latents)
         return made
 
+    @property
+    def asks(self) -> tuple[str, ...]:
+        """What it wants to be asked of each image."""
+        return (LABELS,) * self.labelled
 
-def generator_phase(
-    source: Source,
-    learnt: MetaLearnt,
-    latents: optax.GradientTransformation,
-    **others: Any,
-) -> Phase:
-    """A phase whose images are the sigmoid of what one generator puts out.
 
-    Args:
-        source: The generator.
-        learnt: How its weights are optimised, within batches and between them.
-        latents: How the latents are optimised.
-        **others: The remaining fields of the phase: `steps`, `view`, `terms`, …
-    """
+def generated_image(source: Source) -> Image:
+    """Images that are the sigmoid of what one generator puts out."""
 
     def init(key: jax.Array, index: jax.Array) -> Split:
         return Split(source.init_latents(key, index), source.init_weights(key, index))
@@ -101,60 +103,41 @@ def generator_phase(
         images = jax.nn.sigmoid(source.generate(params.shared, params.own, context))
         return source.classifier.normalise(images)
 
-    return Phase(
-        init=init,
-        render=render,
-        finish=render,
-        optimizer=Split(latents, learnt.optimizer),
-        settle=learnt.settle,
-        **others,
-    )
+    return Image(init, render, render, asks=source.asks)
 
 
-def one_generator(
-    config: Any, classifier: Classifier, terms: tuple[Term, ...], student: bool = False
-) -> Procedure:
-    """One generator for all batches, each of fresh latents; it is told no classes.
+@dataclass(frozen=True, kw_only=True)
+class OneGenerator(Generated, Method):
+    """Settings of one generator for all batches, each of fresh latents; no classes.
 
-    Args:
-        config: Has `steps`, `rehearsals`, `lr`, `latent` and `channels`.
-        classifier: Whose inputs are generated.
-        terms: The objective.
-        student: Whether they look at a student.
-
-    Raises:
-        ConfigError: The generator cannot be built.
+    Attributes:
+        steps: Updates of the generator for each batch.
+        rehearsals: Batches that are made first and dropped.
+        lr: Learning rate of Adam.
     """
-    phase = generator_phase(
-        Source(classifier, config.latent, config.channels, labelled=False),
-        MetaLearnt(optax.adam(config.lr), unsettled),
-        optax.set_to_zero(),
-        steps=config.steps,
-        view=chain(),
-        terms=terms,
-        learning_rate=make_schedule("constant", config.lr, config.steps),
-    )
-    return Procedure((phase,), True, config.rehearsals, labelled=False, student=student)
+
+    steps: Count = 1
+    rehearsals: Natural = 1000
+    lr: Rate = 1e-3
+
+    def learning(self, classifier: Classifier, wanted: tuple[Term, ...]) -> Procedure:
+        """What the engine is to do for an objective.
+
+        Raises:
+            ConfigError: The generator cannot be built.
+        """
+        source = Source(classifier, self.latent, self.channels, labelled=False)
+        descent = Descent(
+            self.steps,
+            lambda n: Optimizers(optax.set_to_zero(), optax.adam(n["lr"])),
+            lambda n, step: n["lr"],
+            self.patience,
+            self.bn_scope,
+        )
+        phase = Phase(generated_image(source), chain(), wanted, descent)
+        return Procedure((phase,), passes_on=True, rehearsals=self.rehearsals)
 
 
 def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:
     """A key for what the images of a batch share, other than those of single images."""
     return jax.random.fold_in(jax.random.fold_in(key, index[0]), np.uint32(2**32 - 1))
-
-
-def moves(size: int, pixels: int, mode: JitterMode, mirror: float, per: Per) -> View:
-    """Shifts and mirrors images without a margin.
-
-    Args:
-        size: Height and width, in pixels.
-        pixels: Largest shift.
-        mode: "roll" (what leaves re-enters on the other side) or "edge" (the border is
-            continued).
-        mirror: Probability of mirroring.
-        per: Whether each image or the whole batch is moved alike.
-    """
-    shifts = {
-        "roll": (jitter(pixels, per),),
-        "edge": (pad(pixels), crop(size, per)),
-    }[mode]
-    return chain(*(shifts if pixels else ()), *((flip(mirror, per),) * (mirror > 0)))

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from jinv.checked import checked
-from jinv.engine.events import BatchDone, Event, Logged
+from jinv.engine.events import BatchDone, Logged, Made
 from jinv.engine.notes import Outcome
 from jinv.inversion.classes import Classes
-from jinv.inversion.job import Job, about
+from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
+from jinv.inversion.request import about_labels
 from jinv.models.classifier import Classifier
 from jinv.values import Count
 
@@ -38,7 +39,7 @@ class Result:
         """A line for people."""
         height, width = self.images.shape[1:3]
         return (
-            f"<Result: {about(self.labels)}, {height}x{width}, by "
+            f"<Result: {about_labels(self.labels)}, {height}x{width}, by "
             f"{self.job.classifier.spec.name} in {self.outcome.running:.0f} s>"
         )
 
@@ -70,17 +71,16 @@ def invert(
         (2, 32, 32, 3)
     """
     job = make_job(classifier, classes, images, **options)
-    done: list[np.ndarray] = []
+    done: list[Made] = []
     log: list[dict[str, Any]] = []
-
-    def collect(event: Event) -> None:
+    session = job.session()
+    for event in session:
         if isinstance(event, BatchDone):
-            done.append(event.inputs)
+            done.append(event.made)
         elif isinstance(event, Logged):
             log.append(event.row)
-
-    outcome = job.run(collect)
-    inputs = np.concatenate(done)
+    inputs = np.concatenate([made.inputs for made in done])
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
-    labels = job.labels_of(range(len(shown)), classifier.images_of(inputs))
-    return Result(shown, labels, log, outcome, job)
+    pixels = np.concatenate([made.images for made in done])
+    labels = job.request.labels_of(range(len(pixels)), pixels)
+    return Result(shown, labels, log, session.outcome, job)

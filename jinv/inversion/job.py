@@ -1,97 +1,114 @@
 """An inversion that has been checked and can be run."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import BatchDone, Event, Frame
+from jinv.engine.events import Event, Made
 from jinv.engine.execution import Execution
 from jinv.engine.notes import Outcome
-from jinv.engine.phase import Procedure
+from jinv.engine.phase import STUDENT, TEACHER, Procedure, Term
 from jinv.engine.placement import sharing_devices
-from jinv.engine.run import run
-from jinv.inversion.methods import Method
+from jinv.engine.session import Session
+from jinv.inversion.method import Method
+from jinv.inversion.request import Request
 from jinv.models.classifier import Classifier
-from jinv.models.classify import classify
 from jinv.models.zoo import beyond_zoo
 
 
-# Compared by identity: arrays have no single answer to whether they are equal.
+# Compared by identity, as requests and classifiers are.
 @dataclass(frozen=True, eq=False)
 class Job:
     """What is computed: all that changes the images, and how the work is carried out.
 
     Attributes:
-        classifier: The network to invert.
-        labels: The class of each image (images,).
+        cast: The networks that take part, by role; the teacher is inverted.
+        request: What is asked of the images.
         batch_size: Images that are optimised together, and kept.
-        company: Classes of further images that are optimised with each batch, and
-            dropped: they let it have the statistics of all classes.
-        method: How.
-        seed: Of all randomness.
+        method: Which parts do it, and with which settings.
+        seed: Seed of all randomness.
         execution: How the work is carried out.
-        student: A network whose answers some methods compare with the classifier's.
     """
 
-    classifier: Classifier
-    labels: np.ndarray
+    cast: Mapping[str, Classifier]
+    request: Request
     batch_size: int
-    company: np.ndarray
     method: Method
     seed: int
     execution: Execution
-    student: Classifier | None = None
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
-        spec = self.classifier.spec
+        spec, settings = self.classifier.spec, asdict(self.method)
+        # Where files have always had them.
+        scope, patience = settings.pop("bn_scope"), settings.pop("patience")
+        others = {role: net for role, net in self.cast.items() if role != TEACHER}
         return {
             "model": spec.name,
             "weights_sha256": self.classifier.sha256,
             **beyond_zoo(spec).to_json(),
             "precision": np.dtype(self.classifier.dtype).name,
-            "labels": self.labels.tolist(),
+            **self.request.describe(),
             "batch_size": self.batch_size,
-            "company": self.company.tolist(),
             "seed": self.seed,
             "method": type(self.method).__name__,
-            "settings": asdict(self.method),
-            **({"student_sha256": self.student.sha256} if self.student else {}),
-            "bn_scope": self.execution.bn_scope,
-            **({"devices": self.devices} if self.execution.bn_scope == "local" else {}),
-            "patience": self.execution.patience,
+            "settings": settings,
+            **{f"{role}_sha256": net.sha256 for role, net in others.items()},
+            "bn_scope": scope,
+            **({"devices": self.devices} if scope == "local" else {}),
+            "patience": patience,
         }
 
     def __repr__(self) -> str:
         """A line for people; `describe` tells all."""
         return (
-            f"<Job: {about(self.labels)} by {self.classifier.spec.name}, "
+            f"<Job: {self.request.about()} by {self.classifier.spec.name}, "
             f"{type(self.method).__name__}, batches of {self.batch_size} and "
-            f"{len(self.company)} in company, seed {self.seed}>"
+            f"{self.company} in company, seed {self.seed}>"
         )
+
+    @property
+    def classifier(self) -> Classifier:
+        """The network that is inverted."""
+        return self.cast[TEACHER]
+
+    @property
+    def student(self) -> Classifier | None:
+        """The network with which some methods compare it."""
+        return self.cast.get(STUDENT)
 
     @property
     def procedure(self) -> Procedure:
         """What the engine does with each batch.
 
-        The same object for all jobs of this method and classifier: programs are
-        remembered by its phases.
+        The same object for all jobs of this form and classifier, whatever their loss
+        weights and learning rates: programs are remembered by its phases.
         """
         classifier, method = self.classifier, self.method
-        return classifier.memo.get(method, lambda: method.procedure(classifier))
+        return classifier.memo.get(method.form, lambda: method.procedure(classifier))
+
+    @property
+    def count(self) -> int:
+        """How many images are made."""
+        return self.request.count
+
+    @property
+    def company(self) -> int:
+        """How many images accompany every batch, and are dropped."""
+        return max(map(len, self.request.company.values()), default=0)
 
     @property
     def batch_count(self) -> int:
         """How many batches make all the images."""
-        return -(-len(self.labels) // self.batch_size)
+        return -(-self.count // self.batch_size)
 
     @property
     def devices(self) -> int:
         """How many devices share each batch, of those that there are."""
-        company = len(self.company)
+        company = self.company
         return sharing_devices(
             self.execution.devices, self.batch_size + company, company
         )
@@ -99,31 +116,23 @@ class Job:
     def numbers_of(self, batch: int) -> range:
         """The numbers of the images that a batch yields."""
         first = batch * self.batch_size
-        return range(first, min(first + self.batch_size, len(self.labels)))
+        return range(first, min(first + self.batch_size, self.count))
 
-    def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """What finished images show.
-
-        The classes asked for; or, where the method asks for none, the classifier's
-        answers.
+    def session(self, **options: Any) -> Session:
+        """An iterator of events that does the work; see `jinv.engine.session.Session`.
 
         Args:
-            numbers: The images' numbers.
-            images: (images, height, width, channels), uint8.
+            **options: `live`, `chosen`, `should_stop`, `checkpoints`, `resume`.
         """
-        if self.procedure.labelled:
-            return self.labels[np.asarray(numbers, int)]
-        return np.argmax(classify(self.classifier, images), -1).astype(np.int32)
-
-    def _asked(self) -> np.ndarray:
-        """The classes that each batch asks for (batches, batch).
-
-        The last batch is filled up from the start: its surplus is optimised with the
-        others, for the statistics, and dropped.
-        """
-        batches = np.resize(self.labels, (self.batch_count, self.batch_size))
-        company = np.broadcast_to(self.company, (len(batches), len(self.company)))
-        return np.concatenate([batches, company], 1)
+        return Session(
+            self.cast,
+            self.procedure,
+            self.method.numbers,
+            _Batches(self),
+            self.seed,
+            self.execution,
+            **options,
+        )
 
     def run(
         self,
@@ -133,32 +142,48 @@ class Job:
         resume: bool = False,
         numbers: Sequence[int] | None = None,
     ) -> Outcome:
-        """Carry the job out; see `jinv.engine.run.run`."""
+        """Carry the job out, and tell somebody of each event.
 
-        def keep(event: Event) -> None:
-            if isinstance(event, BatchDone | Frame):
-                kept = len(self.numbers_of(event.position.batch))
-                event = replace(event, inputs=event.inputs[:kept])
-            on_event(event)
-
-        return run(
-            self.classifier,
-            self.procedure,
-            self._asked(),
-            self.seed,
-            self.execution,
-            student=self.student,
-            numbers=numbers,
-            on_event=keep,
+        Raises:
+            Interrupted: `should_stop` said so.
+            Diverged: The loss became NaN or infinite.
+        """
+        session = self.session(
+            chosen=numbers,
             should_stop=should_stop,
             checkpoints=checkpoints,
             resume=resume,
         )
+        for event in session:
+            on_event(event)
+        return session.outcome
 
 
-def about(labels: np.ndarray) -> str:
-    """How many images there are, and of how many classes."""
-    images, classes = len(labels), len(np.unique(labels))
-    return (
-        f"{images} image{'s' * (images != 1)} of {classes} class{'es' * (classes != 1)}"
-    )
+class _Batches:
+    """A job's request, batch by batch: what `jinv.engine.request.Batches` asks for."""
+
+    def __init__(self, job: Job):
+        """Share a job's images out."""
+        self._job = job
+        self.count = job.batch_count
+        self.size = job.batch_size + job.company
+        self.watched: tuple[Term, ...] = job.request.watched
+        # The last batch is filled up from the start: its surplus is optimised with the
+        # others, for the statistics, and dropped.
+        self._numbers = np.resize(np.arange(job.count), (self.count, job.batch_size))
+
+    def asked(self, batch: int) -> Mapping[str, np.ndarray]:
+        """What is asked of a batch's images, and of their company."""
+        request = self._job.request
+        company = request.company
+        return {
+            name: np.concatenate([array, company[name]]) if name in company else array
+            for name, array in request.asked(self._numbers[batch]).items()
+        }
+
+    def made(self, batch: int, inputs: np.ndarray) -> Made:
+        """A batch's images without company and surplus, as bytes too."""
+        job, numbers = self._job, self._job.numbers_of(batch)
+        inputs = inputs[: len(numbers)]
+        images = job.classifier.images_of(inputs)
+        return Made(numbers, inputs, images, job.request.names_of(numbers, images))

@@ -8,13 +8,16 @@ import numpy as np
 from jinv.checked import checked
 from jinv.devices import on_accelerator
 from jinv.engine.execution import Execution
+from jinv.engine.phase import STUDENT, TEACHER, Procedure
 from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
 from jinv.inversion.job import Job
-from jinv.inversion.methods import Method
+from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
+from jinv.inversion.request import ClassRequest, OpenRequest
 from jinv.inversion.settings import at_sizes, with_given
+from jinv.inversion.terms import LABELS
 from jinv.models.classifier import Classifier
 from jinv.values import Count, Natural, Seed, shown
 
@@ -69,11 +72,10 @@ def make_job(
     given = set(overrides)
     if method is None or isinstance(method, str):
         chosen = find_preset(preset or default_preset(spec, method), method)
-        execution = execution or Execution(patience=chosen.patience)
         method = chosen.fitted(spec)
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
-    elif isinstance(method, type) or not hasattr(method, "procedure"):
+    elif not isinstance(method, Method):
         raise ConfigError(
             f"method: expected its name or its configuration, e.g. DeepInversion(), "
             f"found {shown(method)}"
@@ -97,42 +99,54 @@ def make_job(
         few = len(names) <= 20
         company = 3 * len(absent) if few else max(0, 20 - batch_size)
     others = _choose(absent, company, seed)
-    job = Job(
-        classifier, labels, batch_size, others, settings, seed, execution, student
-    )
     make_placement(
-        execution.parallel,
-        execution.devices,
-        batch_size + len(others),
-        execution.bn_scope,
-        len(others),
+        execution.parallel, execution.devices, batch_size + len(others), len(others)
     )
-    _check_procedure(job, targets)
-    return job
+    # With its own numbers: what is remembered is the procedure of the form alone.
+    procedure = settings.procedure(classifier)
+    asking = LABELS in procedure.asks
+    if not asking:
+        _check_unasked(settings, targets, classifier)
+    kind = ClassRequest if asking else OpenRequest
+    request = kind(classifier, labels, others)
+    cast = {TEACHER: classifier, **({STUDENT: student} if student else {})}
+    _check_student(settings, procedure, classifier, student)
+    return Job(cast, request, batch_size, settings, seed, execution)
 
 
-def _check_procedure(job: Job, targets: Sequence[int]) -> None:
-    """What the method makes of the job, and whether that can work."""
-    procedure, name = job.procedure, type(job.method).__name__
-    if procedure.student and job.student is None:
+def _check_student(
+    method: Method,
+    procedure: Procedure,
+    classifier: Classifier,
+    student: Classifier | None,
+) -> None:
+    name, needed = type(method).__name__, STUDENT in procedure.cast
+    if needed and student is None:
         raise ConfigError(
             f"{name} compares the classifier with a student: give one (--student "
             "NAME=FILE), or leave the term out (its weight 0)"
         )
-    if job.student and not procedure.student:
+    if student is None:
+        return
+    if not needed:
         raise ConfigError(f"{name} has no term that looks at a student: leave it out")
-    if job.student and job.student.sha256 == job.classifier.sha256 != "":
+    if student.sha256 == classifier.sha256 != "":
         raise ConfigError(
             "the student has the weights of the classifier that is inverted, and "
             "agrees with it in everything: give another network"
         )
-    if job.student and job.student.spec.classes != job.classifier.spec.classes:
+    if student.spec.classes != classifier.spec.classes:
         raise ConfigError("the student's classes are not those of the classifier")
-    everything = set(range(len(job.classifier.spec.classes)))
-    if not procedure.labelled and set(targets) not in (everything, {RANDOM}):
+
+
+def _check_unasked(
+    method: Method, targets: Sequence[int], classifier: Classifier
+) -> None:
+    everything = set(range(len(classifier.spec.classes)))
+    if set(targets) not in (everything, {RANDOM}):
         raise ConfigError(
-            f"{name} asks for no classes, but names what comes out: leave --classes "
-            "out, or choose a method that asks for classes"
+            f"{type(method).__name__} asks for no classes, but names what comes out: "
+            "leave --classes out, or choose a method that asks for classes"
         )
 
 

@@ -1,45 +1,18 @@
-"""What a method has to offer, and the methods by the names that people choose."""
+"""The methods by the names that people choose."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, Self
+from typing import Any
 
-from jinv.engine.phase import Procedure
 from jinv.errors import ConfigError
 from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.dfad import DFAD
 from jinv.inversion.fast import FastGenerators
+from jinv.inversion.method import Method
 from jinv.inversion.natural import NaturalInversion
-from jinv.models.classifier import Classifier
 from jinv.models.spec import ClassifierSpec
 from jinv.suggest import near
-
-
-class Method(Protocol):
-    """A method's configuration: a frozen dataclass that can say what is to be done."""
-
-    __dataclass_fields__: ClassVar[dict[str, Any]]
-
-    def procedure(self, classifier: Classifier) -> Procedure:
-        """What the engine is to do.
-
-        Raises:
-            ConfigError: A setting cannot work, alone or with this classifier.
-        """
-        ...
-
-    def scaled(self, factor: float) -> Self:
-        """The configuration with all its lengths in pixels multiplied."""
-        ...
-
-    def follow(self, given: frozenset[str]) -> Self:
-        """The configuration with what nobody gave made to fit what somebody gave.
-
-        Args:
-            given: Names of the settings that were given; they stay as they are.
-        """
-        ...
 
 
 @dataclass(frozen=True)

@@ -15,22 +15,26 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jinv.checked import Checked
 from jinv.engine.optimizers import Schedule, make_schedule
-from jinv.engine.phase import Context, Phase, Procedure, Split
+from jinv.engine.phase import (
+    TEACHER,
+    Context,
+    Descent,
+    Image,
+    Numbers,
+    Optimizers,
+    Phase,
+    Procedure,
+    Split,
+)
 from jinv.errors import ConfigError
 from jinv.images.noise import draw_normal
 from jinv.images.views import Per
-from jinv.inversion.generating import (
-    JitterMode,
-    Source,
-    moves,
-    of_batch,
-)
+from jinv.inversion.generating import Source, of_batch
+from jinv.inversion.groups import Generated, MovesWithoutMargin, Smoothness, Statistics
+from jinv.inversion.method import Method, Rate, Weight
 from jinv.inversion.terms import (
-    BnNorm,
     Reduction,
-    bn_term,
     check_weights,
     class_term,
     l2_term,
@@ -39,14 +43,19 @@ from jinv.inversion.terms import (
 )
 from jinv.models.architectures.feature_pyramid import FeaturePyramid
 from jinv.models.classifier import Classifier
-from jinv.values import Count, Natural, NotNegative, Positive, Share
+from jinv.values import Count, Natural, NotNegative
 
 
-@dataclass(frozen=True)
-class NaturalInversion(Checked):
-    """What is optimised, and how.
+@dataclass(frozen=True, kw_only=True)
+class NaturalInversion(MovesWithoutMargin, Statistics, Smoothness, Generated, Method):
+    """Settings of NaturalInversion: a generator for each batch, and what refines it.
 
-    Losses live in the classifier's normalised space, as published.
+        image = scale · (generated + pyramid(features of generated))
+        loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_l2 ‖image‖
+
+    Kim et al. 2022, "NaturalInversion", section 3. Losses live in the classifier's
+    normalised space, and images are moved before the pyramid and after it, as
+    published; `latent` numbers belong to each image, beside its class.
 
     Attributes:
         steps: Updates of each batch.
@@ -55,20 +64,8 @@ class NaturalInversion(Checked):
         lr_scale: Learning rate of the channel scales.
         schedule: Learning rates over the steps; see `make_schedule`.
         w_class: Weight of the cross-entropy.
-        w_bn: Weight of the BatchNorm term; 0 leaves it out.
-        bn_norm: "raw" as published, or "layer": in units of each layer's own
-            spread, so that one weight serves all architectures.
-        w_tv2: Weight of the l2 total variation.
-        w_l2: Weight of the images' norm.
         reduction: "image" (independent of the batch size) or "nvlabs" (both norms over
             the whole batch at once, as published).
-        jitter: Largest random shift, in pixels; before the pyramid and after it.
-        jitter_mode: "roll" lets what leaves on one side re-enter on the other, as
-            published; "edge" continues the border.
-        flip: Probability of mirroring; before the pyramid and after it.
-        per: Whether each "image" or the whole "batch" is shifted and mirrored alike.
-        latent: Random numbers for each image, beside its class.
-        channels: Of the generator.
         one_to_one: A fresh generator and pyramid for each batch; otherwise one for all
             batches, which goes on learning.
         pyramid: Whether the images are refined by the classifier's features.
@@ -79,31 +76,22 @@ class NaturalInversion(Checked):
     """
 
     steps: Count = 2000
-    lr: Positive = 1e-3
-    lr_pyramid: Positive = 5e-4
-    lr_scale: Positive = 5e-2
+    lr: Rate = 1e-3
+    lr_pyramid: Rate = 5e-4
+    lr_scale: Rate = 5e-2
     schedule: Schedule = "constant"
-    w_class: NotNegative = 1.0
-    w_bn: NotNegative = 10.0
-    bn_norm: BnNorm = "raw"
-    w_tv2: NotNegative = 6e-3
-    w_l2: NotNegative = 1.5e-5
+    w_class: Weight = 1.0
+    w_bn: Weight = 10.0
+    w_tv2: Weight = 6e-3
+    w_l2: Weight = 1.5e-5
     reduction: Reduction = "nvlabs"
-    jitter: Natural = 2
-    jitter_mode: JitterMode = "roll"
-    flip: Share = 0.5
     per: Per = "batch"
     latent: Count = 1024
-    channels: Count = 128
     one_to_one: bool = True
     pyramid: bool = True
     pyramid_stages: Natural = 0
     channel_scaling: bool = True
     init_scale: NotNegative = 5.0
-
-    def scaled(self, factor: float) -> Self:
-        """Itself for inputs that are larger by a factor."""
-        return replace(self, jitter=round(factor * self.jitter))
 
     def follow(self, given: frozenset[str]) -> Self:
         """Itself, without settings of parts that are switched off."""
@@ -116,13 +104,19 @@ class NaturalInversion(Checked):
         return replace(self, **{n: v for n, v in follows.items() if n not in given})
 
     def procedure(self, classifier: Classifier) -> Procedure:
-        """What the engine is to do.
-
-        Raises:
-            ConfigError: A setting cannot work, alone or with this classifier.
-        """
+        """What the engine is to do with each batch; see `Method.procedure`."""
         _check(self, classifier)
-        return Procedure((_phase(self, classifier),), lasting=not self.one_to_one)
+        phase = Phase(
+            image=_refined_image(self, classifier),
+            view=self.moves(classifier.spec.input_size),
+            wanted=(
+                *used(self, class_term()),
+                *self.bn(classifier),
+                *used(self, tv2_term(self.reduction), l2_term(self.reduction)),
+            ),
+            descent=_descent(self),
+        )
+        return Procedure((phase,), passes_on=not self.one_to_one)
 
 
 _PARTS = {
@@ -132,16 +126,16 @@ _PARTS = {
 """Parts that can be switched off, and the settings that mean nothing without them."""
 
 
-def _phase(config: NaturalInversion, classifier: Classifier) -> Phase:
+def _refined_image(config: NaturalInversion, classifier: Classifier) -> Image:
     source = Source(classifier, config.latent, config.channels)
     refiner = FeaturePyramid(dtype=classifier.dtype)
     stages = classifier.stages[-config.pyramid_stages :]
     size, colours = classifier.spec.input_size, classifier.spec.channels
-    move = moves(size, config.jitter, config.jitter_mode, config.flip, config.per)
+    move = config.moves(size)
 
     def read(context: Context, inputs: jax.Array) -> list[jax.Array]:
         """What the pyramid's stages see, as constants."""
-        seen = classifier.features(context.variables, inputs)
+        seen = classifier.features(context.cast[TEACHER], inputs)
         return [jax.lax.stop_gradient(seen[name]) for name in stages]
 
     def init(key: jax.Array, index: jax.Array) -> Split:
@@ -170,29 +164,34 @@ def _phase(config: NaturalInversion, classifier: Classifier) -> Phase:
             images = jnp.tanh(images)
         return images * params.own["scale"] if config.channel_scaling else images
 
-    rate, rate_pyramid, rate_scale = (
-        make_schedule(config.schedule, peak, config.steps)
-        for peak in (config.lr, config.lr_pyramid, config.lr_scale)
-    )
-    return Phase(
-        steps=config.steps,
-        init=init,
+    return Image(
+        init,
         render=lambda params, context: refine(params, context, moved=True),
         finish=lambda params, context: refine(params, context, moved=False),
-        view=move,
-        terms=used(
-            class_term(weight=config.w_class),
-            bn_term(classifier, config.w_bn, config.bn_norm),
-            tv2_term(config.w_tv2, config.reduction),
-            l2_term(config.w_l2, config.reduction),
-        ),
-        optimizer=Split(
-            _apart({"latent": optax.set_to_zero(), "scale": optax.adam(rate_scale)}),
-            _apart(
-                {"generator": optax.adam(rate), "pyramid": optax.adam(rate_pyramid)}
-            ),
-        ),
-        learning_rate=rate,
+        cast=(TEACHER,),
+        asks=source.asks,
+    )
+
+
+def _descent(config: NaturalInversion) -> Descent:
+    def rate(numbers: Numbers, name: str = "lr") -> optax.Schedule:
+        return make_schedule(config.schedule, numbers[name], config.steps)
+
+    def optimizers(numbers: Numbers) -> Optimizers:
+        generator, pyramid, scale = (
+            optax.adam(rate(numbers, name)) for name in ("lr", "lr_pyramid", "lr_scale")
+        )
+        return Optimizers(
+            own=_apart({"latent": optax.set_to_zero(), "scale": scale}),
+            shared=_apart({"generator": generator, "pyramid": pyramid}),
+        )
+
+    return Descent(
+        config.steps,
+        optimizers,
+        lambda numbers, step: rate(numbers)(step),
+        config.patience,
+        config.bn_scope,
     )
 
 

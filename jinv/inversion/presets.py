@@ -13,12 +13,13 @@ from jinv.inversion.dafl import DAFL
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.dfad import DFAD
 from jinv.inversion.fast import FastGenerators
-from jinv.inversion.methods import METHODS, Method, find_kind, find_method, method_name
+from jinv.inversion.method import Method
+from jinv.inversion.methods import METHODS, find_kind, find_method, method_name
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.settings import setting_from_json
 from jinv.models.spec import ClassifierSpec
 from jinv.suggest import near
-from jinv.values import Count, Natural, NotNegative
+from jinv.values import Count, Natural
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Preset(Checked):
         input_size: The classifier's input size that it was made for, in pixels.
         batch_size: The batch that its weights were tuned for; 0 for any. Not imposed:
             it may not fit the device at hand.
-        patience: Share of a phase without improvement after which it ends; 0 never.
     """
 
     method: Method
@@ -40,7 +40,6 @@ class Preset(Checked):
     expected: str
     input_size: Count
     batch_size: Natural = 0
-    patience: NotNegative = 0.0
 
     def fitted(self, spec: ClassifierSpec) -> Method:
         """The configuration with its lengths scaled to a classifier's input size."""
@@ -105,12 +104,12 @@ PRESETS = {
             jitter=30,
             jitter_mode="roll",
             per="batch",
+            patience=0.15,
         ),
         source="Technion report on DeepInversion, command-line defaults",
         expected="5000 images of 10 classes by ResNet-50: ResNet-152 recognises 97 %",
         input_size=224,
         batch_size=128,
-        patience=0.15,
     ),
     "deepdream": Preset(
         replace(_IMAGENET, w_bn=0.0),
@@ -287,6 +286,8 @@ def write_preset(path: Path, preset: Preset) -> None:
     """Write a preset as a file that `find_preset` reads."""
     facts = asdict(preset)
     settings = facts.pop("method")
+    # Where files have always had it.
+    facts["patience"] = settings.pop("patience")
     title = type(preset.method).__name__
     write_json(path, {"method": title, "settings": settings, **facts})
 
@@ -299,6 +300,8 @@ def _from_json(content: Any, source: str) -> Preset:
     kind, settings = find_kind(facts.pop("method")), facts.pop("settings")
     if not isinstance(settings, dict):
         raise ConfigError(f"settings: expected an object, found {settings!r}")
+    if "patience" in facts:
+        settings = {"patience": facts.pop("patience"), **settings}
     facts = {n: setting_from_json(Preset, n, value) for n, value in facts.items()}
     chosen = {
         name: setting_from_json(kind, name, value) for name, value in settings.items()

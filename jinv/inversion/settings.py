@@ -6,12 +6,13 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jinv.errors import ConfigError, ValueRefused
 from jinv.former import renewed
-from jinv.inversion.methods import Method
+from jinv.inversion.method import Method
 from jinv.models.classifier import Classifier
 from jinv.suggest import near
 from jinv.values import converted
 
 Config = TypeVar("Config", bound=Method)
+_OWN = "__annotations__"
 
 
 def with_given(method: Config, given: Mapping[str, Any]) -> Config:
@@ -31,7 +32,7 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
 
     Example:
         >>> from jinv.inversion.deep import DeepInversion
-        >>> with_given(DeepInversion((600,), warmup=20), {"steps": (10,)}).warmup
+        >>> with_given(DeepInversion(steps=(600,), warmup=20), {"steps": (10,)}).warmup
         5
     """
     given = renewed(given, "settings")
@@ -69,7 +70,10 @@ def setting_kind(method: type, name: str) -> Any:
     Raises:
         ConfigError: There is no such field; near matches are offered.
     """
-    kinds = get_type_hints(method, include_extras=True)
+    found = get_type_hints(method, include_extras=True)
+    # The method's own first, then those that it has in common with others.
+    order = (own for kind in method.__mro__ for own in vars(kind).get(_OWN, ()))
+    kinds = {own: found[own] for own in order if own in found}
     if name not in kinds:
         raise ConfigError(
             f"unknown setting {name!r}{near(name, kinds)}; there are {', '.join(kinds)}"

@@ -1,6 +1,7 @@
 """The parts of which methods put their objectives together."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jinv import losses
-from jinv.engine.phase import Evaluation, Term
+from jinv.engine.phase import STUDENT, TEACHER, Evaluation, Term
 from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.response import Moments, Taps
@@ -18,9 +19,13 @@ BnNorm = Literal["raw", "layer"]
 Reduction = Literal["image", "nvlabs"]
 
 
-def used(*terms: Term) -> tuple[Term, ...]:
-    """Those whose weight is not 0: the others cost nothing."""
-    return tuple(term for term in terms if term.weight)
+LABELS = "labels"
+"""The array that tells of each image which class it is asked to show."""
+
+
+def used(config: Any, *terms: Term) -> tuple[Term, ...]:
+    """Terms whose weight is not 0 in a method's settings: the others cost nothing."""
+    return tuple(term for term in terms if getattr(config, str(term.weight)))
 
 
 def check_weights(config: Any, names: tuple[str, ...]) -> None:
@@ -33,41 +38,46 @@ def check_weights(config: Any, names: tuple[str, ...]) -> None:
         raise ConfigError("every loss weight is 0: there is nothing to optimise")
 
 
-def class_term(
-    loss: ClassLoss = "cross-entropy", weight: float = 1.0, temperature: float = 1.0
-) -> Term:
-    """Asks for the images' classes."""
+def class_term(loss: ClassLoss = "cross-entropy", temperature: float = 1.0) -> Term:
+    """The term that asks for the images' classes, weighted by `w_class`."""
 
     def value(e: Evaluation) -> jax.Array:
+        logits, labels = e.seen[TEACHER].logits, e.asked[LABELS]
         if loss == "class-score":
-            return e.batch_mean(losses.class_score(e.logits, e.labels))
-        return e.batch_mean(losses.cross_entropy(e.logits, e.labels, temperature))
+            return e.batch_mean(losses.class_score(logits, labels))
+        return e.batch_mean(losses.cross_entropy(logits, labels, temperature))
 
-    return Term(loss, weight, value)
+    return Term(loss, value, "w_class", asks=(LABELS,))
+
+
+def _recognised(e: Evaluation) -> jax.Array:
+    right = jnp.argmax(e.seen[TEACHER].logits, -1) == e.asked[LABELS]
+    return e.batch_mean(right.astype(jnp.float32))
+
+
+TOP1 = Term("top1", _recognised, asks=(LABELS,))
+"""The share of images of which the teacher names the class asked for; to be watched."""
 
 
 def bn_term(
     classifier: Classifier,
-    weight: float,
     norm: BnNorm = "raw",
     k_first: float = 1.0,
     momentum: float = 0.0,
 ) -> Term:
-    """Asks for the BatchNorm statistics of training.
+    """The term that asks for the BatchNorm statistics of training, weighted by `w_bn`.
 
     Args:
-        classifier: Whose they are.
-        weight: Of the term.
+        classifier: The network whose statistics they are, the teacher.
         norm: "raw" as published, or "layer", in units of each layer's own spread.
         k_first: Weight of the first layer, relative to the others.
-        momentum: Share of earlier batches' statistics in those that are compared; the
-            phase's memory must then be a `MomentMemory`.
+        momentum: Share of earlier batches' statistics in those that are compared.
 
     Raises:
-        ConfigError: The classifier has none, and the term has a weight.
+        ConfigError: The classifier has none.
     """
     names = classifier.batchnorm_names
-    if weight and not names:
+    if not names:
         raise ConfigError(
             f"{classifier.spec.name} has no BatchNorm statistics to compare with: use "
             "--w-bn 0 (images from the class and the prior alone), with "
@@ -80,46 +90,55 @@ def bn_term(
     }[norm]
 
     def value(e: Evaluation) -> jax.Array:
-        taps = _blended(e, momentum) if momentum else e.taps
-        return compare(taps, e.running, layer_weights)
+        taps = _blended(e, momentum) if momentum else e.seen[TEACHER].taps
+        running = classifier.running_moments(e.cast[TEACHER])
+        return compare(taps, running, layer_weights)
 
-    return Term("bn", weight, value)
+    term = Term("bn", value, "w_bn")
+    if not momentum:
+        return term
+    remember = _remember_moments(momentum)
+    return replace(term, memory=_no_moments(classifier), remember=remember)
 
 
-def tv2_term(weight: float, reduction: Reduction = "image") -> Term:
-    """Asks for smooth images (l2 total variation)."""
+def tv2_term(reduction: Reduction = "image") -> Term:
+    """The term that asks for smooth images (l2 total variation), by `w_tv2`."""
     if reduction == "nvlabs":
-        return _batch_prior("tv_l2", weight, losses.total_variation_l2_nvlabs)
-    return _image_prior("tv_l2", weight, losses.total_variation_l2)
+        return _batch_prior("tv_l2", "w_tv2", losses.total_variation_l2_nvlabs)
+    return _image_prior("tv_l2", "w_tv2", losses.total_variation_l2)
 
 
-def tv1_term(weight: float) -> Term:
-    """Asks for flat images with few edges (l1 total variation)."""
-    return _image_prior("tv_l1", weight, losses.total_variation_l1)
+def tv1_term() -> Term:
+    """The term that asks for flat images with few edges (l1 variation), by `w_tv1`."""
+    return _image_prior("tv_l1", "w_tv1", losses.total_variation_l1)
 
 
-def l2_term(weight: float, reduction: Reduction = "image") -> Term:
-    """Asks for images near the mean colour."""
+def l2_term(reduction: Reduction = "image") -> Term:
+    """The term that asks for images near the mean colour, weighted by `w_l2`."""
     if reduction == "nvlabs":
-        return _batch_prior("l2", weight, losses.l2_nvlabs)
-    return _image_prior("l2", weight, losses.l2)
+        return _batch_prior("l2", "w_l2", losses.l2_nvlabs)
+    return _image_prior("l2", "w_l2", losses.l2)
 
 
-def _image_prior(name: str, weight: float, of_image: Callable) -> Term:
-    return Term(name, weight, lambda e: e.batch_mean(of_image(e.inputs)))
+def _image_prior(name: str, weight: str, of_image: Callable) -> Term:
+    return Term(name, lambda e: e.batch_mean(of_image(e.inputs)), weight, cast=())
 
 
-def _batch_prior(name: str, weight: float, of_batch: Callable) -> Term:
-    return Term(name, weight, lambda e: of_batch(e.inputs, e.batch_sum))
+def _batch_prior(name: str, weight: str, of_batch: Callable) -> Term:
+    return Term(name, lambda e: of_batch(e.inputs, e.batch_sum), weight, cast=())
 
 
-def adversarial_term(weight: float) -> Term:
-    """Asks for images on which a student is wrong where the classifier is right."""
+def adversarial_term() -> Term:
+    """The term that asks for images on which a student is wrong and the teacher right.
+
+    Weighted by `w_adversarial`.
+    """
 
     def value(e: Evaluation) -> jax.Array:
-        return e.batch_mean(losses.agreeing_divergence(e.logits, e.student_logits))
+        teacher, student = (e.seen[role].logits for role in (TEACHER, STUDENT))
+        return e.batch_mean(losses.agreeing_divergence(teacher, student))
 
-    return Term("adversarial", weight, value)
+    return Term("adversarial", value, "w_adversarial", cast=(TEACHER, STUDENT))
 
 
 class MomentMemory(NamedTuple):
@@ -134,30 +153,28 @@ class MomentMemory(NamedTuple):
     moments: Taps
 
 
-def no_moments(classifier: Classifier) -> MomentMemory:
-    """Before the first batch."""
+def _no_moments(classifier: Classifier) -> MomentMemory:
+    """What is remembered before the first batch."""
     running = classifier.running_moments(classifier.variables)
     zeros = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), running)
     return MomentMemory(np.zeros((), np.float32), zeros)
 
 
-def remember_moments(
-    momentum: float,
-) -> Callable[[MomentMemory, Evaluation], MomentMemory]:
-    """The `remember` of a phase: takes in a batch's statistics at its last step."""
+def _remember_moments(momentum: float) -> Callable[[Evaluation], MomentMemory]:
+    """Takes in a batch's statistics at its last step."""
 
-    def remember(memory: MomentMemory, e: Evaluation) -> MomentMemory:
+    def remember(e: Evaluation) -> MomentMemory:
         def kept(new: jax.Array, old: jax.Array) -> jax.Array:
             # Leading axes count groups that were taken apart.
             return jnp.where(e.last, new.reshape(-1, *old.shape).mean(0), old)
 
-        moments = jax.tree.map(kept, _blended(e, momentum), memory.moments)
-        return MomentMemory(jnp.maximum(memory.known, e.last), moments)
+        moments = jax.tree.map(kept, _blended(e, momentum), e.memory.moments)
+        return MomentMemory(jnp.maximum(e.memory.known, e.last), moments)
 
     return remember
 
 
 def _blended(e: Evaluation, momentum: float) -> Taps:
     share = momentum * e.memory.known
-    blend = losses.blend_moments(e.taps, e.memory.moments, share)
+    blend = losses.blend_moments(e.seen[TEACHER].taps, e.memory.moments, share)
     return {layer: Moments(*moments) for layer, moments in blend.items()}

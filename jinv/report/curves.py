@@ -16,7 +16,7 @@ _DECADES = 6
 """Values further under a panel's highest one are cut off: they explain nothing."""
 
 
-def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
+def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
     """Plot loss, terms, learning rate and accuracy over the steps.
 
     Phases follow each other from left to right; each batch is a line of its own.
@@ -24,12 +24,12 @@ def plot_curves(path: Path, rows: Sequence[Row], lasting: bool = False) -> None:
     Args:
         path: The .png to write; nothing is written where the log is empty.
         rows: The rows of `metrics.jsonl`, in order.
-        lasting: Whether each batch goes on where the last one ended; all are one line
+        joined: Whether each batch goes on where the last one ended; all are one line
             then.
     """
     if not rows:
         return
-    if lasting:
+    if joined:
         rows = [
             {**row, "batch": 0, "phase": 0, "step": row["total_step"]} for row in rows
         ]
@@ -94,7 +94,7 @@ def _term(name: str, kind: str) -> Callable[[Row], float]:
 
 
 def _accuracy(row: Row) -> float:
-    share = row["top1"]
+    share = row.get("top1")
     return np.nan if share is None else 100 * share
 
 

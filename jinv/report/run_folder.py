@@ -10,7 +10,7 @@ from PIL import Image
 
 from jinv.atomic import write_json
 from jinv.checked import checked
-from jinv.engine.events import BatchDone, Event, Frame, Logged, Position
+from jinv.engine.events import BatchDone, Event, Far, Frame, Logged
 from jinv.engine.notes import Outcome, run_checkpoints
 from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
@@ -112,7 +112,7 @@ class RunFolder(Held):
         done = max(0, notes["batch"]) if notes else 0
         files = self._files()
         lost = [batch for batch in range(done) if not self._has_images(batch, files)]
-        if lost and self.job.procedure.lasting:
+        if lost and self.job.procedure.passes_on:
             return list(range(self.job.batch_count))
         return [*range(done, self.job.batch_count), *lost]
 
@@ -121,26 +121,24 @@ class RunFolder(Held):
         match event:
             case Logged(row=row):
                 self._log.append(row)
-            case Frame(position=position, inputs=inputs):
+            case Frame(position=position, made=made):
                 # Pictures of all phases are laid out alike.
                 size = self.job.classifier.spec.input_size
-                images = magnified(self._images(inputs[:_FRAME_IMAGES]), size)
-                picture = self._grid(images, self.job.labels[: len(images)])
+                images = magnified(made.images[:_FRAME_IMAGES], size)
+                picture = self._grid(made.numbers[:_FRAME_IMAGES], images)
                 name = f"{position.phase:02d}_{position.step:07d}.png"
                 save_picture(self.path / "frames" / name, picture)
-            case BatchDone(position=position, inputs=inputs):
-                self.keep(self._images(inputs), self.job.numbers_of(position.batch))
+            case BatchDone(made=made):
+                self.keep(made.numbers, made.images, made.names)
 
-    def keep(self, images: np.ndarray, numbers: range) -> None:
-        """Write images (images, height, width, channels), uint8, of these numbers."""
+    def keep(self, numbers: range, images: np.ndarray, names: Sequence[str]) -> None:
+        """Write images (images, height, width, channels), uint8, by their names."""
         before = self._files()
-        classes = self.job.classifier.spec.classes
-        names = [classes[label] for label in self.job.labels_of(numbers, images)]
         folder = self.path / "images"
         for number, path in zip(
             numbers, save_images(folder, images, names, numbers.start), strict=True
         ):
-            # A classifier that names the images may have changed its mind.
+            # What is named by what it shows may show something else now.
             for other in before.get(number, ()):
                 if other != path:
                     other.unlink()
@@ -165,9 +163,10 @@ class RunFolder(Held):
         Returns:
             What `summary.json` holds.
         """
-        numbers, images, labels = self._load()
+        numbers, images = self._load()
+        request, classes = self.job.request, self.job.classifier.spec.classes
+        labels = request.labels_of(numbers, images)
         rows = self._log.rows()
-        classes = self.job.classifier.spec.classes
         summary = {
             "status": status,
             "model": self.job.classifier.spec.name,
@@ -187,21 +186,22 @@ class RunFolder(Held):
             }
             summary["classifier_passes"] = outcome.passes
         if len(images):
-            save_picture(self.path / "grid.png", self._grid(images, labels))
-        plot_curves(self.path / "curves.png", rows, self.job.procedure.lasting)
+            save_picture(self.path / "grid.png", self._grid(numbers, images))
+        plot_curves(self.path / "curves.png", rows, self.job.procedure.passes_on)
         self._save_evolution()
-        names = {n: classes[label] for n, label in zip(numbers, labels, strict=True)}
-        write_page(self.path, summary, names)
+        names = zip(numbers, request.names_of(numbers, images), strict=True)
+        write_page(self.path, summary, dict(names))
         # Last: with it the run is finished.
         write_json(self.path / RUN.last, summary)
         return summary
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
         """Images on disk (images, height, width, channels), uint8, and their labels."""
-        return self._load()[1:]
+        numbers, images = self._load()
+        return images, self.job.request.labels_of(numbers, images)
 
-    def _load(self) -> tuple[list[int], np.ndarray, np.ndarray]:
-        """Numbers, images and labels of what lies on disk and can be read."""
+    def _load(self) -> tuple[list[int], np.ndarray]:
+        """Numbers and images of what lies on disk and can be read."""
         images, numbers = [], []
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
@@ -209,14 +209,13 @@ class RunFolder(Held):
                 images.append(magnified(image[None], self._shape[0])[0])
                 numbers.append(number)
         if not images:
-            return [], np.zeros((0, 0, 0, 3), np.uint8), np.zeros(0, np.int32)
-        stacked = np.stack(images)
-        return numbers, stacked, self.job.labels_of(numbers, stacked)
+            return [], np.zeros((0, *self._shape), np.uint8)
+        return numbers, np.stack(images)
 
     def _files(self) -> dict[int, list[Path]]:
         """The run's images on disk, by number; what else lies there is not its own."""
         found = saved_images(self.path / "images")
-        return {n: paths for n, paths in found.items() if n < len(self.job.labels)}
+        return {n: paths for n, paths in found.items() if n < self.job.count}
 
     def _has_images(self, batch: int, files: Mapping[int, list[Path]]) -> bool:
         found = (files.get(number) for number in self.job.numbers_of(batch))
@@ -235,11 +234,8 @@ class RunFolder(Held):
         spec = self.job.classifier.spec
         return spec.input_size, spec.input_size, spec.channels
 
-    def _images(self, inputs: np.ndarray) -> np.ndarray:
-        return self.job.classifier.images_of(inputs)
-
-    def _grid(self, images: np.ndarray, labels: np.ndarray) -> Image.Image:
-        return grid(images, labels.tolist(), self.job.classifier.spec.classes)
+    def _grid(self, numbers: Sequence[int], images: np.ndarray) -> Image.Image:
+        return grid(images, *self.job.request.rows_of(numbers, images))
 
     def _save_evolution(self) -> None:
         found = {
@@ -307,10 +303,12 @@ def save_run(
                 f"{path} already holds a run: overwrite=True replaces it, or choose "
                 "another folder"
             )
-        folder.keep(to_uint8(result.images), range(len(result.images)))
-        for row in result.log:
-            position = Position(row["batch"], row["phase"], row["step"])
-            folder.on_event(Logged(position, row))
+        images = to_uint8(result.images)
+        numbers = range(len(images))
+        names = result.job.request.names_of(numbers, images)
+        folder.keep(numbers, images, names)
+        for place, row in enumerate(result.log):
+            folder.on_event(Logged(row, Far(place + 1, len(result.log))))
         seconds = result.outcome.compiling + result.outcome.running
         folder.finish("finished", seconds, result.outcome, judge, {})
     return folder.path / "index.html"
@@ -323,7 +321,7 @@ def _verdict(
     classes: Sequence[str],
 ) -> dict[str, Any] | None:
     """What a network says of the images, if there are both."""
-    if network is None or not len(images):
+    if network is None or not len(labels):
         return None
     return judging.judge(network, images, labels, classes)
 

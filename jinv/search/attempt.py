@@ -8,7 +8,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from jinv.engine.events import BatchDone, Event
+from jinv.engine.events import BatchDone, Compiled, Event
 from jinv.errors import ConfigError, DataError, Diverged
 from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
@@ -49,22 +49,25 @@ def attempt(
     """
     job = plan.job_with(settings)
     follower.begin(trial.number, job)
-    images = np.empty(0)
+    images, compiling = np.empty(0), 0.0
 
     def on_event(event: Event) -> None:
-        nonlocal images
+        nonlocal images, compiling
         follower.on_event(event)
+        if isinstance(event, Compiled):
+            compiling += event.seconds
+            trial.set_user_attr("compiling", compiling)
         if not (isinstance(event, BatchDone) and event.complete):
             return
-        batch = job.classifier.images_of(event.inputs)
+        batch = event.made.images
         images = np.concatenate([images, batch]) if images.size else batch
         trial.set_user_attr("images", len(images))
-        if len(images) < len(job.labels):
+        if len(images) < job.count:
             _report(plan, job, images, trial, prune)
 
     try:
         job.run(on_event, should_stop)
-        labels = job.labels_of(range(len(images)), images)
+        labels = job.request.labels_of(range(len(images)), images)
         found = plan.objective.estimate(images, labels)
     except (ConfigError, DataError, Diverged) as reason:
         raise _end(trial, "failed", str(reason)) from reason
@@ -80,7 +83,7 @@ def _report(
     """Tell how good the images so far are, which may be the end of the trial."""
     count = len(images)
     try:
-        labels = job.labels_of(range(count), images)
+        labels = job.request.labels_of(range(count), images)
         found = plan.objective.estimate(images, labels)
     except DataError:
         # Some metrics need more images than this.

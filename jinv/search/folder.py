@@ -83,8 +83,7 @@ class SearchFolder(Held):
         path = picture_of(self.path, number)
         path.parent.mkdir(exist_ok=True)
         job = plan.job
-        labels = job.labels_of(range(len(images)), images).tolist()
-        sheet = grid(images, labels, job.classifier.spec.classes)
+        sheet = grid(images, *job.request.rows_of(range(len(images)), images))
         save_picture(path, sheet)
 
     def write(self, plan: Plan, results: Results) -> None:

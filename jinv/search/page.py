@@ -59,9 +59,7 @@ def write_search_page(folder: Path, plan: Plan, results: Results) -> Path:
         ),
         _table(results),
         *(_images(folder, title, trial) for title, trial in pictured.items() if trial),
-        configuration(
-            {**plan.describe(), "labels": count(len(plan.job.labels), "image")}
-        ),
+        configuration({**plan.describe(), "labels": count(plan.job.count, "image")}),
     )
     return write_html(folder / "index.html", _title(plan), sections)
 
@@ -74,7 +72,7 @@ def _headline(plan: Plan, results: Results) -> str:
     metric = plan.objective.metric
     facts = [
         count(len(results.trials), "trial"),
-        f"{count(len(plan.job.labels), 'image')} each",
+        f"{count(plan.job.count, 'image')} each",
         f"{duration(sum(trial.seconds for trial in results.trials))} in all",
     ]
     if results.running:

@@ -79,7 +79,9 @@ class Plan:
                 f"the grid has {self.space.size} points, more than {_MOST_POINTS}: use "
                 "--sampler random or tpe"
             )
-        self.objective.check(self.job.labels, self.job.classifier.spec.input_size)
+        self.objective.check(
+            self.job.request.labels, self.job.classifier.spec.input_size
+        )
 
     def job_with(self, settings: Mapping[str, Any]) -> Job:
         """The job with some settings replaced; others follow, see `with_given`."""
@@ -112,9 +114,8 @@ class Plan:
             job.method,
             source=f"jinv search over {', '.join(self.space.describe())}: trial "
             f"{trial.number} of {len(results.trials)}",
-            expected=f"{len(job.labels)} images by {spec.name}: "
+            expected=f"{job.count} images by {spec.name}: "
             f"{self.objective.metric.title} {results.text(trial)}",
             input_size=spec.input_size,
             batch_size=job.batch_size,
-            patience=job.execution.patience,
         )

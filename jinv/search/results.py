@@ -28,6 +28,8 @@ class Trial:
         high: Upper end.
         images: How many were made.
         seconds: How long it took.
+        compiling: How much of it went into compiling, which trials share: a program
+            takes loss weights and learning rates as data.
         note: Why it was not completed.
         baseline: Whether these are the settings that the search started from.
     """
@@ -40,6 +42,7 @@ class Trial:
     high: float | None = None
     images: int = 0
     seconds: float = 0.0
+    compiling: float = 0.0
     note: str = ""
     baseline: bool = False
 
@@ -113,7 +116,7 @@ class Results:
         """The trials for people, the best first: a header, and rows."""
         names = [field.name for field in self.space.fields]
         header = ["trial", self.objective.metric.title, "interval", *names]
-        header += ["images", "seconds", "note"]
+        header += ["images", "seconds", "compiling", "note"]
         rows = []
         for trial in self.ranked:
             ends = {"value": trial.value, "low": trial.low, "high": trial.high}
@@ -126,6 +129,7 @@ class Results:
                     *(setting_text(trial.settings[name]) for name in names),
                     str(trial.images),
                     f"{trial.seconds:.0f}",
+                    f"{trial.compiling:.1f}",
                     note,
                 ]
             )
@@ -142,7 +146,10 @@ def setting_text(value: Any) -> str:
 def write_csv(path: Path, results: Results) -> None:
     """Write the trials, in order, with all digits; the objective in its own units."""
     names = [field.name for field in results.space.fields]
-    facts = ("value", "low", "high", "images", "seconds", "baseline", "note")
+    facts = (
+        *("value", "low", "high", "images", "seconds", "compiling"),
+        *("baseline", "note"),
+    )
     with replacing(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["trial", "state", *names, *facts])

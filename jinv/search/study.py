@@ -184,6 +184,7 @@ class Study:
             high=high,
             images=facts.get("images", 0),
             seconds=trial.duration.total_seconds() if trial.duration else 0.0,
+            compiling=facts.get("compiling", 0.0),
             note=facts.get("note", ""),
             baseline=role_of(trial) == BASELINE,
         )

@@ -85,8 +85,8 @@ def _filters(recipe: Recipe) -> str:
 
 
 def _steps(job: Job) -> str:
-    phases = job.procedure.phases
-    return " + ".join(str(phase.steps) for phase in phases) + " steps"
+    steps = (str(phase.descent.steps) for phase in job.procedure.phases)
+    return " + ".join(steps) + " steps"
 
 
 def _size_category(images: int) -> str:

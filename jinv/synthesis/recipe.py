@@ -58,7 +58,7 @@ class Recipe(Checked):
                 f"split {self.split!r}: expected a plain name such as train"
             )
         if self.judge:
-            translate_labels(self.judge, self.job.labels, self.classes)
+            translate_labels(self.judge, self.job.request.labels, self.classes)
         check_form(self.form)
         if self.form == "folder":
             check_folders(self.classes)

@@ -1,7 +1,6 @@
 """The folder in which a synthetic set grows, and which becomes the set."""
 
 import json
-import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ from jinv.atomic import replacing, write_json
 from jinv.checked import checked
 from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import BatchDone, Event, Logged
+from jinv.engine.events import BatchDone, Cost, Event, Logged, Made
 from jinv.engine.notes import run_checkpoints
 from jinv.errors import ConfigError
 from jinv.folders import Folder, Held, Kind
@@ -75,16 +74,15 @@ class SyntheticSet(Held):
             FolderError: The folder holds something else, or another process works on
                 this shard.
         """
-        if shard[1] > 1 and recipe.job.procedure.lasting:
+        if shard[1] > 1 and recipe.job.procedure.passes_on:
             raise ConfigError(
                 f"with {type(recipe.job.method).__name__}, each batch builds on the "
                 "one before: leave --shard out, or make several sets with a --seed each"
             )
         self.path, self.recipe, self.shard = path, recipe, shard
         self._parts = path / "parts"
-        self._rows: dict[int, dict[str, Any]] = {}
-        self._steps: dict[tuple[int, int], int] = {}
-        self._mark = time.monotonic()
+        self._row: dict[str, Any] = {}
+        """The last row of the log."""
         self._folder = Folder(path, SET, recipe.describe(), overwrite=overwrite)
         self._place: Lock | None = None
         name = "{}-of-{}".format(*shard)
@@ -127,11 +125,10 @@ class SyntheticSet(Held):
     def on_event(self, event: Event) -> None:
         """Write down what the engine reports."""
         match event:
-            case Logged(position=position, row=row):
-                self._rows[position.batch] = row
-                self._steps[position.batch, position.phase] = position.step
-            case BatchDone(position=position, inputs=inputs, complete=True):
-                self._write_part(position.batch, inputs)
+            case Logged(row=row):
+                self._row = row
+            case BatchDone(position=position, made=made, complete=True, cost=cost):
+                self._write_part(position.batch, made, cost)
 
     def finish(self) -> dict[str, Any] | None:
         """Make the set of its parts, if all are there.
@@ -159,12 +156,10 @@ class SyntheticSet(Held):
         except (FileNotFoundError, zipfile.BadZipFile, EOFError):
             return False
 
-    def _write_part(self, batch: int, inputs: np.ndarray) -> None:
-        job = self.recipe.job
-        numbers = job.numbers_of(batch)
-        images = job.classifier.images_of(inputs)
-        labels = job.labels_of(numbers, images)
-        terms = self._rows[batch]["terms"] if batch in self._rows else {}
+    def _write_part(self, batch: int, made: Made, cost: Cost) -> None:
+        job, images = self.recipe.job, made.images
+        labels = job.request.labels_of(made.numbers, images)
+        terms = self._row["terms"] if self._row.get("batch") == batch else {}
         shared = {
             f"batch_{name}": float(f"{term['raw']:.6g}") for name, term in terms.items()
         }
@@ -174,8 +169,7 @@ class SyntheticSet(Held):
                 labels, self.recipe.inspect(images, labels), strict=True
             )
         ]
-        bill = {"seconds": time.monotonic() - self._mark, "passes": self._passes(batch)}
-        self._mark = time.monotonic()
+        bill = {"seconds": cost.seconds, "passes": cost.passes}
         picture = grid(images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes)
         save_picture(self.path / "preview.png", picture)
         # Last: with it, another process may make the set, and remove all else.
@@ -186,20 +180,6 @@ class SyntheticSet(Held):
                 facts=np.asarray(json.dumps(facts)),
                 bill=np.asarray(json.dumps(bill)),
             )
-
-    def _passes(self, batch: int) -> int:
-        """Images that went through the classifier for a batch.
-
-        Rehearsals are on the first one's bill.
-        """
-        job = self.recipe.job
-        rehearsals = job.procedure.rehearsals if batch == 0 else 0
-        phases = job.procedure.phases
-        steps = sum(
-            self._steps.get((batch, number), phase.steps)
-            for number, phase in enumerate(phases)
-        )
-        return (1 + rehearsals) * steps * (job.batch_size + len(job.company))
 
     def _export(self) -> None:
         recipe = self.recipe

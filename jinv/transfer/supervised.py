@@ -165,7 +165,7 @@ def train(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
     _check_crops(classifier, config)
-    placement = make_placement("jit", devices, config.batch_size, "global")
+    placement = make_placement("jit", devices, config.batch_size)
     if trainable is None:
         trainable = Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained

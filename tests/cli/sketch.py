@@ -1,14 +1,15 @@
 """A second method, for tests of what serves them all."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from jinv.inversion.deep import DeepInversion
+from jinv.inversion.method import Length, Method, Rate
 from jinv.inversion.methods import METHODS, MethodInfo
 from jinv.inversion.presets import PRESETS, Preset
 
 
 @dataclass(frozen=True)
-class Sketch:
+class Sketch(Method):
     """DeepInversion in a few strokes.
 
     Attributes:
@@ -18,22 +19,28 @@ class Sketch:
         shade: Whether with shades.
     """
 
-    lr: float = 0.1
+    lr: Rate = 0.1
     strokes: tuple[int, ...] = (2,)
-    width: int = 4
+    width: Length = 4
     shade: bool = True
 
     def procedure(self, classifier):
-        return DeepInversion(steps=self.strokes, lr=self.lr).procedure(classifier)
+        return self._deep.procedure(classifier)
 
-    def follow(self, given):
+    @property
+    def numbers(self):
+        return self._deep.numbers
+
+    @property
+    def form(self):
         return self
 
-    def scaled(self, factor):
-        return replace(self, width=round(factor * self.width))
+    @property
+    def _deep(self):
+        return DeepInversion(steps=self.strokes, lr=self.lr)
 
 
-PRESET = Preset(Sketch(lr=0.3), "these tests", "Lines", input_size=32, patience=0.5)
+PRESET = Preset(Sketch(lr=0.3, patience=0.5), "these tests", "Lines", input_size=32)
 
 
 def add_sketch(monkeypatch):

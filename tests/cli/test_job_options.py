@@ -49,8 +49,7 @@ def test_a_method_brings_its_preset_and_a_preset_its_method(
 ):
     options = parse(*words.split(), command=command)
     assert (options.method, options.preset) == ("sketch", "lines")
-    assert options.settings == Sketch(lr=0.3)
-    assert options.execution.patience == 0.5
+    assert options.settings == Sketch(lr=0.3, patience=0.5)
 
 
 def test_a_file_brings_its_method(parse, sketch, tmp_path):
@@ -61,7 +60,7 @@ def test_a_file_brings_its_method(parse, sketch, tmp_path):
 def test_a_preset_is_overridden_by_settings_of_its_method(parse, sketch):
     words = ["--strokes", "3,5", "--no-shade", "--lr", "1"]
     options = parse("--method", "sketch", *words)
-    assert options.settings == Sketch(1.0, (3, 5), shade=False)
+    assert options.settings == Sketch(1.0, (3, 5), shade=False, patience=0.5)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import csv
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,7 @@ def lines(path: str) -> list[dict]:
 
 def test_a_preset_has_its_settings():
     found, meant = find_preset("preset.json"), find_preset("default-imagenet")
-    assert found.method == meant.method and found.patience == 0.25
+    assert found.method == replace(meant.method, patience=0.25)
 
 
 @pytest.mark.parametrize(

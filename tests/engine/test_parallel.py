@@ -20,8 +20,8 @@ SETTINGS = {
 }
 
 
-def images(tiny, devices, parallel="jit", bn_scope="global", **settings):
-    execution = Execution(devices=devices, parallel=parallel, bn_scope=bn_scope)
+def images(tiny, devices, parallel="jit", **settings):
+    execution = Execution(devices=devices, parallel=parallel)
     settings = {
         "steps": (20,),
         "resolutions": (),
@@ -74,8 +74,8 @@ def test_the_compared_images_have_moved(tiny, references):
 
 
 def test_local_statistics_are_those_of_each_device(tiny, references):
-    jit = images(tiny, 2, "jit", "local")
-    pmap = images(tiny, 2, "pmap", "local")
+    jit = images(tiny, 2, "jit", bn_scope="local")
+    pmap = images(tiny, 2, "pmap", bn_scope="local")
     np.testing.assert_allclose(jit, pmap, atol=1e-4)
     assert np.abs(jit - references["adam"]).max() > 1e-3
 
@@ -87,7 +87,7 @@ def test_as_many_devices_take_part_as_share_a_batch_evenly(eight):
 
 @pytest.mark.parametrize("parallel", ["jit", "pmap"])
 def test_a_placement_says_how_many_devices_it_uses(parallel):
-    assert make_placement(parallel, 0, 22, "global").devices == 2
+    assert make_placement(parallel, 0, 22).devices == 2
 
 
 def test_processes_that_compute_together_use_all_devices(eight, monkeypatch):
@@ -101,7 +101,7 @@ def test_processes_that_compute_together_use_all_devices(eight, monkeypatch):
 
 def test_company_is_told_apart_where_devices_cannot_share_it(eight):
     with pytest.raises(ConfigError, match="of 22, 6 of them company, cannot be shared"):
-        make_placement("jit", 8, 22, "global", company=6)
+        make_placement("jit", 8, 22, company=6)
 
 
 def test_memory_is_that_of_the_process_in_the_units_of_its_system(monkeypatch):
@@ -118,6 +118,6 @@ def test_memory_is_left_out_where_no_system_tells(monkeypatch):
 
 def test_a_batch_that_devices_cannot_share_is_refused_with_ways_out(eight):
     with pytest.raises(ConfigError, match="a batch of 8 or 16, or --devices 6"):
-        make_placement("jit", 8, 12, "global")
+        make_placement("jit", 8, 12)
     with pytest.raises(ConfigError, match="9 devices were asked for"):
-        make_placement("jit", 9, 18, "global")
+        make_placement("jit", 9, 18)

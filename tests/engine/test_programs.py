@@ -18,21 +18,21 @@ def fresh(tiny):
     return replace(tiny)
 
 
-def run(classifier, images=6, student=None, method=None, **execution):
+def run(classifier, images=6, student=None, settings=None, **execution):
     """How many programs were compiled, and the images."""
     job = make_job(
         classifier,
         "all",
         images,
         company=0,
-        method=method or DeepInversion(steps=(2,)),
+        method=DeepInversion(**{"steps": (2,), **(settings or {})}),
         student=student,
         execution=Execution(**{"devices": 1, "frames": 0, **execution}),
     )
     events = []
     job.run(events.append)
     compiled = sum(isinstance(event, Compiled) for event in events)
-    return compiled, next(e.inputs for e in events if isinstance(e, BatchDone))
+    return compiled, next(e.made.inputs for e in events if isinstance(e, BatchDone))
 
 
 def test_a_second_run_compiles_nothing(fresh):
@@ -46,7 +46,8 @@ def test_a_second_run_compiles_nothing(fresh):
     "other",
     [
         {"images": 12},
-        {"method": DeepInversion(steps=(2,), lr=0.3)},
+        {"settings": {"steps": (3,)}},
+        {"settings": {"w_l2": 0.1}},
         {"devices": 2},
         {"parallel": "pmap"},
     ],
@@ -60,7 +61,7 @@ def test_what_is_compiled_otherwise_is_another_program(fresh, other):
 
 def test_statistics_of_parts_are_another_step_for_the_same_images(fresh):
     run(fresh, devices=2)
-    compiled, _ = run(fresh, devices=2, bn_scope="local")
+    compiled, _ = run(fresh, devices=2, settings={"bn_scope": "local"})
     assert compiled == 2
 
 

@@ -22,7 +22,7 @@ def job(tiny, **settings):
 
 
 def images_of(events):
-    return np.concatenate([e.inputs for e in events if isinstance(e, BatchDone)])
+    return np.concatenate([e.made.inputs for e in events if isinstance(e, BatchDone)])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_events_tell_the_whole_story(whole):
     frames = [e for e in events if isinstance(e, Frame)]
     assert {f.position.batch for f in frames} == {0}
     assert frames[-1].position.step == 8
-    assert [f.inputs.shape[1] for f in frames] == [4] * 3 + [8] * 3
+    assert [f.made.inputs.shape[1] for f in frames] == [4] * 3 + [8] * 3
     assert images_of(events).shape == (12, 8, 8, 3)
     assert outcome.passes == 2 * 6 * 20
 
@@ -77,15 +77,16 @@ def test_a_diverging_run_delivers_its_last_finite_images(tiny):
         job(tiny, lr=1e30, optimizer="sgd", clip=False).run(events.append)
     (done,) = [e for e in events if isinstance(e, BatchDone)]
     assert not done.complete
-    assert np.isfinite(done.inputs).all()
+    assert np.isfinite(done.made.inputs).all()
 
 
 def test_a_phase_ends_when_patience_does(tiny):
-    execution = Execution(devices=1, log_every=5, patience=0.1)
+    execution = Execution(devices=1, log_every=5)
     rows = invert(
         tiny,
         "all",
         6,
+        patience=0.1,
         execution=execution,
         steps=(200,),
         resolutions=(),
@@ -101,11 +102,12 @@ def impatient(tiny, log_every=25, **options):
 
     Where it ends is for the machine's rounding to say, but it is somewhere.
     """
-    execution = Execution(devices=1, log_every=log_every, patience=0.1)
+    execution = Execution(devices=1, log_every=log_every)
     job = make_job(
         tiny,
         "all",
         6,
+        patience=0.1,
         execution=execution,
         steps=(200,),
         resolutions=(),
@@ -151,7 +153,8 @@ def test_patience_does_not_ask_how_many_steps_are_one_program(tiny, chunk):
         tiny,
         "all",
         6,
-        execution=Execution(devices=1, chunk=chunk, patience=0.1),
+        execution=Execution(devices=1, chunk=chunk),
+        patience=0.1,
         steps=(200,),
         resolutions=(),
         lr=1e-12,
@@ -161,7 +164,7 @@ def test_patience_does_not_ask_how_many_steps_are_one_program(tiny, chunk):
     assert result.outcome.passes == 6 * 50
 
 
-def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):
+def test_patience_counts_on_over_batches_where_something_passes_on(tiny):
     """Batches compare at step 25; at 10 and 35, which ends it; and at 25."""
     still = FastGenerators(
         steps=40,
@@ -173,10 +176,11 @@ def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):
         flip=0.0,
         latent=4,
         channels=16,
+        patience=0.5,
     )
 
     def passes(chunk):
-        execution = Execution(devices=1, chunk=chunk, log_every=1000, patience=0.5)
+        execution = Execution(devices=1, chunk=chunk, log_every=1000)
         job = make_job(tiny, "all", 18, batch_size=6, method=still, execution=execution)
         return job.run().passes
 
@@ -184,12 +188,13 @@ def test_patience_counts_on_over_batches_of_a_lasting_procedure(tiny):
 
 
 def test_a_loss_that_is_no_number_is_no_end_of_patience(tiny):
-    execution = Execution(devices=1, log_every=1000, patience=0.1)
+    execution = Execution(devices=1, log_every=1000)
     with pytest.raises(Diverged, match="step 25"):
         invert(
             tiny,
             "all",
             6,
+            patience=0.1,
             execution=execution,
             steps=(100,),
             resolutions=(),

@@ -1,31 +1,15 @@
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from stepping import given, start
 
-from jinv.engine.phase import Phase, Term
-from jinv.engine.state import Constants, initial_state
+from jinv.engine.phase import TEACHER, Term
 from jinv.engine.step import make_chunk, make_step
 from jinv.inversion.deep import DeepInversion
 from jinv.losses import bn_loss
-
-KEY = jax.random.key(5)
-
-
-def constants(tiny, batch):
-    return Constants(
-        variables=tiny.variables,
-        student={},
-        labels=jnp.arange(batch) % 6,
-        index=jnp.arange(batch),
-        key=jax.random.key_data(KEY),
-        start=jax.random.key_data(KEY),
-    )
-
-
-def start(phase, batch):
-    params = phase.init(jax.random.key(0), jnp.arange(batch))
-    return initial_state(phase, params)
 
 
 def test_a_step_descends_the_published_objective(tiny):
@@ -36,8 +20,9 @@ def test_a_step_descends_the_published_objective(tiny):
         clip=False,
     )  # fmt: skip
     (phase,) = config.procedure(tiny).phases
-    state = start(phase, 6)
-    after, metrics = jax.jit(make_step(tiny, phase))(state, constants(tiny, 6))
+    state = start(phase, config, 6)
+    step = jax.jit(make_step({TEACHER: tiny}, phase))
+    after, metrics = step(state, given(tiny, config, 6))
 
     def objective(x):
         logits, taps, _ = tiny.respond(tiny.variables, x)
@@ -65,24 +50,27 @@ def test_a_step_descends_the_published_objective(tiny):
 
 
 def test_a_chunk_is_so_many_steps(tiny):
-    (phase,) = DeepInversion(steps=(10,), lr=0.01).procedure(tiny).phases
-    step = jax.jit(make_step(tiny, phase))
-    state = start(phase, 6)
+    config = DeepInversion(steps=(10,), lr=0.01)
+    (phase,) = config.procedure(tiny).phases
+    step = make_step({TEACHER: tiny}, phase)
+    state, read = start(phase, config, 6), given(tiny, config, 6)
+    one = jax.jit(step)
     for _ in range(4):
-        state, metrics = step(state, constants(tiny, 6))
-    chunk = jax.jit(make_chunk(make_step(tiny, phase), 4))
-    joined, last = chunk(start(phase, 6), constants(tiny, 6))
+        state, metrics = one(state, read)
+    joined, last = jax.jit(make_chunk(step, 4))(start(phase, config, 6), read)
     assert int(joined.step) == 4
     np.testing.assert_allclose(joined.params.own, state.params.own, atol=1e-4)
     np.testing.assert_allclose(last["loss"], metrics["loss"], rtol=1e-4)
 
 
 def test_after_a_loss_that_is_no_number_the_last_parameters_are_kept(tiny):
-    (plain,) = DeepInversion(steps=(10,)).procedure(tiny).phases
-    poison = Term("poison", 1.0, lambda e: jnp.where(e.inputs.sum() > -1e9, jnp.nan, 0))
-    phase = Phase(**{**vars(plain), "terms": (*plain.terms, poison)})
-    before = start(phase, 6)
-    after, metrics = jax.jit(make_step(tiny, phase))(before, constants(tiny, 6))
+    config = DeepInversion(steps=(10,))
+    (plain,) = config.procedure(tiny).phases
+    poison = Term("poison", lambda e: jnp.where(e.inputs.sum() > -1e9, jnp.nan, 0))
+    phase = replace(plain, wanted=(*plain.wanted, poison))
+    before = start(phase, config, 6)
+    step = jax.jit(make_step({TEACHER: tiny}, phase))
+    after, metrics = step(before, given(tiny, config, 6))
     assert not metrics["finite"] and not after.finite
     np.testing.assert_array_equal(after.params.own, before.params.own)
 
@@ -90,8 +78,8 @@ def test_after_a_loss_that_is_no_number_the_last_parameters_are_kept(tiny):
 def test_the_learning_rate_in_the_log_follows_a_plateau(tiny):
     config = DeepInversion(steps=(40,), schedule="plateau", lr=1e-9)
     (phase,) = config.procedure(tiny).phases
-    step = jax.jit(make_step(tiny, phase))
-    state = start(phase, 6)
+    step = jax.jit(make_step({TEACHER: tiny}, phase))
+    state, read = start(phase, config, 6), given(tiny, config, 6)
     for _ in range(40):
-        state, metrics = step(state, constants(tiny, 6))
+        state, metrics = step(state, read)
     assert float(metrics["learning_rate"]) < 0.2e-9

@@ -1,8 +1,10 @@
 import jax
 import jax.numpy as jnp
 import pytest
+from stepping import given
 
-from jinv.engine.state import Constants, initial_state
+from jinv.engine.phase import TEACHER
+from jinv.engine.state import initial_state
 from jinv.engine.step import make_finish, make_step
 
 
@@ -19,19 +21,13 @@ def outline():
 
             def step(before, phase=phase):
                 key, index = jax.random.key(0), jnp.arange(batch)
-                constants = Constants(
-                    variables=classifier.variables,
-                    student={},
-                    labels=index % len(classifier.spec.classes),
-                    index=index,
-                    key=jax.random.key_data(key),
-                    start=jax.random.key_data(key),
-                )
+                read, image = given(classifier, method, batch, key), phase.image
                 first = before is None
-                params = phase.init(key, index) if first else phase.carry(before)
-                state = initial_state(phase, params)
-                after, metrics = make_step(classifier, phase)(state, constants)
-                return state, after, metrics, make_finish(phase)(after, constants).own
+                params = image.init(key, index) if first else image.carry(before)
+                state = initial_state(phase, params, method.numbers)
+                step = make_step({TEACHER: classifier}, phase)
+                after, metrics = step(state, read)
+                return state, after, metrics, make_finish(phase)(after, read).own
 
             outlines.append(jax.eval_shape(step, before))
             before = outlines[-1][1].params

@@ -17,14 +17,14 @@ from jinv.models.loading import make_classifier
 ONE = Execution(devices=1)
 
 
-def test_one_number_of_steps_stands_for_all_stages(tiny):
+def test_one_number_of_steps_stands_for_all_phases(tiny):
     phases = DeepInversion(steps=(7,), resolutions=(4, 8)).procedure(tiny).phases
-    assert [phase.steps for phase in phases] == [7, 7]
+    assert [phase.descent.steps for phase in phases] == [7, 7]
 
 
 def test_terms_without_weight_are_left_out(tiny):
     (phase,) = DeepInversion(w_bn=0.0, w_tv2=0.0, w_l2=1.0).procedure(tiny).phases
-    assert [term.name for term in phase.terms] == ["cross-entropy", "l2"]
+    assert [term.name for term in phase.wanted] == ["cross-entropy", "l2"]
 
 
 @pytest.mark.parametrize("preset", presets_of("deep"))
@@ -51,7 +51,7 @@ def test_clipped_images_need_no_cutting(tiny):
     (phase,) = DeepInversion(steps=(5,), lr=10.0).procedure(tiny).phases
     low, high = tiny.input_range
     far = Split(np.full((1, 8, 8, 3), 99.0, np.float32))
-    projected = np.asarray(phase.project(far).own)
+    projected = np.asarray(phase.image.project(far).own)
     np.testing.assert_allclose(projected[0, 0, 0], high)
 
 
@@ -99,7 +99,8 @@ def test_a_preset_and_a_method_exclude_each_other(tiny):
 
 def test_company_takes_part_and_is_dropped(tiny):
     job = make_job(tiny, "cat,dog", 5, company=8, execution=ONE, steps=(3,))
-    assert job.company.tolist() == [0, 0, 1, 1, 4, 4, 5, 5] and job.batch_size == 5
+    others = job.request.company["labels"].tolist()
+    assert others == [0, 0, 1, 1, 4, 4, 5, 5] and job.batch_size == 5
     together = invert(tiny, "cat,dog", 5, company=8, execution=ONE, steps=(3,))
     alone = invert(tiny, "cat,dog", 5, company=0, execution=ONE, steps=(3,))
     assert together.images.shape == alone.images.shape == (5, 8, 8, 3)
@@ -107,19 +108,19 @@ def test_company_takes_part_and_is_dropped(tiny):
 
 
 def test_company_is_enough_by_default(tiny):
-    assert len(make_job(tiny, "cat,dog", 5, execution=ONE).company) == 3 * 4
+    assert make_job(tiny, "cat,dog", 5, execution=ONE).company == 3 * 4
     # Nobody is missing when all classes are asked for.
-    assert len(make_job(tiny, "all", 6, execution=ONE).company) == 0
-    assert len(make_job(tiny, "all", 6, company=4, execution=ONE).company) == 0
+    assert make_job(tiny, "all", 6, execution=ONE).company == 0
+    assert make_job(tiny, "all", 6, company=4, execution=ONE).company == 0
     many = replace(tiny.spec, classes=tuple(map(str, range(30))))
     job = make_job(make_classifier(many), "3,4", 4, execution=ONE)
-    others = set(job.company.tolist())
-    assert len(others) == len(job.company) == 16 and not others & {3, 4}
+    others = set(job.request.company["labels"].tolist())
+    assert len(others) == job.company == 16 and not others & {3, 4}
 
 
 def test_company_joins_every_batch_and_is_shared_by_devices(tiny):
     result = invert(
         tiny, "cat", 6, batch_size=3, company=5, execution=Execution(2), steps=(2,)
     )
-    assert len(result.job.company) == 5 and result.images.shape == (6, 8, 8, 3)
+    assert result.job.company == 5 and result.images.shape == (6, 8, 8, 3)
     assert result.outcome.passes == 2 * 2 * 2 * 8  # phases, batches, steps, images

@@ -49,8 +49,9 @@ def test_devices_that_cannot_share_a_job_are_refused(tiny):
 
 def test_the_number_of_devices_is_described_where_statistics_are_local(tiny):
     def described(scope, devices=0):
-        execution = Execution(devices=devices, bn_scope=scope)
-        return make_job(tiny, "all", 16, execution=execution).describe()
+        execution = Execution(devices=devices)
+        job = make_job(tiny, "all", 16, execution=execution, bn_scope=scope)
+        return job.describe()
 
     assert "devices" not in described("global")
     assert described("local")["devices"] == 8

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from stepping import given, start
 
 from jinv.engine.execution import Execution
-from jinv.engine.state import Constants, initial_state
+from jinv.engine.phase import TEACHER
 from jinv.engine.step import make_step
 from jinv.errors import ConfigError
 from jinv.inversion.invert import invert
@@ -40,7 +41,7 @@ def count(tree):
 def test_the_published_sizes_on_cifar10_and_a_resnet34():
     classifier = described("cifar10_resnet34")
     (phase,) = NaturalInversion().procedure(classifier).phases
-    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(256))
+    params = jax.eval_shape(phase.image.init, jax.random.key(0), jnp.arange(256))
     assert count(params.shared["generator"]) == 8_702_467
     assert count(params.shared["pyramid"]) == 947_279
     assert params.own["latent"].shape == (256, 1024)
@@ -88,16 +89,9 @@ def test_a_step_descends_the_published_objective(tiny):
     config = replace(SMALL, jitter=0, flip=0.0, w_bn=0.3, w_l2=0.1, w_tv2=0.2)
     (phase,) = config.procedure(tiny).phases
     key, labels = jax.random.key(3), jnp.arange(6)
-    constants = Constants(
-        variables=tiny.variables,
-        student={},
-        labels=labels,
-        index=jnp.arange(6),
-        key=jax.random.key_data(key),
-        start=jax.random.key_data(key),
-    )
-    state = initial_state(phase, phase.init(key, constants.index))
-    after, metrics = jax.jit(make_step(tiny, phase))(state, constants)
+    state = start(phase, config, 6, key)
+    step = jax.jit(make_step({TEACHER: tiny}, phase))
+    after, metrics = step(state, given(tiny, config, 6, key))
 
     def objective(params):
         x = published_image(params, labels, tiny)
@@ -154,7 +148,7 @@ def whole(tiny):
 def parts_of(classifier, **settings):
     """Names of what is optimised, and of the pyramid's layers."""
     (phase,) = replace(SMALL, **settings).procedure(classifier).phases
-    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(4))
+    params = jax.eval_shape(phase.image.init, jax.random.key(0), jnp.arange(4))
     pyramid = params.shared.get("pyramid", {"params": {}})["params"]
     return {*params.own, *params.shared}, set(pyramid)
 
@@ -199,7 +193,7 @@ def test_one_to_one_batches_differ_from_each_other(whole):
 def test_the_pyramid_follows_the_classifier(name):
     classifier = described(name)
     (phase,) = NaturalInversion().procedure(classifier).phases
-    params = jax.eval_shape(phase.init, jax.random.key(0), jnp.arange(4))
+    params = jax.eval_shape(phase.image.init, jax.random.key(0), jnp.arange(4))
     pyramid = params.shared["pyramid"]["params"]
     kernels = [
         pyramid[f"mix{number}"]["kernel"].shape

@@ -104,7 +104,7 @@ def test_settings_in_a_file_are_those_of_its_method(tmp_path, sketch):
 
 def test_presets_are_fitted_by_their_method(sketch):
     spec = classifier_spec("resnet50")
-    assert find_preset("lines").fitted(spec) == Sketch(lr=0.3, width=28)
+    assert find_preset("lines").fitted(spec) == Sketch(lr=0.3, width=28, patience=0.5)
 
 
 @pytest.mark.parametrize("method", METHODS)

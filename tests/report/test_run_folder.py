@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 import jinv
-from jinv.engine.events import Frame, Position
+from jinv.engine.events import Frame, Made, Position
 from jinv.engine.execution import Execution
 from jinv.errors import FolderError, Interrupted
 from jinv.inversion.make_job import make_job
@@ -26,14 +26,15 @@ def test_a_result_is_saved_as_the_command_line_would(tiny, tmp_path):
     jinv.save_run(result, tmp_path / "run", overwrite=True)
 
 
-def test_frames_of_all_stages_are_laid_out_alike(tiny, tmp_path):
+def test_frames_of_all_phases_are_laid_out_alike(tiny, tmp_path):
     # Single images of many classes: cells of 96 pixels could go in other columns.
     large = replace(tiny, spec=replace(tiny.spec, input_size=224))
     job = make_job(large, "all", 6, execution=Execution(devices=1))
     with RunFolder(tmp_path / "run", job) as folder:
         for phase, size in enumerate((112, 224)):
-            inputs = np.zeros((6, size, size, 3), np.float32)
-            folder.on_event(Frame(Position(0, phase, 1), inputs))
+            images = np.zeros((6, size, size, 3), np.uint8)
+            made = Made(range(6), images / 255, images, list(large.spec.classes))
+            folder.on_event(Frame(Position(0, phase, 1), made))
     frames = sorted((tmp_path / "run" / "frames").iterdir())
     assert len({Image.open(frame).size for frame in frames}) == 1
 

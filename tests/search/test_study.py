@@ -7,13 +7,14 @@ import optuna
 import pytest
 from sketch import Sketch, add_sketch
 
-from jinv.engine.events import BatchDone, Position
+from jinv.engine.events import BatchDone, Cost, Far, Made, Position
 from jinv.engine.execution import Execution
 from jinv.errors import Diverged, FolderError, Interrupted
 from jinv.former import FORMER
 from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import find_preset, write_preset
+from jinv.levels import to_uint8
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.table import METRICS
 from jinv.search import storage
@@ -40,7 +41,11 @@ class QuickJob(Job):
             size = len(self.numbers_of(batch))
             images = np.full((size, 8, 8, 3), np.exp(-off), np.float32)
             inputs = np.asarray(self.classifier.normalise(images))
-            on_event(BatchDone(Position(batch, 0, 1), inputs, complete=True))
+            made = Made(
+                self.numbers_of(batch), inputs, to_uint8(images), ["tiny"] * size
+            )
+            at, far = Position(batch, 0, 1), Far(batch + 1, self.batch_count)
+            on_event(BatchDone(at, made, True, far, Cost(size, 0.0)))
 
 
 BRIGHTNESS = Objective(

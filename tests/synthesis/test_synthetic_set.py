@@ -26,8 +26,8 @@ def test_a_set_from_python_has_the_images_of_the_job(job, tmp_path):
     assert summary["images"] == 12
     with np.load(tmp_path / "set" / "set.npz") as arrays:
         images, labels = arrays["x_train"], arrays["y_train"]
-    np.testing.assert_array_equal(labels, job.labels)
-    inputs = np.concatenate([e.inputs for e in done if isinstance(e, BatchDone)])
+    np.testing.assert_array_equal(labels, job.request.labels)
+    inputs = np.concatenate([e.made.inputs for e in done if isinstance(e, BatchDone)])
     shown = job.classifier.denormalise(inputs)
     np.testing.assert_allclose(images / 255, np.clip(shown, 0, 1), atol=0.51 / 255)
 

@@ -1,0 +1,44 @@
+"""A bar that shows on a terminal how far work is."""
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Columns
+
+from jinv.engine.events import Far
+from jinv.folders import Held
+
+
+class Bar(Held):
+    """A text, the steps done of all, and the time left; nothing if no terminal."""
+
+    def __init__(self, console: Console, text: str = "compiling"):
+        """Show a bar, empty so far."""
+        self._console = console
+        self._columns = Columns(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._columns.add_task(text, total=None)
+        self._shown = False
+        self._columns.start()
+
+    def show(self, far: Far, text: str) -> None:
+        """Say how far the work is."""
+        if not self._shown:
+            # What was done before, and compiling, say nothing of the pace.
+            self._columns.reset(self._task, total=far.total, completed=far.done)
+            self._shown = True
+        self._columns.update(self._task, completed=far.done, description=text)
+
+    def note(self, text: str) -> None:
+        """Print a line without disturbing the bar."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._columns.stop()

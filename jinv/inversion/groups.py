@@ -1,0 +1,98 @@
+"""Settings that several methods have, and the part that each group of them makes."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jinv.checked import Checked
+from jinv.engine.phase import Term
+from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
+from jinv.inversion.method import Length, Weight
+from jinv.inversion.terms import BnNorm, bn_term
+from jinv.models.classifier import Classifier
+from jinv.values import Count, Share
+
+JitterMode = Literal["roll", "edge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moves(Checked):
+    """Random shifts and mirroring of images before networks see them.
+
+    Attributes:
+        jitter: Largest random shift at full resolution, in pixels.
+        flip: Probability of mirroring.
+        per: Whether each "image" or the whole "batch" is shifted and mirrored alike.
+    """
+
+    jitter: Length = 2
+    flip: Share = 0.5
+    per: Per = "image"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MovesWithoutMargin(Moves):
+    """Random moves of images that have nothing beyond their borders.
+
+    Attributes:
+        jitter_mode: "roll" lets what leaves on one side re-enter on the other; "edge"
+            continues the border.
+    """
+
+    jitter_mode: JitterMode = "roll"
+
+    def moves(self, size: int) -> View:
+        """The view of images of so many pixels, without a margin."""
+        shifts = {
+            "roll": (jitter(self.jitter, self.per),),
+            "edge": (pad(self.jitter), crop(size, self.per)),
+        }[self.jitter_mode]
+        mirrored = (flip(self.flip, self.per),) * (self.flip > 0)
+        return chain(*(shifts if self.jitter else ()), *mirrored)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics(Checked):
+    """The term that asks for the BatchNorm statistics of training.
+
+    Attributes:
+        w_bn: Weight of the BatchNorm term; 0 leaves it out.
+        bn_norm: "raw" as published, or "layer": in units of each layer's own
+            spread, so that one weight serves all architectures.
+    """
+
+    w_bn: Weight = 1.0
+    bn_norm: BnNorm = "raw"
+
+    def bn(
+        self, classifier: Classifier, k_first: float = 1.0, momentum: float = 0.0
+    ) -> tuple[Term, ...]:
+        """The term, unless its weight is 0; see `bn_term`."""
+        if not self.w_bn:
+            return ()
+        return (bn_term(classifier, self.bn_norm, k_first, momentum),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smoothness(Checked):
+    """The image prior: what photographs are like, whatever they show.
+
+    Attributes:
+        w_tv2: Weight of the l2 total variation.
+        w_l2: Weight of the images' norm, which is 0 for the mean colour.
+    """
+
+    w_tv2: Weight = 0.0
+    w_l2: Weight = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generated(Checked):
+    """The size of a generator and of its latents.
+
+    Attributes:
+        latent: Random numbers for each image.
+        channels: Channels of the generator; see `Generator`.
+    """
+
+    latent: Count = 256
+    channels: Count = 128

@@ -1,0 +1,89 @@
+"""What a method's settings have in common: flat to people, numbers apart from form."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Annotated, Any, Self, get_args, get_type_hints
+
+from jinv.checked import Checked
+from jinv.engine.phase import Procedure, StatisticsScope
+from jinv.models.classifier import Classifier
+from jinv.values import Natural, NotNegative, Positive
+
+_NUMBER, _PIXELS = "data of a program", "a length in pixels"
+
+Weight = Annotated[NotNegative, _NUMBER]
+"""A loss weight: data of the compiled programs, which all its values share; 0 leaves
+the term out."""
+Rate = Annotated[Positive, _NUMBER]
+"""A learning rate: data of the compiled programs, as a `Weight` is."""
+Length = Annotated[Natural, _PIXELS]
+"""A length in pixels, which grows with the inputs of a classifier."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method(Checked, ABC):
+    """Settings of a method, of which `procedure` makes its parts.
+
+    Attributes:
+        patience: A phase ends after this share of its steps without improvement of
+            the loss, which is compared every 25 steps; 0 never.
+        bn_scope: Statistics of the whole batch ("global") or of each device's part.
+    """
+
+    patience: NotNegative = 0.0
+    bn_scope: StatisticsScope = "global"
+
+    @abstractmethod
+    def procedure(self, classifier: Classifier) -> Procedure:
+        """What the engine is to do: image, view, wanted and descent of each phase.
+
+        It depends on the form of the settings alone: weights and rates are data, which
+        terms and optimisers find under the names of their settings.
+
+        Raises:
+            ConfigError: A setting cannot work, alone or with this classifier.
+        """
+
+    def follow(self, given: frozenset[str]) -> Self:
+        """The settings with what nobody gave made to fit what somebody gave.
+
+        Args:
+            given: Names of the settings that were given; they stay as they are.
+        """
+        del given
+        return self
+
+    def scaled(self, factor: float) -> Self:
+        """The settings for inputs larger by a factor: lengths are multiplied."""
+
+        def longer(value: Any) -> Any:
+            if isinstance(value, tuple):
+                return tuple(map(longer, value))
+            return round(factor * value)
+
+        lengths = _fields(type(self), _PIXELS)
+        return replace(self, **{n: longer(getattr(self, n)) for n in lengths})
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Loss weights and learning rates, by the names of their settings."""
+        return {name: getattr(self, name) for name in _fields(type(self), _NUMBER)}
+
+    @property
+    def form(self) -> Self:
+        """The settings without their numbers, of which only 0 is told from others."""
+        return replace(self, **{n: float(x != 0) for n, x in self.numbers.items()})
+
+
+@cache
+def _fields(method: type, note: str) -> tuple[str, ...]:
+    """Names of the settings whose annotation, or that of whose elements, says so."""
+
+    def says(kind: Any) -> bool:
+        return note in getattr(kind, "__metadata__", ()) or any(
+            map(says, get_args(kind))
+        )
+
+    kinds = get_type_hints(method, include_extras=True)
+    return tuple(name for name, kind in kinds.items() if says(kind))

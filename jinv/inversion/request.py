@@ -1,0 +1,185 @@
+"""Requests: what is asked of each image, what it is called, and how one judges it.
+
+All that depends on the question follows from here: the arrays that programs read, names
+of files, rows of grids, verdicts, and what is measured on the way.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jinv.engine.phase import Term
+from jinv.inversion.terms import LABELS, TOP1
+from jinv.models.classifier import Classifier
+from jinv.models.classify import classify
+
+Arrays = Mapping[str, np.ndarray]
+_NO_LABELS = np.zeros(0, np.int32)
+
+
+class Request(ABC):
+    """What is asked of images, which are numbered from 0.
+
+    Attributes:
+        watched: What is measured of them while they are made, and not optimised.
+    """
+
+    watched: tuple[Term, ...] = ()
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """How many images are to be made."""
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Classes of the images (images,), as far as they are known beforehand."""
+        return _NO_LABELS
+
+    @property
+    def company(self) -> Arrays:
+        """What is asked of images that accompany every batch, and are dropped."""
+        return {}
+
+    @abstractmethod
+    def asked(self, numbers: np.ndarray) -> Arrays:
+        """What is asked of the images of these numbers: arrays by name."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """All that is asked, as JSON."""
+
+    @abstractmethod
+    def about(self) -> str:
+        """What is asked, in a few words for people."""
+
+    @abstractmethod
+    def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
+        """What finished images are called, in file names and on pages.
+
+        Args:
+            numbers: Their numbers.
+            images: (images, height, width, channels), uint8.
+        """
+
+    def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
+        """Classes by which finished images are judged; none where they are not.
+
+        Args:
+            numbers: Their numbers.
+            images: (images, height, width, channels), uint8.
+        """
+        del numbers, images
+        return _NO_LABELS
+
+    def rows_of(
+        self, numbers: Sequence[int], images: np.ndarray
+    ) -> tuple[list[int], Sequence[str]]:
+        """The row of each finished image on a grid, and titles of the rows.
+
+        Args:
+            numbers: Their numbers.
+            images: (images, height, width, channels), uint8.
+        """
+        names = self.names_of(numbers, images)
+        titles = list(dict.fromkeys(names))
+        return [titles.index(name) for name in names], titles
+
+
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
+class ClassRequest(Request):
+    """Images of given classes.
+
+    Attributes:
+        classifier: The network that knows the classes.
+        wanted: The class of each image (images,).
+        others: Classes of further images that are optimised with each batch, and
+            dropped: they let it have the statistics of all classes.
+    """
+
+    classifier: Classifier
+    wanted: np.ndarray
+    others: np.ndarray
+
+    watched = (TOP1,)
+
+    @property
+    def count(self) -> int:
+        """How many images are to be made."""
+        return len(self.wanted)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Classes of the images (images,)."""
+        return self.wanted
+
+    @property
+    def company(self) -> Arrays:
+        """Classes of the images that accompany every batch."""
+        return {LABELS: self.others}
+
+    def asked(self, numbers: np.ndarray) -> Arrays:
+        """Classes of the images of these numbers."""
+        return {LABELS: self.wanted[numbers]}
+
+    def describe(self) -> dict[str, Any]:
+        """All that is asked, as JSON."""
+        return {"labels": self.wanted.tolist(), "company": self.others.tolist()}
+
+    def about(self) -> str:
+        """How many images there are, and of how many classes."""
+        return about_labels(self.wanted)
+
+    def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
+        """The images' classes, in words."""
+        labels = self.labels_of(numbers, images)
+        return [self.classifier.spec.classes[label] for label in labels]
+
+    def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
+        """The classes asked for."""
+        del images
+        return self.wanted[np.asarray(numbers, int)]
+
+    def rows_of(
+        self, numbers: Sequence[int], images: np.ndarray
+    ) -> tuple[list[int], Sequence[str]]:
+        """A row for each class."""
+        labels = self.labels_of(numbers, images)
+        return labels.tolist(), self.classifier.spec.classes
+
+
+@dataclass(frozen=True, eq=False)
+class OpenRequest(ClassRequest):
+    """Images of whatever comes: nothing is asked, and the classifier names them.
+
+    Its classes only say how many images there are.
+    """
+
+    watched = ()
+
+    def asked(self, numbers: np.ndarray) -> Arrays:
+        """Nothing is asked."""
+        del numbers
+        return {}
+
+    def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
+        """The classifier's answers."""
+        del numbers
+        return np.argmax(classify(self.classifier, images), -1).astype(np.int32)
+
+
+def about_labels(labels: np.ndarray) -> str:
+    """How many images there are, and of how many classes.
+
+    Example:
+        >>> about_labels(np.array([3, 3, 5]))
+        '3 images of 2 classes'
+    """
+    images, classes = len(labels), len(np.unique(labels))
+    return (
+        f"{images} image{'s' * (images != 1)} of {classes} class{'es' * (classes != 1)}"
+    )
