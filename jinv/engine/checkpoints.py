@@ -86,7 +86,7 @@ class Checkpoints:
             and notes.keys() == self._noted
             and all(type(value) in (int, float) for value in notes.values())
         ):
-            raise self._unreadable("its notes are not those of this version")
+            raise self.unreadable("its notes are not those of this version")
         return notes
 
     def restore(self, like: Any) -> Any:
@@ -105,23 +105,24 @@ class Checkpoints:
             self._manager.close()
             self._manager = None
 
+    def unreadable(self, reason: str) -> FolderError:
+        """What to raise where a checkpoint is not what was expected."""
+        return FolderError(
+            f"the checkpoint in {self._folder} cannot be read ({reason}): remove that "
+            "folder to begin the work anew, or choose another --out"
+        )
+
     def _newest(self) -> int | None:
         try:
             return self._open().latest_step()
         except Exception as error:
-            raise self._unreadable(_first_line(error)) from error
+            raise self.unreadable(_first_line(error)) from error
 
     def _restored(self, serial: int | None, items: Any) -> Any:
         try:
             return self._open().restore(serial, args=items)
         except Exception as error:  # whatever lies there, it is no checkpoint of ours
-            raise self._unreadable(_first_line(error)) from error
-
-    def _unreadable(self, reason: str) -> FolderError:
-        return FolderError(
-            f"the checkpoint in {self._folder} cannot be read ({reason}): remove that "
-            "folder to begin the work anew, or choose another --out"
-        )
+            raise self.unreadable(_first_line(error)) from error
 
     def _open(self) -> ocp.CheckpointManager:
         if self._manager is None:

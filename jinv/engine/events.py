@@ -103,3 +103,35 @@ class BatchDone:
 
 
 Event = Compiled | Logged | Frame | BatchDone
+
+
+class Far(NamedTuple):
+    """How far work is, in steps."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What some steps of a lesson measured.
+
+    Attributes:
+        row: Means since the last such event, the loss among them.
+    """
+
+    row: dict[str, float]
+    far: Far
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An epoch of a lesson is done, and kept.
+
+    Attributes:
+        row: Its number, the means over its steps, its seconds, and what was measured
+            after it.
+    """
+
+    row: dict[str, float]
+    far: Far
