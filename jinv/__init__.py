@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from jinv.supermask.published import load_published
     from jinv.supermask.search import find_subnetwork
     from jinv.synthesis.synthetic_set import synthesize
-    from jinv.transfer.supervised import TrainConfig, train
+    from jinv.transfer.supervised import train
+    from jinv.transfer.train_config import TrainConfig
 
 _HOMES = {
     "DAFL": "jinv.inversion.dafl",
@@ -44,7 +45,7 @@ _HOMES = {
     "PRESETS": "jinv.inversion.presets",
     "Result": "jinv.inversion.invert",
     "Supermask": "jinv.supermask.hidden",
-    "TrainConfig": "jinv.transfer.supervised",
+    "TrainConfig": "jinv.transfer.train_config",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
     "find_subnetwork": "jinv.supermask.search",

@@ -31,6 +31,7 @@ FORMER: dict[str, Names] = {
         "batch_feature": "batch_bn",
     },
     "notes": {"stage": "phase"},  # beside the arrays of a checkpoint
+    "learnt": {"batch_stats": "state"},  # arrays of a training's checkpoint
 }
 """For each kind of object, a file's by its name: former name → today's."""
 

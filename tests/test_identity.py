@@ -14,7 +14,7 @@ from jinv.engine.notes import Outcome
 from jinv.engine.phase import Procedure
 from jinv.inversion.invert import Result
 from jinv.inversion.make_job import make_job
-from jinv.transfer.supervised import Trainable
+from jinv.transfer.trainable import Trainable
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from jinv.errors import ConfigError, ValueRefused
 from jinv.inversion.methods import METHODS
 from jinv.inversion.presets import Preset
 from jinv.supermask.hidden import Supermask
-from jinv.transfer.supervised import TrainConfig
+from jinv.transfer.train_config import TrainConfig
 from jinv.values import (
     Count,
     Natural,

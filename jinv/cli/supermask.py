@@ -13,9 +13,9 @@ from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
+    LessonProgress,
     announcer,
     command_line,
-    epoch_printer,
     load_splits,
     network_of,
     write_card,
@@ -29,7 +29,7 @@ from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask
 from jinv.supermask.published import load_published
 from jinv.supermask.search import find_subnetwork
-from jinv.transfer.supervised import TrainConfig
+from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
 
 _ORIGINS = {
@@ -119,7 +119,7 @@ def _search(options: FindSupermask, data: str) -> int:
     announce = announcer(
         console, "Searching", spec, splits[0], options.config, options.out
     )
-    with Stop() as stop:
+    with Stop() as stop, LessonProgress(console, options.config.epochs) as progress:
         try:
             found = find_subnetwork(
                 spec,
@@ -127,10 +127,10 @@ def _search(options: FindSupermask, data: str) -> int:
                 options.mask,
                 options.config,
                 options.out,
-                epoch_printer(console, options.config),
-                options.devices,
+                devices=options.devices,
                 overwrite=options.overwrite,
                 on_start=announce,
+                on_event=progress.on_event,
                 should_stop=stop.requested,
             )
         except Interrupted as reason:

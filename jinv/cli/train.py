@@ -12,8 +12,8 @@ from rich.console import Console
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
+    LessonProgress,
     announcer,
-    epoch_printer,
     load_splits,
     network_of,
     write_card,
@@ -25,7 +25,8 @@ from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
-from jinv.transfer.supervised import TrainConfig, train
+from jinv.transfer.supervised import train
+from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
 
 
@@ -83,17 +84,17 @@ def run(options: Train) -> int:
         options.test_split,
     )
     announce = announcer(console, "Training", spec, splits[0], config, options.out)
-    with Stop() as stop:
+    with Stop() as stop, LessonProgress(console, config.epochs) as progress:
         try:
             trained = train(
                 classifier,
                 *splits,
                 config,
                 options.out,
-                epoch_printer(console, config),
                 devices=options.devices,
                 overwrite=options.overwrite,
                 on_start=announce,
+                on_event=progress.on_event,
                 should_stop=stop.requested,
             )
         except Interrupted as reason:

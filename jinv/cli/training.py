@@ -14,15 +14,17 @@ import numpy as np
 from rich.console import Console
 
 from jinv.atomic import write_json
+from jinv.cli.bar import Bar
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled
 from jinv.devices import backend
+from jinv.engine.events import Learning, Measured
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import classifier_spec
-from jinv.transfer.supervised import TrainConfig
+from jinv.transfer.train_config import TrainConfig
 
 
 def network_of(
@@ -109,20 +111,25 @@ def load_splits(
     return rest, held_out
 
 
-def epoch_printer(
-    console: Console, config: TrainConfig
-) -> Callable[[dict[str, float]], None]:
-    """Prints a line after every epoch, with the time that is left."""
+class LessonProgress(Bar):
+    """A line after every epoch, with the time that is left; a bar on a terminal."""
 
-    def report(row: dict[str, float]) -> None:
-        left = timedelta(seconds=round(row["seconds"] * (config.epochs - row["epoch"])))
-        console.print(
-            f"epoch {row['epoch']:>3}/{config.epochs}  loss {row['loss']:.4f}  "
-            f"test {row['test_accuracy']:.2f} %  {row['seconds']:.0f} s  "
-            f"about {left} left"
-        )
+    def __init__(self, console: Console, epochs: int):
+        """Follow a training of so many epochs."""
+        super().__init__(console)
+        self._epochs = epochs
 
-    return report
+    def on_event(self, event: Learning | Measured) -> None:
+        """Show what a training reports."""
+        row = event.row
+        if isinstance(event, Measured):
+            seconds = round(row["seconds"] * (self._epochs - row["epoch"]))
+            self.note(
+                f"epoch {row['epoch']:>3}/{self._epochs}  loss {row['loss']:.4f}  "
+                f"test {row['test_accuracy']:.2f} %  {row['seconds']:.0f} s  "
+                f"about {timedelta(seconds=seconds)} left"
+            )
+        self.show(event.far, f"loss {row['loss']:.4f}")
 
 
 def announcer(

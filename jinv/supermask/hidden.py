@@ -28,7 +28,7 @@ from jinv.models.weights.state_dict import (
     torch_shape,
 )
 from jinv.supermask.masks import kept_count, sampled_mask, top_mask
-from jinv.transfer.supervised import Trainable
+from jinv.transfer.trainable import Trainable
 from jinv.values import Range, Seed
 
 _Flat = dict[tuple[str, ...], Any]

@@ -10,6 +10,7 @@ import numpy as np
 
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
+from jinv.engine.events import Learning, Measured
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import make_classifier
@@ -18,7 +19,8 @@ from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.hidden_networks import write_supermask
 from jinv.models.weights.state_dict import StateDict, to_state_dict
 from jinv.supermask.hidden import Supermask, hide
-from jinv.transfer.supervised import TrainConfig, train
+from jinv.transfer.supervised import train
+from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
 
 
@@ -51,6 +53,7 @@ def find_subnetwork(
     *,
     overwrite: bool = False,
     on_start: Callable[[], None] = lambda: None,
+    on_event: Callable[[Learning | Measured], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Found:
     """Search a random network for a subnetwork that classifies.
@@ -72,12 +75,13 @@ def find_subnetwork(
         devices: Over how many each batch is spread; 0 for as many as share it evenly.
         overwrite: Remove the search that the folder holds.
         on_start: Called once, when everything is checked and the folder taken.
+        on_event: Called with each event, in order.
         should_stop: Asked after every step.
 
     Raises:
         ConfigError: The configuration is wrong.
         FolderError: The folder holds something else, e.g. another search.
-        Interrupted: `should_stop` said so; the epochs before this one are kept.
+        Interrupted: `should_stop` said so; every step so far is kept.
         Diverged: The loss became NaN or infinite.
     """
     hidden = hide(spec, supermask)
@@ -93,6 +97,7 @@ def find_subnetwork(
         devices,
         overwrite=overwrite,
         on_start=on_start,
+        on_event=on_event,
         should_stop=should_stop,
     )
     masks = hidden.masks(found.trained)

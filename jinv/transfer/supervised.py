@@ -2,11 +2,8 @@
 
 import glob
 import hashlib
-import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,77 +13,23 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.atomic import JsonLines
-from jinv.checked import Checked, checked
+from jinv.checked import checked
 from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import LabelledImages, minibatches
-from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.phase import Split
+from jinv.engine.events import Learning, Measured
+from jinv.engine.fit import Course, fit
+from jinv.engine.lesson import Lesson
 from jinv.engine.placement import make_placement
-from jinv.engine.precision import Precision, activation_type
-from jinv.errors import ConfigError, Diverged, Interrupted
-from jinv.folders import Folder, Kind
+from jinv.engine.precision import activation_type
+from jinv.errors import ConfigError
+from jinv.folders import Kind
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
 from jinv.transfer.population import population_statistics
-from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
-
-
-@dataclass(frozen=True)
-class TrainConfig(Checked):
-    """How a classifier is trained: by stochastic gradient descent.
-
-    Attributes:
-        epochs: Passes over the training images.
-        batch_size: Images in a step.
-        lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
-        warmup_epochs: Epochs of warm-up.
-        momentum: Share of the last update that goes into the next.
-        nesterov: Look ahead by the momentum (Sutskever et al. 2013).
-        weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
-        label_smoothing: Probability spread evenly over all classes.
-        crops: Pairs (size in pixels, epochs): small random crops early make an epoch
-            cheap. Epochs beyond the listed ones use the full size.
-        flip: Mirror half of the images; digits must not be.
-        margin: Reflected pixels around an image before a full-size crop.
-        precision: Type of the activations; "auto": bfloat16 on accelerators.
-        seed: Of the initialisation, the order and the augmentation.
-    """
-
-    epochs: Count = 100
-    batch_size: Count = 128
-    lr: Positive = 0.1
-    warmup_epochs: NotNegative = 2.0
-    momentum: ShareBelow1 = 0.9
-    nesterov: bool = True
-    weight_decay: NotNegative = 5e-4
-    label_smoothing: ShareBelow1 = 0.0
-    crops: tuple[tuple[Count, Count], ...] = ()
-    margin: Natural = 4
-    flip: bool = True
-    precision: Precision = "auto"
-    seed: Seed = 0
-
-
-# Compared by identity: arrays have no single answer to whether they are equal.
-@dataclass(frozen=True, eq=False)
-class Trainable:
-    """What a training changes, and the network's parameters that follow from it.
-
-    Attributes:
-        trained: The arrays that the optimiser changes, as they start.
-        frozen: Arrays that stay as they are, bit for bit.
-        params: (trained, frozen, key) → the network's `params`. The key is that of the
-            step; None where its accuracy is.
-        described: All that they depend on, as JSON: what tells one training from
-            another.
-    """
-
-    trained: Any
-    frozen: Any
-    params: Callable[[Any, Any, jax.Array | None], Any]
-    described: dict[str, Any] = field(default_factory=dict)
+from jinv.transfer.train_config import TrainConfig
+from jinv.transfer.trainable import Trainable
+from jinv.values import Natural
 
 
 def training_kind(model: str) -> Kind:
@@ -126,15 +69,16 @@ def train(
     *,
     overwrite: bool = False,
     on_start: Callable[[], None] = lambda: None,
+    on_event: Callable[[Learning | Measured], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a classifier.
 
-    After every epoch the state is saved under `folder`, where a later call with the
-    same configuration goes on. When training ends, the running statistics are replaced
-    by the population's (see `population_statistics`): an exponential average of the
-    last few augmented batches is what BatchNorm leaves behind, and inversion would
-    reproduce its noise.
+    What is learnt is kept under `folder`, where a later call with the same
+    configuration goes on; see `fit`. When training ends, the running statistics are
+    replaced by the population's (see `population_statistics`): an exponential average
+    of the last few augmented batches is what BatchNorm leaves behind, and inversion
+    would reproduce its noise.
 
     Args:
         classifier: Architecture and initial weights; `config` decides its precision.
@@ -148,13 +92,14 @@ def train(
             It changes nothing but the order of sums: BatchNorm sees the whole batch.
         overwrite: Remove the training that the folder holds.
         on_start: Called once, when everything is checked and the folder taken.
+        on_event: Called with each event, in order.
         should_stop: Asked after every step.
 
     Raises:
         ConfigError: The devices cannot share a batch.
         FolderError: The folder holds something else, e.g. a training of another
             configuration.
-        Interrupted: `should_stop` said so; the epochs before this one are kept.
+        Interrupted: `should_stop` said so; every step so far is kept.
         Diverged: The loss became NaN or infinite.
     """
     dtype = activation_type(config.precision)
@@ -170,16 +115,6 @@ def train(
         trainable = Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained
         )
-    optimizer = _optimizer(config, steps)
-    # Steps give their state up, and the caller's arrays are not ours to give.
-    trained = jax.tree.map(jnp.array, trainable.trained)
-    state = {
-        "trained": trained,
-        "batch_stats": jax.tree.map(
-            jnp.array, classifier.variables.get("batch_stats", {})
-        ),
-        "optimizer": optimizer.init(trained),
-    }
     described = {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
@@ -192,65 +127,49 @@ def train(
         **trainable.described,
     }
     frozen = placement.put(jax.tree.map(jnp.asarray, trainable.frozen))
-    update = jax.jit(
-        partial(_update, classifier, optimizer, config, trainable.params),
-        donate_argnums=(0,),
-    )
 
     @jax.jit
-    def variables_of(state, frozen):
-        params = trainable.params(state["trained"], frozen, None)
-        statistics = state["batch_stats"]
+    def network(frozen, trained, statistics):
+        params = trainable.params(trained, frozen, None)
         return {"params": params, **({"batch_stats": statistics} if statistics else {})}
 
-    def epoch_of(number, state):
-        """One epoch; its losses, and the state after it."""
-        losses = []
-        for index, batch in enumerate(_epoch(training, config, number)):
-            step = np.int32(number * steps + index)
-            state, loss = update(state, frozen, step, placement.put(Split(batch)).own)
-            losses.append(loss)
-            if should_stop():
-                raise Interrupted(
-                    f"stopped in epoch {number + 1} of {config.epochs}; the epochs "
-                    "before it are kept"
-                )
-        return float(np.mean(jax.device_get(losses))), state
+    def measure(trained, statistics):
+        variables = network(frozen, trained, statistics)
+        return {"test_accuracy": accuracy(classifier, variables, test)}
 
-    kind = training_kind(classifier.spec.name)
-    with (
-        Folder(folder, kind, described, overwrite=overwrite),
-        closing(Checkpoints(folder / "checkpoint", ["epoch"])) as checkpoints,
-    ):
-        on_start()
-        log = JsonLines(folder / "metrics.jsonl")
-        notes = checkpoints.notes()
-        done = int(notes["epoch"]) if notes else 0
-        log.keep(lambda row: row.get("epoch", done + 1) <= done)
-        state = placement.put(checkpoints.restore(state) if notes else state)
-        for epoch in range(done, config.epochs):
-            start = time.monotonic()
-            loss, state = epoch_of(epoch, state)
-            if not np.isfinite(loss):
-                raise Diverged(
-                    f"the loss became {loss} in epoch {epoch + 1}: take a lower lr "
-                    f"than {config.lr}, with --overwrite or another folder"
-                )
-            seconds = time.monotonic() - start
-            share = accuracy(classifier, variables_of(state, frozen), test)
-            row = {"epoch": epoch + 1, "loss": loss, "seconds": seconds}
-            row["test_accuracy"] = share
-            # In this order: of the log, what is too much can be told.
-            log.append(row)
-            checkpoints.save(epoch + 1, state, {"epoch": epoch + 1})
-            report(row)
-    variables = variables_of(state, frozen)
+    def heard(event: Learning | Measured) -> None:
+        if isinstance(event, Measured):
+            report(event.row)
+        on_event(event)
+
+    lesson = Lesson(
+        trainable.trained,
+        partial(_objective, classifier, config.label_smoothing, trainable.params),
+        _optimizer(config, steps),
+        frozen,
+        classifier.variables.get("batch_stats", {}),
+        config.seed,
+        f"take a lower lr than {config.lr}",
+    )
+    learnt = fit(
+        lesson,
+        Course(config.epochs, steps, partial(_epoch, training, config), measure),
+        placement,
+        folder,
+        training_kind(classifier.spec.name),
+        described,
+        overwrite=overwrite,
+        on_start=on_start,
+        on_event=heard,
+        should_stop=should_stop,
+    )
+    variables = network(frozen, learnt.trained, learnt.state)
     variables |= population_statistics(classifier, variables, training)
     achieved = {"test_accuracy": accuracy(classifier, variables, test)}
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Trained(
         replace(classifier, variables=variables, sha256=""),
-        placement.get(state["trained"]),
+        placement.get(learnt.trained),
         achieved,
     )
 
@@ -283,59 +202,44 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
     )
 
 
-def _update(classifier, optimizer, config, params_of, state, frozen, step, batch):
+def _objective(
+    classifier: Classifier,
+    smoothing: float,
+    params_of: Callable[..., Any],
+    trained: Any,
+    frozen: Any,
+    statistics: Any,
+    batch: tuple[jax.Array, jax.Array],
+    key: jax.Array,
+) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
+    """Cross-entropy of the labels, the mean over the batch."""
     images, labels = batch
-    inputs = classifier.normalise(images)
-    key = jax.random.fold_in(jax.random.key(config.seed), step)
-
-    def loss_of(trained):
-        params = params_of(trained, frozen, key)
-        logits, new = classifier.module.apply(
-            {"params": params, "batch_stats": state["batch_stats"]},
-            inputs,
-            True,
-            mutable=["batch_stats"],
-        )
-        targets = optax.smooth_labels(
-            jax.nn.one_hot(labels, logits.shape[-1]), config.label_smoothing
-        )
-        logits = logits.astype(jnp.float32)
-        return optax.softmax_cross_entropy(logits, targets).mean(), new
-
-    trained = state["trained"]
-    (loss, new), gradients = jax.value_and_grad(loss_of, has_aux=True)(trained)
-    updates, moved = optimizer.update(gradients, state["optimizer"], trained)
-    state = {
-        "trained": optax.apply_updates(trained, updates),
-        "batch_stats": new.get("batch_stats", {}),
-        "optimizer": moved,
-    }
-    return state, loss
+    applied: Any = classifier.module.apply(
+        {"params": params_of(trained, frozen, key), "batch_stats": statistics},
+        classifier.normalise(images),
+        True,
+        mutable=["batch_stats"],
+    )
+    logits, new = applied
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
+    losses = optax.softmax_cross_entropy(logits.astype(jnp.float32), targets)
+    return losses.mean(), (new.get("batch_stats", {}), {})
 
 
 def _epoch(
-    data: LabelledImages, config: TrainConfig, epoch: int
+    data: LabelledImages, config: TrainConfig, epoch: int, first: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One epoch's augmented batches, each made while the one before is used."""
+    """One epoch's augmented batches, from the given one on."""
     rng = np.random.default_rng((config.seed, epoch))
     order = rng.permutation(len(data))
     size = _crop_size(config, epoch)
-    source = minibatches(data, order, config.batch_size, drop_last=True)
-
-    def following():
-        batch = next(source, None)
-        if batch is None:
-            return None
-        images, labels = batch
+    batches = minibatches(data, order, config.batch_size, drop_last=True)
+    for number, (images, labels) in enumerate(batches):
         full = images.shape[1]
         margin = config.margin if size in (None, full) else 0
-        return crop_and_flip(images, size or full, margin, rng, config.flip), labels
-
-    with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(following)
-        while (batch := pending.result()) is not None:
-            pending = pool.submit(following)
-            yield batch
+        images = crop_and_flip(images, size or full, margin, rng, config.flip)
+        if number >= first:
+            yield images, labels
 
 
 def _crop_size(config: TrainConfig, epoch: int) -> int | None:

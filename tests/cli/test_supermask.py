@@ -8,7 +8,7 @@ from jinv.cli.main import main
 from jinv.cli.supermask import defaults
 from jinv.models import zoo
 from jinv.models.weights.checksums import sha256_of
-from jinv.transfer.supervised import TrainConfig
+from jinv.transfer.train_config import TrainConfig
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from jinv.models.loading import load_classifier
 from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
 from jinv.transfer.accuracy import accuracy
-from jinv.transfer.supervised import TrainConfig
+from jinv.transfer.train_config import TrainConfig
 
 MASK = Supermask(keep_fraction=0.5, weight_seed=3)
 CONFIG = TrainConfig(epochs=5, batch_size=32, lr=0.5, warmup_epochs=1, margin=1)

@@ -1,0 +1,252 @@
+"""The loop of everything that learns: epochs in a folder, stopped and gone on with."""
+
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jinv.atomic import JsonLines
+from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import Far, Learning, Measured
+from jinv.engine.hosts import agreed
+from jinv.engine.lesson import Learner, Learnt, Lesson
+from jinv.engine.placement import Placement
+from jinv.errors import Diverged, Interrupted
+from jinv.folders import Folder, Kind
+from jinv.former import FORMER, renewed
+
+_LOOK_SECONDS = 1.0
+"""Between two looks at the losses, each of which waits for the steps sent off."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What a lesson learns from, epoch after epoch, and how that is measured.
+
+    Attributes:
+        epochs: How many there are.
+        steps: Batches in each.
+        batches: (epoch, first) → the epoch's batches from the given number on: trees of
+            host arrays whose first axis counts examples. Each is made while the one
+            before is used.
+        measure: (trained, state) → numbers by name, after each epoch.
+    """
+
+    epochs: int
+    steps: int
+    batches: Callable[[int, int], Iterator[Any]]
+    measure: Callable[[Any, Any], dict[str, float]] = lambda trained, state: {}
+
+
+def fit(
+    lesson: Lesson,
+    course: Course,
+    placement: Placement,
+    folder: Path,
+    kind: Kind,
+    described: Mapping[str, Any],
+    *,
+    overwrite: bool = False,
+    on_start: Callable[[], None] = lambda: None,
+    on_event: Callable[[Learning | Measured], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    checkpoint_seconds: float = 60.0,
+) -> Learnt:
+    """Teach a lesson, in a folder where a later call goes on.
+
+    What is learnt is kept after every epoch, now and then within it, and when the work
+    is stopped. A lesson that was stopped or killed ends with the same bytes as another.
+    `metrics.jsonl` has a row for every epoch.
+
+    Args:
+        lesson: What learns.
+        course: What from.
+        placement: Devices over which each batch is spread.
+        folder: Where the checkpoint and the log are written.
+        kind: What the folder is taken for; `checkpoint` and `metrics.jsonl` are among
+            what it owns.
+        described: All that the outcome depends on, as JSON.
+        overwrite: Remove the work of this kind that the folder holds.
+        on_start: Called once, when the folder is taken.
+        on_event: Called with each event, in order.
+        should_stop: Asked after every step.
+        checkpoint_seconds: Between checkpoints within an epoch.
+
+    Raises:
+        FolderError: The folder holds something else, e.g. a lesson of another
+            description.
+        Interrupted: `should_stop` said so; every step so far is kept.
+        Diverged: The loss, or what is trained, became NaN or infinite; what the folder
+            keeps is from before.
+    """
+    with (
+        Folder(folder, kind, described, overwrite=overwrite),
+        closing(Checkpoints(folder / "checkpoint")) as checkpoints,
+    ):
+        on_start()
+        return _Fit(
+            Learner(lesson, placement),
+            course,
+            checkpoints,
+            JsonLines(folder / "metrics.jsonl"),
+            on_event,
+            should_stop,
+            checkpoint_seconds,
+        ).all()
+
+
+@dataclass
+class _Notes:
+    """How far a lesson is: noted beside every checkpoint.
+
+    Attributes:
+        epoch: Epochs that are done.
+        step: Steps of the one at work that are done.
+        seconds: They have taken.
+        sums: Over them, of all that each step measures.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    seconds: float = 0.0
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+class _Fit:
+    def __init__(
+        self,
+        learner: Learner,
+        course: Course,
+        checkpoints: Checkpoints,
+        log: JsonLines,
+        on_event: Callable[[Learning | Measured], None],
+        should_stop: Callable[[], bool],
+        checkpoint_seconds: float,
+    ):
+        self.learner, self.course = learner, course
+        self.checkpoints, self.log = checkpoints, log
+        self.on_event, self.should_stop = on_event, should_stop
+        self.checkpoint_seconds = checkpoint_seconds
+        self.now, self.learnt = self._begin()
+        self.pending: list[Any] = []
+        """What the steps measured at which nobody has looked yet."""
+        self.looked = self.saved = time.monotonic()
+
+    def all(self) -> Learnt:
+        done = self.now.epoch
+        self.log.keep(lambda row: row.get("epoch", done + 1) <= done)
+        for _ in range(done, self.course.epochs):
+            self._steps()
+            self._measure()
+        return self.learnt
+
+    def _begin(self) -> tuple[_Notes, Learnt]:
+        """Where the work is, by the checkpoint if there is one."""
+        learnt = self.learner.begin()
+        notes = self.checkpoints.notes()
+        if notes is None:
+            return _Notes(), learnt
+        try:
+            now = _Notes(**notes)
+            sound = now.epoch >= 0 and 0 <= now.step <= self.course.steps
+            sound &= bool(np.isfinite(sum(now.sums.values(), now.seconds)))
+        except (TypeError, AttributeError):
+            sound = False
+        if not sound:
+            raise self.checkpoints.unreadable("its notes are not those of a lesson")
+        # Who noted no step used the former names of the arrays.
+        former = {} if "step" in notes else FORMER["learnt"]
+        today = {name: names for names, name in former.items()}
+        like = self.learner.placement.get(learnt)._asdict()
+        found = self.checkpoints.restore({today.get(n, n): x for n, x in like.items()})
+        return now, self.learner.placement.put(Learnt(**renewed(found, "learnt")))
+
+    def _steps(self) -> None:
+        """What is left of an epoch."""
+        now, steps = self.now, self.course.steps
+        self.looked = time.monotonic()
+        with closing(_ahead(self.course.batches(now.epoch, now.step))) as batches:
+            for batch in batches:
+                number = now.epoch * steps + now.step
+                self.learnt, seen = self.learner.step(self.learnt, batch, number)
+                self.pending.append(seen)
+                now.step += 1
+                stopped = agreed(self.should_stop())
+                due = time.monotonic() - self.saved >= self.checkpoint_seconds
+                if stopped or (agreed(due) and now.step < steps):
+                    self._look()
+                    self._save(self._arrays())
+                elif time.monotonic() - self.looked >= _LOOK_SECONDS:
+                    self._look()
+                if stopped:
+                    raise Interrupted(
+                        f"stopped in epoch {now.epoch + 1} of {self.course.epochs}; "
+                        f"the {now.step} of its {steps} steps that are done are kept"
+                    )
+
+    def _measure(self) -> None:
+        """End an epoch: measure, log and keep it."""
+        if self.pending:
+            self._look()
+        now, arrays = self.now, self._arrays()
+        row = {"epoch": now.epoch + 1}
+        row |= {name: total / now.step for name, total in now.sums.items()}
+        row |= {"seconds": now.seconds}
+        row |= self.course.measure(self.learnt.trained, self.learnt.state)
+        self.now = _Notes(now.epoch + 1)
+        # In this order: of the log, what is too much can be told.
+        self.log.append(row)
+        self._save(arrays)
+        self.on_event(Measured(row, self._far()))
+
+    def _look(self) -> None:
+        """Wait for the steps sent off, and add up what they measured."""
+        rows, self.pending = jax.device_get(self.pending), []
+        before, self.looked = self.looked, time.monotonic()
+        self.now.seconds += self.looked - before
+        means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        for row in rows:
+            if not np.isfinite(row["loss"]):
+                raise self._diverged(f"the loss became {row['loss']}")
+            for name, value in row.items():
+                self.now.sums[name] = self.now.sums.get(name, 0.0) + float(value)
+        self.on_event(Learning(means, self._far()))
+
+    def _arrays(self) -> dict[str, Any]:
+        """What a checkpoint is to hold, whole and finite."""
+        arrays = self.learner.placement.get(self.learnt)._asdict()
+        for leaf in jax.tree.leaves((arrays["trained"], arrays["state"])):
+            if not np.all(np.isfinite(leaf)):
+                raise self._diverged("what it learnt became infinite")
+        return arrays
+
+    def _save(self, arrays: dict[str, Any]) -> None:
+        # The end of an epoch comes after its last step.
+        serial = self.now.epoch * (self.course.steps + 1) + self.now.step
+        self.checkpoints.save(serial, arrays, asdict(self.now))
+        self.saved = time.monotonic()
+
+    def _far(self) -> Far:
+        now, steps = self.now, self.course.steps
+        return Far(now.epoch * steps + now.step, self.course.epochs * steps)
+
+    def _diverged(self, what: str) -> Diverged:
+        return Diverged(
+            f"{what} in epoch {self.now.epoch + 1}: {self.learner.lesson.advice}, with "
+            "--overwrite or another folder"
+        )
+
+
+def _ahead(source: Iterator[Any]) -> Generator[Any]:
+    """The same, each made while the one before is used."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(next, source, None)
+        while (item := pending.result()) is not None:
+            pending = pool.submit(next, source, None)
+            yield item

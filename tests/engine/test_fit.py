@@ -1,0 +1,157 @@
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import Far, Learning, Measured
+from jinv.engine.fit import Course, fit
+from jinv.engine.lesson import Learner, Lesson
+from jinv.engine.placement import make_placement
+from jinv.errors import Diverged, FolderError, Interrupted
+from jinv.folders import Kind
+from jinv.models.loading import make_classifier
+
+KIND = Kind("lesson", "lesson", owned=("checkpoint", "metrics.jsonl"))
+ONE = make_placement("jit", 1, 16, "global")
+
+
+class Killed(Exception):
+    """Nothing is done any more, as where a process was killed."""
+
+
+def features_lesson(tiny) -> Lesson:
+    """A network of random weights learns what another makes of the same images."""
+
+    def objective(trained, frozen, state, batch, key):
+        inputs = tiny.normalise(batch)
+        inputs += 0.01 * jax.random.normal(key, inputs.shape)
+        mine = tiny.features({"params": trained, "batch_stats": state}, inputs)
+        meant = tiny.features(frozen, inputs)
+        error = jnp.mean((mine["stage2"] - meant["stage2"]) ** 2)
+        return error, (state, {"spread": jnp.std(mine["stage2"])})
+
+    pupil = make_classifier(tiny.spec, seed=1).variables
+    return Lesson(
+        pupil["params"],
+        objective,
+        optax.adam(0.01),
+        frozen=tiny.variables,
+        state=pupil["batch_stats"],
+    )
+
+
+def features_course(stripes, killed=None) -> Course:
+    """Three epochs of six batches; killed where the batch of this number is made."""
+    images = stripes[0].images
+
+    def batches(epoch, first):
+        order = np.random.default_rng(epoch).permutation(len(images))
+        for step in range(first, 6):
+            if (epoch, step) == killed:
+                raise Killed
+            yield images[order[16 * step :][:16]]
+
+    return Course(3, 6, batches, lambda trained, state: {"weights": len(trained)})
+
+
+@pytest.fixture
+def teach(tiny, stripes, tmp_path):
+    """Teaches it; returns what was learnt, and the rows less their seconds."""
+
+    def run(name, killed=None, **options):
+        folder, course = tmp_path / name, features_course(stripes, killed)
+        options = {"checkpoint_seconds": 0, **options}
+        lesson = features_lesson(tiny)
+        learnt = fit(lesson, course, ONE, folder, KIND, {"of": "features"}, **options)
+        rows = (folder / "metrics.jsonl").read_text().splitlines()
+        return learnt, [{**json.loads(row), "seconds": 0} for row in rows]
+
+    return run
+
+
+def test_a_lesson_killed_within_an_epoch_ends_with_the_same_bytes(teach):
+    whole, rows = teach("whole", checkpoint_seconds=60)
+    with pytest.raises(Killed):
+        teach("parts", killed=(1, 4))
+    learnt, again = teach("parts")
+    jax.tree.map(np.testing.assert_array_equal, learnt, whole)
+    assert again == rows and [row["epoch"] for row in rows] == [1, 2, 3]
+    assert rows[2]["loss"] < rows[0]["loss"] and rows[0]["spread"] > 0
+
+
+def test_a_lesson_that_is_stopped_loses_no_step(teach):
+    whole, rows = teach("whole")
+    asked = iter(range(100))
+    with pytest.raises(Interrupted, match="epoch 2 of 3; the 3 of its 6 steps"):
+        teach("parts", should_stop=lambda: next(asked) == 8, checkpoint_seconds=60)
+    events = []
+    learnt, again = teach("parts", on_event=events.append)
+    jax.tree.map(np.testing.assert_array_equal, learnt, whole)
+    assert again == rows
+    assert events[0].far == Far(10, 18) and isinstance(events[0], Learning)
+    assert events[-1].far == Far(18, 18) and isinstance(events[-1], Measured)
+
+
+def test_a_few_steps_can_be_taken_without_a_folder(tiny, stripes, teach):
+    whole, _ = teach("whole")
+    learner = Learner(features_lesson(tiny), ONE)
+    learnt, pool = learner.begin(), features_course(stripes)
+    for number in range(18):
+        (batch,) = list(pool.batches(number // 6, number % 6))[:1]
+        learnt, measured = learner.step(learnt, batch, number)
+    jax.tree.map(np.testing.assert_array_equal, learnt, whole)
+    assert measured.keys() == {"loss", "spread"}
+
+
+def test_what_diverges_leaves_what_was_finite(tmp_path):
+    def objective(trained, frozen, state, batch, key):
+        return jnp.sum(trained) * jnp.mean(batch), ((), {})
+
+    def batches(epoch, first):
+        for step in range(first, 4):
+            yield np.full((16, 1), np.inf if step == 2 else 1.0, np.float32)
+
+    lesson = Lesson(np.ones(2, np.float32), objective, optax.sgd(0.25), advice="slowly")
+    with pytest.raises(Diverged, match="loss became inf in epoch 1: slowly, with --ov"):
+        fit(
+            lesson, Course(1, 4, batches), ONE, tmp_path, KIND, {}, checkpoint_seconds=0
+        )
+    with closing(Checkpoints(tmp_path / "checkpoint")) as kept:
+        assert kept.notes()["step"] == 2
+        state = Learner(lesson, ONE).begin()._asdict()
+        np.testing.assert_array_equal(kept.restore(state)["trained"], [0.5, 0.5])
+
+
+def before(folder, lesson, notes):
+    """Leave what a version left that kept whole epochs only."""
+    learnt = Learner(lesson, ONE).begin()
+    names = {"batch_stats": learnt.state, "trained": learnt.trained}
+    with closing(Checkpoints(folder / "checkpoint")) as checkpoints:
+        checkpoints.save(1, {**names, "optimizer": learnt.optimizer}, notes)
+
+
+def test_work_of_whole_epochs_is_gone_on_with(tiny, stripes, tmp_path):
+    lesson = features_lesson(tiny)
+    before(tmp_path, lesson, {"epoch": 1})
+    (tmp_path / "config.json").write_text('{"lesson": {"of": "features"}}')
+    rows = []
+    arguments = ONE, tmp_path, KIND, {"of": "features"}
+    fit(lesson, features_course(stripes), *arguments, on_event=rows.append)
+    assert [one.row["epoch"] for one in rows if isinstance(one, Measured)] == [2, 3]
+    with pytest.raises(FolderError, match="another configuration"):
+        fit(lesson, features_course(stripes), ONE, tmp_path, KIND, {"of": "others"})
+
+
+@pytest.mark.parametrize("notes", [{"batch": 1}, {"epoch": "one"}, {"epoch": -1}])
+def test_foreign_notes_are_refused(tiny, stripes, tmp_path, notes):
+    lesson = replace(features_lesson(tiny), seed=1)
+    before(tmp_path, lesson, notes)
+    (tmp_path / "config.json").write_text('{"lesson": {}}')
+    with pytest.raises(FolderError, match="notes are not those of a lesson"):
+        fit(lesson, features_course(stripes), ONE, tmp_path, KIND, {})
