@@ -23,6 +23,8 @@ from jinv.former import FORMER, renewed
 
 _LOOK_SECONDS = 1.0
 """Between two looks at the losses, each of which waits for the steps sent off."""
+_AHEAD = 2
+"""Steps sent off beside the one at work: devices never wait, nor does who stops."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,6 +178,7 @@ class _Fit:
                 number = now.epoch * steps + now.step
                 self.learnt, seen = self.learner.step(self.learnt, batch, number)
                 self.pending.append(seen)
+                jax.block_until_ready(self.pending[: -1 - _AHEAD][-1:])
                 now.step += 1
                 stopped = agreed(self.should_stop())
                 due = time.monotonic() - self.saved >= self.checkpoint_seconds
