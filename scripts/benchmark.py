@@ -29,9 +29,9 @@ from jinv.inversion.deep import DeepInversion
 from jinv.models.classifier import Classifier
 from jinv.models.loading import make_classifier
 from jinv.models.operations import convolution
+from jinv.models.operations.masks import largest
 from jinv.models.operations.moments import moments, standardise
 from jinv.models.zoo import classifier_spec
-from jinv.supermask.masks import largest
 
 Contender = Callable[[int], int]
 """Takes at least so many steps, and when they are done returns how many they were."""

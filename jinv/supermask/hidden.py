@@ -18,6 +18,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.models.listing import init_shapes, kernel_names
+from jinv.models.operations.masks import kept_count, sampled_mask, top_mask
 from jinv.models.spec import ClassifierSpec
 from jinv.models.weights.drawing import WeightInit, draw_scores
 from jinv.models.weights.hidden_networks import FrozenWeights
@@ -27,7 +28,6 @@ from jinv.models.weights.state_dict import (
     kernel_to_torch,
     torch_shape,
 )
-from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.transfer.trainable import Trainable
 from jinv.values import Range, Seed
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jinv.models.operations.layers import Conv
+from jinv.models.operations.masks import kept_count, sampled_mask, top_mask
 from jinv.models.weights.state_dict import kernel_from_torch, kernel_to_torch
-from jinv.supermask.masks import kept_count, sampled_mask, top_mask
 from jinv.supermask.published import published_mask
 
 RULES = ("top0.3", "top0.5", "drawn")

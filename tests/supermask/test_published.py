@@ -12,9 +12,9 @@ from jinv.cli.main import main
 from jinv.errors import ConfigError, WeightsError
 from jinv.models import zoo
 from jinv.models.loading import load_classifier
+from jinv.models.operations.masks import kept_count
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.reading import read_tensors
-from jinv.supermask.masks import kept_count
 from jinv.supermask.published import load_published, published_mask
 
 CHECKPOINT = Path(__file__).parent / "recorded" / "published.pth"

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.supermask.masks import kept_count, largest, sampled_mask, top_mask
+from jinv.models.operations.masks import kept_count, largest, sampled_mask, top_mask
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.3, 0.5, 0.7, 0.9, 1.0])
