@@ -105,13 +105,6 @@ class BatchDone:
 Event = Compiled | Logged | Frame | BatchDone
 
 
-class Far(NamedTuple):
-    """How far work is, in steps."""
-
-    done: int
-    total: int
-
-
 @dataclass(frozen=True)
 class Learning:
     """What some steps of a lesson measured.

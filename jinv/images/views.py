@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 View = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Per = Literal["image", "batch"]
+Margin = Literal["edge", "reflect"]
 
 
 def chain(*views: View) -> View:
@@ -43,19 +44,20 @@ def jitter(pixels: int, per: Per = "image") -> View:
     return view
 
 
-def pad(pixels: int) -> View:
-    """Lay images on a canvas with a margin that continues their borders.
+def pad(pixels: int, mode: Margin = "edge") -> View:
+    """Lay images on a canvas with a margin.
 
     Before `crop`, for images that have no margin of their own.
 
     Args:
         pixels: Width of the margin.
+        mode: Whether the margin continues the border or reflects the image.
     """
 
     def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
         del key, index
         margin = (pixels, pixels)
-        return jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode="edge")
+        return jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode=mode)
 
     return view
 

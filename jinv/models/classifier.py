@@ -39,6 +39,7 @@ class Classifier:
         sha256: Checksum of the file that the weights came from; "" if from none.
         inference: Keyword arguments with which the module is called, e.g.
             `{"train": False}` where its own default is to train.
+        in_training: Those with which it is called to train.
     """
 
     spec: ClassifierSpec
@@ -46,6 +47,7 @@ class Classifier:
     variables: dict[str, Any]
     sha256: str = ""
     inference: Mapping[str, Any] = field(default_factory=dict)
+    in_training: Mapping[str, Any] = field(default_factory=lambda: {"train": True})
 
     def __repr__(self) -> str:
         """A line for people, without the weights."""
@@ -79,6 +81,42 @@ class Classifier:
             logits.astype(jnp.float32),
             by_layer(seen.get(TAPS, {})),
             in_natural_order(named) | {"logits": logits},
+        )
+
+    def training(
+        self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, Any]:
+        """Classify inputs as in training: by the batch's moments, and with dropout.
+
+        Args:
+            variables: Its variables.
+            inputs: (batch, height, width, channels).
+            key: Of what it draws.
+
+        Returns:
+            Logits (batch, classes), float32; and the new `batch_stats`, empty if it has
+            none.
+        """
+        logits, changed = self._train(variables, inputs, key, "batch_stats")
+        return logits.astype(jnp.float32), changed.get("batch_stats", {})
+
+    def training_moments(
+        self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
+    ) -> Any:
+        """Moments that its BatchNorm layers see in training, as in `batch_stats`."""
+        with nn.intercept_methods(tap_foreign):
+            _, changed = self._train(variables, inputs, key, "batch_stats", TAPS)
+        return changed.get(TAPS, {})
+
+    def _train(
+        self, variables: Any, inputs: jax.Array, key: jax.Array, *mutable: str
+    ) -> Any:
+        return self.module.apply(
+            variables,
+            inputs,
+            mutable=list(mutable),
+            rngs={"dropout": key},
+            **self.in_training,
         )
 
     def features(

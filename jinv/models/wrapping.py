@@ -41,6 +41,7 @@ def wrap_classifier(
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
     inference: Mapping[str, Any] | None = None,
+    training: Mapping[str, Any] | None = None,
 ) -> Classifier:
     """Bring a Linen classifier of your own.
 
@@ -59,6 +60,8 @@ def wrap_classifier(
         std: By which the difference is divided, per channel.
         inference: Keyword arguments that make a call an inference, e.g.
             `{"train": False}`.
+        training: Those that make it a training, for `jinv.train`; by default those of
+            `inference` with every True and False turned round.
 
     Raises:
         ConfigError: Something is missing or cannot work; the message says what to do.
@@ -97,11 +100,65 @@ def wrap_classifier(
         tuple(std),
     )
     _check_variables(name, variables)
-    wrapped = Classifier(spec, module, dict(variables), "", dict(inference or {}))
+    inference = dict(inference or {})
+    training = _turned(inference) if training is None else dict(training)
+    wrapped = Classifier(spec, module, dict(variables), "", inference, training)
     _check_logits(wrapped)
     heard = wrapped.batchnorm_names
     _warn_of_silent_layers(wrapped)
     return replace(wrapped, spec=replace(spec, batch_norm=bool(heard)))
+
+
+def check_training(classifier: Classifier) -> None:
+    """Find out by shapes alone whether a network can be called to train.
+
+    Raises:
+        ConfigError: It cannot; the message says what to do.
+    """
+    spec, arguments = classifier.spec, dict(classifier.in_training)
+    size = spec.input_size
+    example = jax.ShapeDtypeStruct((2, size, size, spec.channels), jnp.float32)
+    changes = []
+
+    def call(variables, inputs):
+        logits, new = classifier.training(variables, inputs, jax.random.key(0))
+        before, after = map(jax.tree.leaves, (variables.get("batch_stats", {}), new))
+        changes.extend(x is not y for x, y in zip(before, after, strict=True))
+        return logits
+
+    how = (
+        "give wrap_classifier the arguments that make a call a training, e.g. "
+        "training={'train': True}"
+    )
+    try:
+        found = jax.eval_shape(call, classifier.variables, example)
+    except Exception as error:  # a module may raise what it likes
+        reason = " ".join(str(error).split())[:300]
+        raise ConfigError(
+            f"{spec.name} cannot be called to train with inputs {example.shape} and "
+            f"{arguments} ({type(error).__name__}: {reason}): expected logits alone, "
+            "and nothing that changes but batch_stats or draws but dropout; or "
+            f"{how}"
+        ) from None
+    if found.shape != (2, len(spec.classes)):
+        raise ConfigError(
+            f"{spec.name}, called with {arguments} to train, puts out "
+            f"{found.shape[1:]} per image: expected one logit for each of its "
+            f"{len(spec.classes)} classes"
+        )
+    if changes and not any(changes):
+        raise ConfigError(
+            f"{spec.name}, called with {arguments} to train, leaves its statistics as "
+            f"they are, as in an inference: {how}"
+        )
+
+
+def _turned(inference: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a call a training, if this makes it an inference."""
+    return {
+        name: not value if isinstance(value, bool) else value
+        for name, value in inference.items()
+    }
 
 
 def _check_module(module: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 
 from jinv.data.labelled import LabelledImages, minibatches
 from jinv.models.classifier import Classifier
@@ -36,26 +37,25 @@ def population_statistics(
         return {}
 
     @jax.jit
-    def moments(variables, images):
+    def moments(variables, images, number):
         inputs = classifier.normalise(images)
-        _, seen = classifier.module.apply(
-            variables, inputs, True, mutable=["taps", "batch_stats"]
-        )
-        return seen["taps"]
+        key = jax.random.fold_in(jax.random.key(0), number)
+        return classifier.training_moments(variables, inputs, key)
 
     order = np.random.default_rng(0).permutation(len(data))[:images]
     batch_size = min(batch_size, len(order))
     seen = [
-        moments(variables, x)
-        for x, _ in minibatches(data, order, batch_size, drop_last=True)
+        moments(variables, x, number)
+        for number, (x, _) in enumerate(
+            minibatches(data, order, batch_size, drop_last=True)
+        )
     ]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *seen)
-
-    def pool(node):
-        if set(node) == {"mean", "var"}:
-            mean = node["mean"].mean(0)
-            between = node["mean"].var(0, keepdims=True)
-            return {"mean": mean, "var": (node["var"] + between).mean(0)}
-        return {name: pool(child) for name, child in node.items()}
-
-    return {"batch_stats": pool(stacked)}
+    heard: Any = flatten_dict(stacked)
+    pooled = {place: values.mean(0) for place, values in heard.items()}
+    for *layer, kind in heard:
+        if kind == "var":
+            pooled[*layer, "var"] += heard[*layer, "mean"].var(0)
+    # Layers that cannot be heard keep what training left.
+    left: Any = flatten_dict(variables["batch_stats"])
+    return {"batch_stats": unflatten_dict(left | pooled)}

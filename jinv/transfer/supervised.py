@@ -1,21 +1,18 @@
 """Training a classifier on labelled images."""
 
 import glob
-import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from jinv.checked import checked
-from jinv.data.augment import crop_and_flip
-from jinv.data.labelled import LabelledImages, minibatches
+from jinv.data.labelled import LabelledImages
 from jinv.engine.events import Learning, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Lesson
@@ -24,8 +21,10 @@ from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
 from jinv.folders import Kind
 from jinv.models.classifier import Classifier
-from jinv.models.zoo import beyond_zoo
+from jinv.models.wrapping import check_training
 from jinv.transfer.accuracy import accuracy
+from jinv.transfer.description import description
+from jinv.transfer.examples import Examples, shuffled, training_view
 from jinv.transfer.population import population_statistics
 from jinv.transfer.train_config import TrainConfig
 from jinv.transfer.trainable import Trainable
@@ -110,32 +109,34 @@ def train(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
     _check_crops(classifier, config)
+    check_training(classifier)
     placement = make_placement("jit", devices, config.batch_size)
     if trainable is None:
         trainable = Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained
         )
-    described = {
-        "model": classifier.spec.name,
-        **beyond_zoo(classifier.spec).to_json(),
-        "initial_weights": classifier.sha256,
-        "images": len(training),
-        "labels": _fingerprint(training.labels.astype(np.int32)),
-        "first_image": _fingerprint(training.read(np.arange(1))[0]),
-        **asdict(config),
-        "precision": np.dtype(dtype).name,
-        **trainable.described,
+    # What a network of one's own has beside them stays as it is.
+    others = {
+        name: tree
+        for name, tree in classifier.variables.items()
+        if name not in ("params", "batch_stats")
     }
-    frozen = placement.put(jax.tree.map(jnp.asarray, trainable.frozen))
+    frozen = placement.put(jax.tree.map(jnp.asarray, (trainable.frozen, others)))
 
-    @jax.jit
-    def network(frozen, trained, statistics):
-        params = trainable.params(trained, frozen, None)
-        return {"params": params, **({"batch_stats": statistics} if statistics else {})}
+    def network(trained, frozen, statistics, key=None):
+        params = trainable.params(trained, frozen[0], key)
+        normalising = {"batch_stats": statistics} if statistics else {}
+        return {"params": params, **normalising, **frozen[1]}
+
+    as_learnt = jax.jit(network)
 
     def measure(trained, statistics):
-        variables = network(frozen, trained, statistics)
+        variables = as_learnt(trained, frozen, statistics)
         return {"test_accuracy": accuracy(classifier, variables, test)}
+
+    def batches(epoch: int, first: int) -> Iterator[Examples]:
+        size, seed = config.batch_size, config.seed
+        return shuffled(training, size, seed, config.crop(epoch), epoch, first)
 
     def heard(event: Learning | Measured) -> None:
         if isinstance(event, Measured):
@@ -144,7 +145,7 @@ def train(
 
     lesson = Lesson(
         trainable.trained,
-        partial(_objective, classifier, config.label_smoothing, trainable.params),
+        partial(_objective, classifier, config, network),
         _optimizer(config, steps),
         frozen,
         classifier.variables.get("batch_stats", {}),
@@ -153,17 +154,17 @@ def train(
     )
     learnt = fit(
         lesson,
-        Course(config.epochs, steps, partial(_epoch, training, config), measure),
+        Course(config.epochs, steps, batches, measure),
         placement,
         folder,
         training_kind(classifier.spec.name),
-        described,
+        description(classifier, training, config, dtype) | trainable.described,
         overwrite=overwrite,
         on_start=on_start,
         on_event=heard,
         should_stop=should_stop,
     )
-    variables = network(frozen, learnt.trained, learnt.state)
+    variables = as_learnt(learnt.trained, frozen, learnt.state)
     variables |= population_statistics(classifier, variables, training)
     achieved = {"test_accuracy": accuracy(classifier, variables, test)}
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
@@ -184,17 +185,14 @@ def _check_crops(classifier: Classifier, config: TrainConfig) -> None:
             )
 
 
-def _fingerprint(array: np.ndarray) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()
-
-
 def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
     warmup = round(config.warmup_epochs * steps)
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.lr, warmup, max(config.epochs * steps, warmup + 1)
     )
     decayed = partial(
-        jax.tree_util.tree_map_with_path, lambda path, _: path[-1].key == "kernel"
+        jax.tree_util.tree_map_with_path,
+        lambda path, _: getattr(path[-1], "key", "") == "kernel",
     )
     return optax.chain(
         optax.add_decayed_weights(config.weight_decay, mask=decayed),
@@ -204,47 +202,25 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
 
 def _objective(
     classifier: Classifier,
-    smoothing: float,
-    params_of: Callable[..., Any],
+    config: TrainConfig,
+    network: Callable[..., Any],
     trained: Any,
     frozen: Any,
     statistics: Any,
-    batch: tuple[jax.Array, jax.Array],
+    batch: Examples,
     key: jax.Array,
 ) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
     """Cross-entropy of the labels, the mean over the batch."""
-    images, labels = batch
-    applied: Any = classifier.module.apply(
-        {"params": params_of(trained, frozen, key), "batch_stats": statistics},
-        classifier.normalise(images),
-        True,
-        mutable=["batch_stats"],
+    view_key, network_key, dropout_key = jax.random.split(key, 3)
+    inputs = classifier.normalise(batch.images)
+    size = inputs.shape[1]
+    view = training_view(size, batch.seen, config.margin, config.flip)
+    logits, statistics = classifier.training(
+        network(trained, frozen, statistics, network_key),
+        view(view_key, batch.index, inputs),
+        dropout_key,
     )
-    logits, new = applied
-    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
-    losses = optax.softmax_cross_entropy(logits.astype(jnp.float32), targets)
-    return losses.mean(), (new.get("batch_stats", {}), {})
-
-
-def _epoch(
-    data: LabelledImages, config: TrainConfig, epoch: int, first: int
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """One epoch's augmented batches, from the given one on."""
-    rng = np.random.default_rng((config.seed, epoch))
-    order = rng.permutation(len(data))
-    size = _crop_size(config, epoch)
-    batches = minibatches(data, order, config.batch_size, drop_last=True)
-    for number, (images, labels) in enumerate(batches):
-        full = images.shape[1]
-        margin = config.margin if size in (None, full) else 0
-        images = crop_and_flip(images, size or full, margin, rng, config.flip)
-        if number >= first:
-            yield images, labels
-
-
-def _crop_size(config: TrainConfig, epoch: int) -> int | None:
-    for size, epochs in config.crops:
-        if epoch < epochs:
-            return size
-        epoch -= epochs
-    return None
+    targets = optax.smooth_labels(
+        jax.nn.one_hot(batch.labels, logits.shape[-1]), config.label_smoothing
+    )
+    return optax.softmax_cross_entropy(logits, targets).mean(), (statistics, {})

@@ -41,3 +41,16 @@ class TrainConfig(Checked):
     flip: bool = True
     precision: Precision = "auto"
     seed: Seed = 0
+
+    def crop(self, epoch: int) -> int | None:
+        """Height and width of the crops of an epoch, in pixels; None for all there is.
+
+        Example:
+            >>> TrainConfig(crops=((16, 2),)).crop(1)
+            16
+        """
+        for size, epochs in self.crops:
+            if epoch < epochs:
+                return size
+            epoch -= epochs
+        return None

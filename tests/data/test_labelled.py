@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jinv.data.augment import crop_and_flip
 from jinv.data.exporting import Description, Example, export
 from jinv.data.labelled import ArrayImages, SomeImages, hold_out, minibatches
 from jinv.data.sets import (
@@ -115,17 +114,6 @@ def test_batches_cover_the_order(npz):
     labels = np.concatenate([y for _, y in minibatches(data, np.arange(5)[::-1], 2)])
     np.testing.assert_array_equal(labels, LABELS[::-1])
     assert len(list(minibatches(data, np.arange(5), 2, drop_last=True))) == 2
-
-
-def test_crops_are_windows_of_the_reflected_image():
-    rng = np.random.default_rng(1)
-    many = np.repeat(IMAGES[:1], 50, 0)
-    cut = crop_and_flip(many, 8, 2, rng)
-    wide = np.pad(IMAGES[0], ((2, 2), (2, 2), (0, 0)), mode="reflect")
-    windows = [wide[i : i + 8, j : j + 8] for i in range(5) for j in range(5)]
-    windows += [window[:, ::-1] for window in windows]
-    assert all(any(np.array_equal(c, w) for w in windows) for c in cut)
-    assert len({c.tobytes() for c in cut}) > 20
 
 
 def test_some_images_of_a_set_keep_their_labels(npz):

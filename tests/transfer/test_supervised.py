@@ -5,7 +5,6 @@ import jax
 import numpy as np
 import pytest
 
-from jinv.data.augment import crop_and_flip
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, Diverged, FolderError, Interrupted
 from jinv.transfer.population import population_statistics
@@ -72,15 +71,6 @@ def test_population_statistics_are_those_of_the_whole_set(tiny, stripes):
 def test_a_batch_larger_than_the_set_is_refused(tiny, stripes, tmp_path):
     with pytest.raises(ConfigError, match="exceeds the 384 images"):
         train(tiny, *stripes, replace(CONFIG, batch_size=500), tmp_path)
-
-
-@pytest.mark.parametrize("flip", [True, False])
-def test_images_are_mirrored_only_if_they_may_be(flip):
-    images = np.zeros((64, 8, 8, 3), np.uint8)
-    images[:, :, :4] = 200
-    cut = crop_and_flip(images, 8, 0, np.random.default_rng(0), flip)
-    mirrored = (cut[:, 0, 0, 0] == 0).mean()
-    assert (0.3 < mirrored < 0.7) if flip else mirrored == 0
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tiny, stripes, tmp_path):

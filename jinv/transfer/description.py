@@ -1,0 +1,48 @@
+"""What tells one training of a classifier from another."""
+
+import hashlib
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import numpy as np
+
+from jinv.data.labelled import LabelledImages
+from jinv.models.classifier import Classifier
+from jinv.models.zoo import beyond_zoo, classifier_names
+from jinv.transfer.train_config import TrainConfig
+
+
+def description(
+    classifier: Classifier, training: LabelledImages, config: TrainConfig, dtype: Any
+) -> dict[str, Any]:
+    """All that the outcome of a training depends on, as JSON.
+
+    Args:
+        classifier: Architecture and initial weights.
+        training: Images to learn from.
+        config: How.
+        dtype: Of the activations.
+    """
+    return {
+        "model": classifier.spec.name,
+        **beyond_zoo(classifier.spec).to_json(),
+        "initial_weights": classifier.sha256 or _weights(classifier),
+        "images": len(training),
+        "labels": _fingerprint(training.labels.astype(np.int32)),
+        "first_image": _fingerprint(training.read(np.arange(1))[0]),
+        **asdict(config),
+        "precision": np.dtype(dtype).name,
+    }
+
+
+def _weights(classifier: Classifier) -> str:
+    """Of weights that are from no file; those of the zoo are drawn by the seed."""
+    if classifier.spec.name in classifier_names():
+        return ""
+    leaves = map(np.asarray, jax.tree.leaves(classifier.variables))
+    return _fingerprint(np.concatenate([leaf.ravel() for leaf in leaves]))
+
+
+def _fingerprint(array: np.ndarray) -> str:
+    return hashlib.sha256(array.tobytes()).hexdigest()

@@ -1,0 +1,79 @@
+"""What is learnt from: labelled images in random order, seen by random views."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jinv.data.labelled import LabelledImages
+from jinv.images.views import View, chain, crop, flip, pad
+
+
+@partial(
+    jax.tree_util.register_dataclass,
+    data_fields=("images", "labels", "index"),
+    meta_fields=("seen",),
+)
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """A batch of labelled images.
+
+    Attributes:
+        images: (batch, height, width, channels), uint8.
+        labels: (batch,), int32.
+        index: Each image's number in the set (batch,), int32.
+        seen: Height and width of what is seen of them, in pixels.
+    """
+
+    images: Any
+    labels: Any
+    index: Any
+    seen: int
+
+
+def shuffled(
+    data: LabelledImages,
+    batch_size: int,
+    seed: int,
+    seen: int | None,
+    epoch: int,
+    first: int,
+) -> Iterator[Examples]:
+    """One epoch's whole batches, in an order of its own.
+
+    Args:
+        data: The set.
+        batch_size: Images in a batch.
+        seed: Of the order.
+        seen: Height and width of what is seen of the images; None for all.
+        epoch: Its number.
+        first: Number of the first batch that is wanted.
+    """
+    order = np.random.default_rng((seed, epoch)).permutation(len(data))
+    for start in range(first * batch_size, len(data) - batch_size + 1, batch_size):
+        index = order[start : start + batch_size]
+        images, labels = data.read(index)
+        yield Examples(images, labels, index.astype(np.int32), seen or images.shape[1])
+
+
+def training_view(size: int, seen: int, margin: int, mirrored: bool) -> View:
+    """Cut a random window out of each image, and mirror half of them.
+
+    The margin reflects the image: a black one would enter the BatchNorm statistics,
+    and images inverted from those statistics would have black frames.
+
+    Args:
+        size: Height and width of the images, in pixels.
+        seen: Those of the window.
+        margin: Pixels by which each image is extended beforehand, on every side; where
+            the window is smaller than the image, there is none.
+        mirrored: Whether any are mirrored; digits must not be.
+    """
+    wider = margin if seen == size else 0
+    views = [pad(wider, "reflect")] if wider else []
+    views += [crop(seen)] if size + 2 * wider > seen else []
+    views += [flip()] if mirrored else []
+    return chain(*views)
