@@ -11,9 +11,12 @@ def cross_entropy(
 
     -log softmax(logits / temperature)[label]
 
+    The class term of Yin et al. 2020 (equation 2); the temperature is that of Hinton et
+    al. 2015 (equation 1).
+
     Args:
-        logits: (batch, classes).
-        labels: (batch,), integers.
+        logits: Scores of the classes, (batch, classes).
+        labels: Indices of classes, (batch,), integers.
         temperature: Above 1 it softens the prediction, so that the gradient does not
             vanish as soon as the class is recognised.
 
@@ -31,14 +34,20 @@ def cross_entropy(
 
 
 def class_score(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Minus the logit of the label (Simonyan et al. 2014, section 2).
+    """Minus the logit of the class that is asked for.
+
+    -logits[label] (Simonyan et al. 2014, section 2).
 
     Args:
-        logits: (batch, classes).
-        labels: (batch,), integers.
+        logits: Scores of the classes, (batch, classes).
+        labels: Indices of classes, (batch,), integers.
 
     Returns:
         One value per image, (batch,).
+
+    Example:
+        >>> float(class_score(jnp.array([[1.0, 3.0]]), jnp.array([1]))[0])
+        -3.0
     """
     return -_pick(logits, labels)
 

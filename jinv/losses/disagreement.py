@@ -17,14 +17,13 @@ def l1_disagreement(teacher_logits: jax.Array, student_logits: jax.Array) -> jax
     "Data-Free Adversarial Distillation").
 
     Args:
-        teacher_logits: (batch, classes).
-        student_logits: (batch, classes).
+        teacher_logits: Scores by the teacher, (batch, classes).
+        student_logits: Scores by the student, (batch, classes).
 
     Returns:
         One value per image, (batch,), at most 0.
 
     Example:
-        >>> import jax.numpy as jnp
         >>> float(l1_disagreement(jnp.array([[3.0, 0.0]]), jnp.array([[1.0, 0.0]]))[0])
         -1.0
     """
@@ -43,12 +42,17 @@ def agreeing_divergence(
     no more driving.
 
     Args:
-        teacher_logits: (batch, classes).
-        student_logits: (batch, classes).
+        teacher_logits: Scores by the teacher, (batch, classes).
+        student_logits: Scores by the student, (batch, classes).
 
     Returns:
         One value per image, (batch,), at most 0; 0, without gradient, where the classes
         differ.
+
+    Example:
+        >>> teacher, student = jnp.log(jnp.array([[3.0, 1.0]])), jnp.zeros((1, 2))
+        >>> round(float(agreeing_divergence(teacher, student)[0]), 4)
+        -0.1308
     """
     teacher = jax.nn.log_softmax(teacher_logits)
     student = jax.nn.log_softmax(student_logits)

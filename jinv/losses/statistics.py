@@ -21,13 +21,18 @@ def bn_loss(
     variance of its input over the batch (Yin et al. 2020, equation 4).
 
     Args:
-        batch: (mu_l, s2_l) by layer. Leading axes, as left by a batch taken in
+        batch: Moments (mu_l, s2_l) by layer. Leading axes, as left by a batch taken in
             groups, are averaged over.
-        running: (m_l, v_l) by layer, each (channels,).
-        weights: k_l by layer.
+        running: Moments (m_l, v_l) by layer, each (channels,).
+        weights: Factors k_l by layer.
 
     Returns:
         A scalar.
+
+    Example:
+        >>> batch, running = (jnp.zeros(4), jnp.ones(4)), (jnp.ones(4), jnp.ones(4))
+        >>> round(float(bn_loss({"bn": batch}, {"bn": running}, {"bn": 1.0})), 4)
+        2.0
     """
 
     def distance(layer: str) -> jax.Array:
@@ -48,15 +53,21 @@ def normalised_bn_loss(
 
     The raw term's scale varies by orders of magnitude between architectures; this one
     is about 1 for images whose statistics are off by one standard deviation, whatever
-    the network, so that one weight serves all.
+    the network, so that one weight serves all. It is jinv's own, after `bn_loss`.
 
     Args:
-        batch: As for `bn_loss`.
-        running: As for `bn_loss`.
-        weights: k_l by layer.
+        batch: Moments (mu, s2) by layer, as for `bn_loss`.
+        running: Moments (m, v) by layer, as for `bn_loss`.
+        weights: Factors k_l by layer.
 
     Returns:
         A scalar.
+
+    Example:
+        >>> batch, running = (jnp.zeros(4), jnp.ones(4)), (jnp.ones(4), jnp.ones(4))
+        >>> loss = normalised_bn_loss({"bn": batch}, {"bn": running}, {"bn": 1.0})
+        >>> round(float(loss), 4)
+        1.0
     """
 
     def distance(layer: str) -> jax.Array:
@@ -84,14 +95,20 @@ def blend_moments(
     last step is remembered, averaged over groups; the first batch is compared alone).
 
     Args:
-        batch: By layer. Leading axes, as left by a batch taken in groups, stay.
-        remembered: By layer, each (channels,); finite even where `share` is 0, and
-            with `stop_gradient` if they depend on what is optimised.
-        share: Of what is remembered, 0 to 1; 0 where nothing is remembered yet. A
-            traced scalar will do.
+        batch: Moments by layer. Leading axes, as left by a batch taken in groups, stay.
+        remembered: Moments by layer, each (channels,); finite even where `share` is 0,
+            and with `stop_gradient` if they depend on what is optimised.
+        share: Share of what is remembered, 0 to 1; 0 where nothing is remembered yet.
+            A traced scalar will do.
 
     Returns:
         Moments in the shape of `batch`.
+
+    Example:
+        >>> new, old = (jnp.zeros(1), jnp.ones(1)), (jnp.ones(1), jnp.ones(1))
+        >>> mean, _ = blend_moments({"bn": new}, {"bn": old}, 0.25)["bn"]
+        >>> mean.tolist()
+        [0.25]
     """
 
     def blend(old: jax.Array, new: jax.Array) -> jax.Array:
