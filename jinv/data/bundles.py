@@ -14,7 +14,7 @@ from jinv.errors import DataError
 from jinv.formats.archives import EXPANSION, most_expanded
 
 MOST_BYTES = 2**28
-"""Of one file; the largest of CIFAR's has 148 MiB."""
+"""Most bytes of one file; the largest of CIFAR's has 148 MiB."""
 _SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _TORN = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error)
 
@@ -23,18 +23,18 @@ class Bundle(Protocol):
     """Files of one folder, by their names.
 
     Attributes:
-        where: What errors call it.
-        names: Of all its files.
+        where: What errors call the folder.
+        names: Names of all its files.
     """
 
     where: str
     names: frozenset[str]
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """The names and contents of these files, in an order of its own.
+        """Yield names and contents of these files, in the bundle's own order.
 
         Raises:
-            DataError: One cannot be read, or has more than `MOST_BYTES`.
+            DataError: A file cannot be read, or has more than `MOST_BYTES`.
         """
         ...
 
@@ -43,13 +43,13 @@ class FolderBundle:
     """The files in a folder."""
 
     def __init__(self, folder: Path):
-        """List them; what is no folder has none."""
+        """List the files of a folder; what is no folder has none."""
         self.where, self._folder = str(folder), folder
         entries = folder.iterdir() if folder.is_dir() else ()
         self.names = frozenset(entry.name for entry in entries if entry.is_file())
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """See `Bundle.read`."""
+        """Yield names and contents of these files, in the order asked for."""
         for name in wanted:
             path = self._folder / name
             try:
@@ -63,16 +63,16 @@ class FolderBundle:
 
 
 class TarBundle:
-    """The files in a tar archive, whichever folder they have in there."""
+    """The files in a tar archive, whichever folder they lie in there."""
 
     def __init__(self, path: Path):
-        """List them."""
+        """List the files of an archive."""
         self.where, self._path = str(path), path
         status = path.stat()
         self.names = _names_in_tar(path, status.st_size, status.st_mtime_ns)
 
     def read(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
-        """See `Bundle.read`."""
+        """Yield names and contents of these files, in the archive's order."""
         left = set(wanted)
         # In one go: to go back in a compressed file is to begin anew.
         for name, content in _files_of_tar(self._path, left):

@@ -25,16 +25,16 @@ _BROKEN = (ValueError, TypeError, LookupError, EOFError, ArithmeticError,
 
 @dataclass(frozen=True)
 class Cifar:
-    """One of the four forms.
+    """CIFAR-10 or CIFAR-100, in one of the four forms that are distributed.
 
     Attributes:
-        title: What people call it.
-        folders: Where torchvision leaves it, below the folder that it is given.
+        title: Title that people know it by.
+        folders: Folders where torchvision leaves it, below the one that it is given.
         mark: Files by any of which the form is known.
-        files: Of each split.
-        names_file: Holds the names of the classes.
+        files: Files of each split.
+        names_file: File that holds the names of the classes.
         images_of: Images (n, 3072) and labels (n,) of the content of a file.
-        names_of: Names of the classes, from the content of theirs.
+        names_of: Names of the classes, from the content of that file.
     """
 
     title: str
@@ -46,15 +46,15 @@ class Cifar:
     names_of: Callable[[bytes], Any]
 
     def is_in(self, bundle: Bundle) -> bool:
-        """Whether any of the form's files is there."""
+        """Whether any of the form's files is in a bundle."""
         return not self.mark.isdisjoint(bundle.names)
 
     def has(self, bundle: Bundle, split: str) -> bool:
-        """Whether any file of a split is there."""
+        """Whether any file of a split is in a bundle."""
         return not bundle.names.isdisjoint(self.files.get(split, ()))
 
     def classes(self, bundle: Bundle) -> tuple[str, ...]:
-        """Names of the classes."""
+        """Names of the classes, as a bundle's file has them."""
         content = self._read(bundle, (self.names_file,))[self.names_file]
         names = self._understood(bundle, self.names_file, self.names_of, content)
         if not names or not all(type(name) is str for name in names):
@@ -62,7 +62,7 @@ class Cifar:
         return tuple(names)
 
     def load(self, bundle: Bundle, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images (n, 32, 32, 3) uint8 and labels (n,)."""
+        """Load a split: images (n, 32, 32, 3) uint8 and labels (n,)."""
         files = self.files[split]
         parts = self._read(
             bundle,
@@ -140,7 +140,7 @@ def _text(name: Any) -> Any:
 
 
 def _binary(head: int) -> Callable[[bytes], tuple[np.ndarray, np.ndarray]]:
-    """Of records of so many labels, the last of which is the one to learn."""
+    """Reader of records with so many labels, the last of which is the one to learn."""
 
     def read(content: bytes) -> tuple[np.ndarray, np.ndarray]:
         record = head + _PIXELS

@@ -24,10 +24,10 @@ _CODE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 def folder_names(classes: Sequence[str]) -> tuple[str, ...]:
-    """The folder of each class; no two meet, also where case is ignored.
+    """Names of the classes' folders, no two alike, also where case is ignored.
 
     Args:
-        classes: All of a set, as names may only be told apart side by side.
+        classes: All classes of a set, as names are told apart side by side.
 
     Example:
         >>> folder_names(["cat", "Cat", "a/b", "..", "con"])
@@ -41,7 +41,7 @@ def check_folders(classes: Sequence[str]) -> None:
     """Find out whether every class can have a folder, before anything is computed.
 
     Raises:
-        DataError: The name of one is too long.
+        DataError: The name of a class is too long.
     """
     for name, folder in zip(classes, folder_names(classes), strict=True):
         if len(folder.encode()) > _LONGEST:

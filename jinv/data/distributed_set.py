@@ -23,28 +23,28 @@ class Layout(Protocol):
 
     @property
     def title(self) -> str:
-        """What people call it."""
+        """What people call the set."""
         ...
 
     @property
     def folders(self) -> tuple[str, ...]:
-        """Where else it may lie, below the folder that is given."""
+        """Folders where the set may lie as well, below the one that is given."""
         ...
 
     def is_in(self, bundle: Bundle) -> bool:
-        """Whether the files are of this layout."""
+        """Whether a bundle's files are of this layout."""
         ...
 
     def has(self, bundle: Bundle, split: str) -> bool:
-        """Whether a split is there."""
+        """Whether a bundle has files of a split."""
         ...
 
     def classes(self, bundle: Bundle) -> tuple[str, ...]:
-        """Names of the classes."""
+        """Names of the classes, as far as a bundle tells them."""
         ...
 
     def load(self, bundle: Bundle, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images (n, height, width, channels) uint8 and labels (n,)."""
+        """Load a split: images (n, height, width, channels) uint8 and labels (n,)."""
         ...
 
 
@@ -55,12 +55,12 @@ class DistributedSet:
     """A layout, and the files that have it."""
 
     def __init__(self, layout: Layout, bundle: Bundle):
-        """Read nothing yet."""
+        """Hold a layout and its files, of which nothing is read yet."""
         self._layout, self._bundle = layout, bundle
 
     @classmethod
     def find(cls, source: str, split: str) -> "DistributedSet | None":
-        """Look in a folder, where torchvision leaves sets below it, or in an archive.
+        """Look for a set in a folder, where torchvision leaves them, or in an archive.
 
         Raises:
             DataError: A folder holds several, or an archive none.
@@ -92,17 +92,17 @@ class DistributedSet:
         return found[0] if found else None
 
     def has(self, split: str) -> bool:
-        """See `LabelledSet.has`."""
+        """Whether there are files of a split."""
         return self._layout.has(self._bundle, split)
 
     def classes(self, split: str) -> tuple[str, ...] | None:
-        """See `LabelledSet.classes`."""
+        """Names of the classes, as the files tell them."""
         return self._layout.classes(self._bundle)
 
     def load(
         self, split: str, classes: Sequence[str], size: int | None, channels: int
     ) -> ArrayImages:
-        """See `LabelledSet.load`."""
+        """Open a split; see `load_labelled`."""
         where = f"{self._bundle.where} ({self._layout.title})"
         if not self.has(split):
             there = [name for name in _SPLITS if self.has(name)]

@@ -39,10 +39,10 @@ class Example(NamedTuple):
     """An image, its label, and what else is known about it.
 
     Attributes:
-        number: Of the image in the whole set.
-        image: (height, width, channels), uint8.
+        number: Number of the image in the whole set.
+        image: Pixels (height, width, channels), uint8.
         label: Index into the set's classes.
-        facts: More columns for `metadata.jsonl`.
+        facts: Facts for more columns of `metadata.jsonl`.
     """
 
     number: int
@@ -56,10 +56,10 @@ class Description(NamedTuple):
 
     Attributes:
         split: Name of the split, e.g. "train".
-        classes: Names, in the order of the labels.
-        count: How many images.
-        size: Height and width, in pixels.
-        channels: 3 of colour, or 1 of grey.
+        classes: Names of the classes, in the order of the labels.
+        count: Number of images.
+        size: Height and width of the images, in pixels.
+        channels: Channels of the images: 3 of colour, or 1 of grey.
     """
 
     split: str
@@ -70,7 +70,7 @@ class Description(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Of an image: (height, width, channels)."""
+        """Shape of an image: (height, width, channels)."""
         return self.size, self.size, self.channels
 
 
@@ -86,10 +86,10 @@ def export(
     | array_record | what `tfds.builder_from_directory` reads; and `metadata.jsonl` |
 
     Args:
-        form: One of these.
-        folder: Where to; made if missing.
-        description: What the examples have in common.
-        examples: Exactly as many as described.
+        form: Form of the set, one of these.
+        folder: Folder of the set; made if missing.
+        description: Description of what the examples have in common.
+        examples: Examples, exactly as many as described.
 
     Raises:
         DataError: array_record needs packages that are not installed.
@@ -120,9 +120,9 @@ def remove_split(folder: Path, split: Any) -> None:
     """Remove the folder of a split that `export` has written, and nothing else in it.
 
     Args:
-        folder: The set's.
-        split: Its name. It may come from a file, so anything but a plain name of a real
-            folder is left alone, and so are files that `export` does not write.
+        folder: Folder of the set.
+        split: Name of the split. It may come from a file, so anything but a plain name
+            of a real folder is left alone, as are files that `export` does not write.
     """
     if not isinstance(split, str) or not split.isidentifier():
         return
@@ -240,7 +240,7 @@ def check_form(form: Form) -> None:
     """Find out whether a form can be written here, before anything is computed.
 
     Raises:
-        DataError: It needs packages that are not installed.
+        DataError: The form needs packages that are not installed.
     """
     if form == "array_record":
         _tfds_tools()

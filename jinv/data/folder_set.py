@@ -21,20 +21,20 @@ _WORDS = {
 
 
 class FolderSet:
-    """Folders of splits, with a folder for each class in them."""
+    """A set in folders of splits, with a folder for each class in them."""
 
     def __init__(self, path: Path):
-        """Look at nothing yet."""
+        """Hold the path of the set, at which nothing looks yet."""
         self._path = path
 
     @classmethod
     def find(cls, source: str, split: str) -> "FolderSet | None":
-        """Any folder may be one."""
+        """The set that a source is, if it is a folder: any may be one."""
         path = Path(source).expanduser()
         return cls(path) if path.is_dir() else None
 
     def has(self, split: str) -> bool:
-        """See `LabelledSet.has`."""
+        """Whether there is a folder of a split."""
         if (self._path / split).is_dir():
             return True
         if others := self._others(split):
@@ -42,7 +42,7 @@ class FolderSet:
         return False
 
     def classes(self, split: str) -> tuple[str, ...] | None:
-        """See `LabelledSet.classes`."""
+        """Names of the classes, as their folders are called."""
         root = self._path / split
         if not root.is_dir():
             return None
@@ -52,7 +52,7 @@ class FolderSet:
     def load(
         self, split: str, classes: Sequence[str], size: int | None, channels: int
     ) -> DecodedImages:
-        """See `LabelledSet.load`."""
+        """Open a split; see `load_labelled`."""
         root = self._path / split
         if not root.is_dir():
             raise self._lacks(split, self._others(split))
@@ -79,7 +79,7 @@ class FolderSet:
         """The batch of each image, as `export` noted it in `metadata.jsonl`.
 
         Raises:
-            OSError, LookupError, TypeError, ValueError: It did not.
+            OSError, LookupError, TypeError, ValueError: It is not noted there.
         """
         root = self._path / split
         with (root / "metadata.jsonl").open(encoding="utf-8") as lines:

@@ -22,17 +22,17 @@ _GZIP = b"\x1f\x8b"
 
 
 class Idx:
-    """Handwritten digits, or ten classes of something else: nothing tells."""
+    """MNIST or a set like it: its files do not tell what its ten classes are."""
 
     title = "MNIST (idx)"
     folders = ("MNIST/raw", "FashionMNIST/raw", "KMNIST/raw", "raw")
 
     def is_in(self, bundle: Bundle) -> bool:
-        """Whether images of any split are there."""
+        """Whether images of any split are in a bundle."""
         return any(self.has(bundle, split) for split in _PREFIXES)
 
     def has(self, bundle: Bundle, split: str) -> bool:
-        """Whether the images of a split are there."""
+        """Whether images of a split are in a bundle."""
         return _file(bundle, split, "images", 3) is not None
 
     def classes(self, bundle: Bundle) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class Idx:
         return tuple("0123456789")
 
     def load(self, bundle: Bundle, split: str) -> tuple[np.ndarray, np.ndarray]:
-        """Images (n, height, width, 1) uint8 and labels (n,)."""
+        """Load a split: images (n, height, width, 1) uint8 and labels (n,)."""
         images, labels = (
             self._array(bundle, split, what, axes)
             for what, axes in (("images", 3), ("labels", 1))
@@ -73,11 +73,11 @@ def read_idx(content: bytes, axes: int) -> np.ndarray:
     """An array of bytes from a file's content, packed by gzip or not.
 
     Args:
-        content: Of the file.
-        axes: How many the array must have.
+        content: Content of the file.
+        axes: Number of axes that the array must have.
 
     Raises:
-        ValueError: It is something else, or longer or shorter than it says.
+        ValueError: The content is something else, or longer or shorter than it says.
     """
     # A browser may have unpacked a file and left its name.
     packed = content[:2] == _GZIP

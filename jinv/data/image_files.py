@@ -13,7 +13,7 @@ from jinv.errors import JinvWarning
 
 _METADATA = "metadata.jsonl"
 _EVALUATION = "evaluation.json"
-"""In the folder that `jinv evaluate` adds to a set."""
+"""File in the folder that `jinv evaluate` adds to a set."""
 _HIDDEN, _DEAD, _OTHER = "hidden", "dead links", "of another kind"
 _CIRCLE, _UNREACHED = "links in a circle", "in no class's folder"
 _MOST_KINDS = 5
@@ -25,9 +25,9 @@ class Listing:
     """What a folder of classes holds.
 
     Attributes:
-        files: The images of each class's folder that has some, in order: by the names
-            of folders, then by their paths below.
-        left_out: What else there is: reason → how many of each kind.
+        files: Images of each class's folder that has some, in order: by the names of
+            folders, then by their paths below.
+        left_out: Files left out: reason → how many of each kind.
     """
 
     files: dict[str, list[Path]] = field(default_factory=dict)
@@ -89,7 +89,7 @@ def _below(
     """The images of a folder of a class; all in a junk folder is left out.
 
     Args:
-        folder: Of the class.
+        folder: Folder of the class.
         seen: Folders above; those below are added, as each is read once.
         left_out: Is added to.
     """

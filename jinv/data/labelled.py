@@ -17,7 +17,7 @@ class LabelledImages(Protocol):
     """A split of a data set, read by index.
 
     Attributes:
-        labels: (images,), int32.
+        labels: Classes of the images, (images,), int32.
     """
 
     labels: np.ndarray
@@ -27,7 +27,7 @@ class LabelledImages(Protocol):
         ...
 
     def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
-        """Images (batch, height, width, channels) uint8, labels (batch,) int32."""
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
         ...
 
 
@@ -62,7 +62,7 @@ class ArrayImages:
         return len(self.images)
 
     def read(self, indices):
-        """See `LabelledImages.read`."""
+        """Images (batch, height, width, channels) uint8, labels (batch,) int32."""
         return self.images[indices], self.labels[indices]
 
 
@@ -70,12 +70,12 @@ def check_size(where: str, images: np.ndarray, size: int | None) -> None:
     """Refuse arrays of images of another size, as only files are scaled.
 
     Args:
-        where: What errors call them.
-        images: (n, height, width, …).
+        where: What errors call the images.
+        images: Array (n, height, width, …).
         size: Height and width wanted, in pixels; None takes any.
 
     Raises:
-        DataError: They have another.
+        DataError: They are of another size.
     """
     height, width = images.shape[1:3]
     if size is not None and (height, width) != (size, size):
@@ -111,7 +111,7 @@ class DecodedImages:
         return len(self.labels)
 
     def read(self, indices):
-        """See `LabelledImages.read`."""
+        """Decode images (batch, height, width, channels) uint8, and labels (batch,)."""
         images = list(self._pool.map(self._one, [int(i) for i in indices]))
         for index, image in zip(indices, images, strict=True):
             if image.shape != images[0].shape:
@@ -146,7 +146,7 @@ class ChosenImages:
         return len(self.labels)
 
     def read(self, indices):
-        """See `LabelledImages.read`."""
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
         return self._data.read(self._chosen[indices])
 
 
@@ -154,7 +154,7 @@ class SomeImages(ChosenImages):
     """Some images of a set, drawn at random."""
 
     def __init__(self, data: LabelledImages, most: int, seed: int):
-        """Draw so many, or take all where there are no more."""
+        """Draw so many images, or take all where there are no more."""
         rng = np.random.default_rng(seed)
         super().__init__(data, np.sort(rng.permutation(len(data))[:most]))
 
@@ -163,8 +163,8 @@ def hold_out(data: LabelledImages, seed: int) -> tuple[ChosenImages, ChosenImage
     """Part a set in nine tenths and one tenth, which shares every class alike.
 
     Args:
-        data: The set; of fewer than ten images none is held out.
-        seed: Of the choice.
+        data: Set to part; of fewer than ten images none is held out.
+        seed: Seed of the choice.
 
     Returns:
         What remains, and what is held out, both in the order of the set.

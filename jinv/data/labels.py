@@ -17,20 +17,20 @@ def to_labels(
     classes: Sequence[str],
     own: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Labels as indices into `classes`.
+    """Turn labels into indices of a model's classes.
 
     Args:
-        found: (n,) or (n, 1): whole numbers, also as floats, or the classes' names.
-        where: What errors call them.
-        classes: The model's.
-        own: The set's: numbers are indices into these, which are then found by name
-            among the model's.
+        found: Labels (n,) or (n, 1): whole numbers, also as floats, or names.
+        where: What errors call the labels.
+        classes: Classes of the model.
+        own: Classes of the set itself: numbers are indices into these, which are then
+            found by name among the model's.
 
     Returns:
-        (n,), int32.
+        Labels (n,), int32.
 
     Raises:
-        DataError: They are none of these, or of classes that the model does not have.
+        DataError: They are no such labels, or of classes that the model does not have.
     """
     if found.ndim == 2 and found.shape[1] == 1:
         found = found[:, 0]
@@ -65,7 +65,7 @@ def unknown_classes(
 
 
 def listed(names: Sequence[str], most: int = _MOST_NAMED) -> str:
-    """Names on one line, of many the first.
+    """Names on one line; of many, the first.
 
     Example:
         >>> listed(["a", "b", "c"], 2)

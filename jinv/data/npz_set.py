@@ -13,7 +13,7 @@ from jinv.errors import DataError
 from jinv.formats.archives import names_in_npz, read_npz
 
 _NAMES = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
-"""Of the images and the labels of a split: Keras' and ours, and MedMNIST's."""
+"""Names of a split's images and labels: Keras' and ours, and MedMNIST's."""
 _COLOURS = {1: "grey", 3: "colour"}
 _TORN = (
     OSError,
@@ -29,26 +29,26 @@ _TORN = (
 
 
 class NpzSet:
-    """A set in one file."""
+    """A set in one .npz file."""
 
     def __init__(self, path: Path):
-        """Look at nothing yet."""
+        """Hold the path of the file, at which nothing looks yet."""
         self._path = path
 
     @classmethod
     def find(cls, source: str, split: str) -> "NpzSet | None":
-        """The file that a source is, or that `export` left in it."""
+        """The .npz file that a source is, or that `export` left in it."""
         path = Path(source).expanduser()
         if path.is_dir() and not (path / split).is_dir():
             path = path / "set.npz"
         return cls(path) if path.suffix.lower() == ".npz" and path.is_file() else None
 
     def has(self, split: str) -> bool:
-        """See `LabelledSet.has`."""
+        """Whether the file has images of a split."""
         return self._pair(split, self._names()) is not None
 
     def classes(self, split: str) -> tuple[str, ...] | None:
-        """See `LabelledSet.classes`."""
+        """Names of the classes, if the file tells them."""
         if "classes" not in self._names():
             return None
         names = self._read("classes")["classes"]
@@ -62,7 +62,7 @@ class NpzSet:
     def load(
         self, split: str, classes: Sequence[str], size: int | None, channels: int
     ) -> ArrayImages:
-        """See `LabelledSet.load`."""
+        """Open a split; see `load_labelled`."""
         present = self._names()
         pair = self._pair(split, present)
         if pair is None:

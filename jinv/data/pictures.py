@@ -14,11 +14,11 @@ from PIL import Image
 from jinv.errors import DataError
 
 MOST_PIXELS = 2**26
-"""Of an image file: 8192x8192, which take 256 MiB when they are decoded."""
+"""Most pixels of an image file: 8192x8192, which take 256 MiB when they are decoded."""
 SUFFIXES = frozenset(
     ".jpg .jpeg .jfif .png .ppm .pgm .bmp .tif .tiff .webp .gif".split()
 )
-"""Of image files, in lower case: what torchvision takes, and two more."""
+"""Suffixes of image files, in lower case: what torchvision takes, and two more."""
 # Others are rare, and some have their files decoded by programs outside Python.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "JPEG2000")
 _SIXTEEN_BITS = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -41,14 +41,14 @@ def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
     numbers of 32 bits must already lie in 0..255, or in 0..1 where they are floats.
 
     Args:
-        source: The file.
-        name: How errors call it; by default its path.
+        source: Path of the file, or an open one.
+        name: Name by which errors call it; by default its path.
 
     Returns:
-        Of mode "L" where it is grey, else "RGB".
+        A picture of mode "L" where it is grey, else "RGB".
 
     Raises:
-        DataError: It is torn, no image, too large, or of an unknown range.
+        DataError: The file is torn, no image, too large, or of an unknown range.
     """
     name = name or str(source)
     try:
@@ -69,14 +69,14 @@ def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
 
 
 def to_picture(image: np.ndarray) -> Image.Image:
-    """An image (height, width, 3) or (height, width, 1), uint8, as Pillow's."""
+    """An image (height, width, 3) or (height, width, 1), uint8, as Pillow has it."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def cut(image: Image.Image, size: int) -> Image.Image:
     """Scale an image and cut its centre, as classifiers are usually evaluated.
 
-    Of 224 pixels are cut from a short side of 256; small ones are cut whole.
+    224 pixels are cut from a short side of 256; small images are cut whole.
     """
     if image.size == (size, size):
         return image

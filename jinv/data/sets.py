@@ -1,4 +1,4 @@
-"""Labelled sets by where they lie: the forms are asked in order."""
+"""Labelled sets by where they lie: each form is asked, in order."""
 
 import json
 import os
@@ -21,7 +21,7 @@ Source = str | os.PathLike[str]
 
 
 class LabelledSet(Protocol):
-    """A set of one form, of which nothing is read yet."""
+    """A set in one of the known forms, of which nothing is read yet."""
 
     def has(self, split: str) -> bool:
         """Whether there are images of a split."""
@@ -73,11 +73,21 @@ have names; or `SPLIT_images`, `SPLIT_labels` |
         classes: Names of the classes in the order of the labels. Where a set names its
             own, they are found among these by name.
         size: Height and width of the images, in pixels; None leaves them as they are.
-        channels: 3 of colour, or 1 of grey. All but .npz files are converted.
+        channels: Channels of the images: 3 of colour, or 1 of grey. All but .npz files
+            are converted.
 
     Raises:
         DataError: The source is missing, torn, or of none of these forms; or it has
             classes that are not among these; or arrays of images have another size.
+
+    Example:
+        >>> import tempfile
+        >>> images, labels = np.zeros((3, 8, 8, 3), np.uint8), np.array([0, 1, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/set.npz", x_train=images, y_train=labels)
+        ...     data = load_labelled(folder, "train", ["cat", "dog"], size=8)
+        >>> len(data), data.labels.tolist()
+        (3, [0, 1, 1])
     """
     return _find(source, split).load(split, classes, size, channels)
 
@@ -89,17 +99,17 @@ def open_labelled(
     size: int | None,
     channels: int = 3,
 ) -> tuple[Sequence[str], LabelledImages]:
-    """The classes of a set by its own names, and its images.
+    """Open a set by its own names of its classes: these, and its images.
 
     Args:
-        source: As for `load_labelled`.
-        split: As for `load_labelled`.
+        source: Path or name of the set, as for `load_labelled`.
+        split: Name of the split.
         otherwise: Names of the classes of a set that does not tell them.
-        size: As for `load_labelled`.
-        channels: As for `load_labelled`.
+        size: Height and width of the images, in pixels; None leaves them as they are.
+        channels: Channels of the images: 3 of colour, or 1 of grey.
 
     Raises:
-        DataError: As for `load_labelled`.
+        DataError: The set cannot be opened, as for `load_labelled`.
     """
     classes = classes_of(source, split) or otherwise
     return classes, load_labelled(source, split, classes, size, channels)
@@ -109,8 +119,8 @@ def has_split(source: Source, split: str) -> bool:
     """Whether a labelled set has images and labels of this split.
 
     Args:
-        source: As for `load_labelled`.
-        split: As for `load_labelled`.
+        source: Path or name of the set, as for `load_labelled`.
+        split: Name of the split.
 
     Raises:
         DataError: The source is missing or of no known form; or a folder has this split
@@ -123,8 +133,8 @@ def classes_of(source: Source, split: str) -> tuple[str, ...] | None:
     """The names that a set itself gives to its classes, in the order of its labels.
 
     Args:
-        source: As for `load_labelled`.
-        split: As for `load_labelled`.
+        source: Path or name of the set, as for `load_labelled`.
+        split: Name of the split.
 
     Returns:
         The names; None where the set, an .npz file, does not tell them.
@@ -138,13 +148,13 @@ def batch_numbers_of(source: Source, split: str, count: int) -> np.ndarray | Non
     It does so in the `metadata.jsonl` that `export` wrote beside the images.
 
     Args:
-        source: As for `load_labelled`.
-        split: As for `load_labelled`.
-        count: How many images `load_labelled` found.
+        source: Path or name of the set, as for `load_labelled`.
+        split: Name of the split.
+        count: Number of images that `load_labelled` found.
 
     Returns:
-        (images,), in the order of `load_labelled`; None where the set does not tell it
-        of every image.
+        Numbers (images,), in the order of `load_labelled`; None where the set does not
+        tell it of every image.
     """
     path = Path(source).expanduser()
     if not path.exists():

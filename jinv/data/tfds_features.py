@@ -23,10 +23,10 @@ def check_features(folder: Path) -> None:
     """Refuse a folder whose features are not those of tensorflow-datasets itself.
 
     Args:
-        folder: With `features.json` in it.
+        folder: Folder with `features.json` in it.
 
     Raises:
-        DataError: It names something else, or cannot be read.
+        DataError: The file names something else, or cannot be read.
     """
     path = folder / "features.json"
     try:

@@ -14,32 +14,32 @@ _MARK = "dataset_info.json"
 
 
 class TfdsSet:
-    """What tensorflow-datasets reads, where it is installed."""
+    """A set that tensorflow-datasets reads, where that is installed."""
 
     def __init__(self, source: str):
-        """Import nothing yet."""
+        """Hold the name or folder of a set; nothing is imported yet."""
         self._source = source
 
     @classmethod
     def find(cls, source: str, split: str) -> "TfdsSet | None":
-        """By its name, or by what tensorflow-datasets leaves in a folder."""
+        """Know a set by its name, or by what tensorflow-datasets leaves in a folder."""
         if source.startswith(_NAMED):
             return cls(source)
         path = Path(source).expanduser()
         return cls(str(path)) if (path / _MARK).is_file() else None
 
     def has(self, split: str) -> bool:
-        """See `LabelledSet.has`."""
+        """Whether the set has images of a split."""
         return split in self._builder().info.splits
 
     def classes(self, split: str) -> tuple[str, ...] | None:
-        """See `LabelledSet.classes`."""
+        """Names of the classes, as tensorflow-datasets has them."""
         return tuple(self._builder().info.features["label"].names)
 
     def load(
         self, split: str, classes: Sequence[str], size: int | None, channels: int
     ) -> DecodedImages:
-        """See `LabelledSet.load`."""
+        """Open a split; see `load_labelled`."""
         builder = self._builder()
         if split not in builder.info.splits:
             raise DataError(
