@@ -20,7 +20,7 @@ _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
 def most_expanded(size: int) -> int:
-    """The bytes to which a file of so many may expand."""
+    """Bytes to which an archive of so many bytes may expand."""
     return EXPANSION * size + 2**24
 
 
@@ -29,7 +29,7 @@ def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """Open a zip file that expands to at most 20 times its size and 16 MiB.
 
     Raises:
-        ValueError: It claims to expand to more.
+        ValueError: The file claims to expand to more.
     """
     with zipfile.ZipFile(path) as archive:
         if any(e.compress_type not in _COMPRESSIONS for e in archive.infolist()):
@@ -48,7 +48,7 @@ def names_in_npz(path: Path) -> list[str]:
     """The names of the arrays in a .npz file.
 
     Raises:
-        ValueError: It claims to expand to more than `open_archive` lets it.
+        ValueError: The file claims to expand to more than `open_archive` lets it.
     """
     with open_archive(path) as archive:
         return [name.removesuffix(".npy") for name in archive.namelist()]
@@ -60,12 +60,12 @@ def read_npz(
     """Read a .npz file of numbers.
 
     Args:
-        path: The file.
-        names: Of the arrays wanted; by default all.
+        path: Path of the file.
+        names: Names of the arrays wanted; by default all.
         text: Whether arrays of text are read too.
 
     Raises:
-        ValueError: It holds anything else, or not what it claims to hold.
+        ValueError: The file holds anything else, or not what it claims to hold.
     """
     kinds = "biufUS" if text else "biuf"
     with open_archive(path) as archive:

@@ -1,4 +1,4 @@
-"""What stands in a file's place of an object whose class is not known here.
+"""Inert objects, which stand for those of a file whose classes are not known here.
 
 A checkpoint holds more than weights: settings, random states, a learning rate's course.
 Nothing of them is run to skip them. An object that stands for one takes whatever its
@@ -14,21 +14,21 @@ class Inert:
     """A class of a stranger, or an instance of it, that does nothing.
 
     Attributes:
-        name: The module and the name of its class, or what it is otherwise.
+        name: Module and name of its class, or what it is otherwise.
         states: Dictionaries that the class would have been given.
-        own: Items that it would have been given as a dictionary.
+        own: Own items, which it would have been given as a dictionary.
     """
 
     __slots__ = ("name", "own", "states")
 
     def __init__(self, name: str):
-        """Begin with nothing but a name."""
+        """Begin with a name, and nothing kept."""
         self.name = name
         self.states: list[dict] | None = None
         self.own: dict | None = None
 
     def made(self, arguments: Any) -> "Inert":
-        """What stands for the result of calling it."""
+        """Make what stands for the result of calling the object."""
         result = Inert(self.name)
         result.take(arguments)
         return result
@@ -41,11 +41,11 @@ class Inert:
                 self.states = [*(self.states or ())[-_MOST_GIVEN:], part]
 
     def items_of_its_own(self) -> dict:
-        """Where items go that are set in it."""
+        """The dictionary that takes the items which are set in the object."""
         if self.own is None:
             self.own = {}
         return self.own
 
     def contents(self) -> list[dict]:
-        """The dictionaries that it keeps."""
+        """The dictionaries that the object keeps."""
         return [*(self.states or ()), *([self.own] if self.own else ())]

@@ -1,4 +1,4 @@
-"""What a file is, by what is in it; its suffix may say anything."""
+"""The kind of a file, told by what is in it; its suffix may say anything."""
 
 import re
 import struct
@@ -12,10 +12,10 @@ KINDS = (
     "safetensors, .npz, PyTorch's files, a pickle or msgpack of Flax parameters, or an "
     "Orbax folder"
 )
-"""What is read, for messages."""
+"""Kinds of files that are read, for messages."""
 _HEAD = 4096
 _LONGEST_HEADER = 100_000_000
-"""Of safetensors, as its own reader has it."""
+"""Longest header of safetensors, as its own reader has it."""
 
 _UNPACK = "unpack it and pass the file of weights that is in it"
 _CONVERT = "save the network's weights as safetensors or .npz and pass that"
@@ -54,7 +54,7 @@ _ONNX = re.compile(rb"\x08[\x01-\x20](\x12[\x01-\x40][\w. -]+|\x42|\x3a)")
 
 
 def kind_of(path: Path) -> Kind:
-    """How a file is to be read.
+    """Tell how a file is to be read.
 
     Raises:
         ValueError: It holds no weights; the message says what it is, and what to do.

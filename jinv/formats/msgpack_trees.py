@@ -24,7 +24,7 @@ def read_msgpack(content: bytes) -> Any:
     """Read a tree of dictionaries, lists, numbers, text and arrays.
 
     Raises:
-        ValueError: It is no such tree, or ends before it should.
+        ValueError: The content is no such tree, or ends before it should.
     """
     reader = _Reader(content)
     tree = reader.thing(0)

@@ -14,7 +14,7 @@ _MARK = "_METADATA"
 
 
 def orbax_folder(path: Path) -> Path | None:
-    """The folder of a tree: this one, or the only one below it, as managers make."""
+    """Find the folder of a tree: this one, or the only one below, as managers make."""
     if (path / _MARK).is_file():
         return path
     for pattern in ("*", "*/*"):
@@ -31,7 +31,7 @@ def read_orbax(path: Path) -> Any:
     """Read the arrays of a folder of Orbax's.
 
     Raises:
-        ValueError: They claim to be larger than its files can make them.
+        ValueError: The arrays claim to be larger than the files can make them.
         Exception: Orbax could not read it.
     """
     import orbax.checkpoint as orbax

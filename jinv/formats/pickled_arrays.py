@@ -25,34 +25,34 @@ _BFLOAT16 = np.dtype(jnp.bfloat16)
 
 
 class Refused(UnpicklingError):
-    """The program does what no file of arrays needs to do."""
+    """A pickle's program does what no file of arrays needs to do."""
 
 
 class Function:
-    """A function that a program may call, and do nothing else with."""
+    """A function that a pickle's program may call, and do nothing else with."""
 
     def __init__(self, call: Callable):
-        """Wrap a function of ours."""
+        """Wrap one of our own functions."""
         self.call = call
 
 
 class Draft(ABC):
-    """What a program sets about until it ends, and what it is then."""
+    """An object that a pickle's program begins, and that is finished when it ends."""
 
     def set_state(self, state: Any) -> None:  # noqa: B027
-        """Take what the file says; beside an array, that is nothing to us."""
+        """Take the state that a file gives; beside an array, that is nothing to us."""
 
     @abstractmethod
     def finished(self) -> np.ndarray | Inert:
-        """What became of it.
+        """The finished object.
 
         Raises:
-            Refused: The program did not finish it.
+            Refused: The program did not finish the object.
         """
 
 
 def shaped(data: np.ndarray, shape: Any, fortran: bool = False) -> np.ndarray:
-    """An array of exactly the elements of `data`.
+    """Make an array of exactly the elements of `data`.
 
     Raises:
         Refused: The shape has other elements, or is none.
@@ -64,10 +64,10 @@ def shaped(data: np.ndarray, shape: Any, fortran: bool = False) -> np.ndarray:
 
 
 def check_numbers(values: Any) -> None:
-    """Refuse what is no tuple of a few natural numbers.
+    """Refuse values that are no tuple of a few natural numbers.
 
     Raises:
-        Refused: It is none.
+        Refused: They are no such tuple.
     """
     plain = type(values) is tuple and len(values) <= _MOST_AXES
     if not plain or not all(type(n) is int and 0 <= n < 2**63 for n in values):
@@ -75,7 +75,7 @@ def check_numbers(values: Any) -> None:
 
 
 def usable_key(value: Any) -> str | int | None:
-    """A key as a dictionary here may have it; None where it may not.
+    """Turn a value into a key of a dictionary; None where it cannot be one.
 
     Bytes are the text that Python 2 had for them; long keys take forever to compare.
     """

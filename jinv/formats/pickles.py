@@ -24,7 +24,7 @@ from jinv.formats.pickled_arrays import (
 )
 
 MOST_INSTRUCTIONS = 1_000_000
-"""Of a program; each makes an object of at most some 100 bytes, beside its data."""
+"""Most instructions of a program; each makes at most some 100 bytes beside its data."""
 _CALL = 10
 """How many of them a call counts for, which makes larger objects and takes longer."""
 _INERT_CALL = 2
@@ -41,21 +41,21 @@ def run_pickle(
     load_storage: Callable[..., Any] | None = None,
     most: int | None = None,
 ) -> Any:
-    """Run the program that comes next in a file.
+    """Run the pickle that comes next in a file, by functions of ours alone.
 
     Args:
-        file: Is read up to the program's end.
-        functions: By module and name, beside those of containers and NumPy's arrays.
-        load_storage: (type, key, place, length, …) → data outside the program.
-        most: Instructions that it may have; `MOST_INSTRUCTIONS` by default.
+        file: File to read, up to the program's end.
+        functions: Functions by module and name, beside those of containers and arrays.
+        load_storage: Function (type, key, place, length, …) → data outside the program.
+        most: Most instructions that it may have; `MOST_INSTRUCTIONS` by default.
 
     Returns:
         Containers, numbers, text, drafts of arrays, what `functions` return, and inert
         objects; `jinv.formats.trees` finds the arrays among them.
 
     Raises:
-        pickle.UnpicklingError: It does what makes no sense, or what would take more
-            memory or time than its size allows.
+        pickle.UnpicklingError: The program makes no sense, or would take more memory or
+            time than its size allows.
     """
     known = FUNCTIONS | dict(functions or {})
     return _Machine(file, known, load_storage, most or MOST_INSTRUCTIONS).load()

@@ -1,4 +1,4 @@
-"""Where the arrays of a file lie: its containers, by the path that leads to each.
+"""The containers of a file's arrays, by the path that leads to each.
 
 Whatever a file is made of, dictionaries in dictionaries, lists, pickled modules or
 objects that only stand for something, its arrays become flat dictionaries, one for each
@@ -92,7 +92,7 @@ def _children(node: Any) -> Iterator[tuple[str | None, Any]]:
 
 
 def first_inert(tree: Any) -> str:
-    """The name of a thing that was not run, if the node is one or holds one."""
+    """The name of the inert object that a node is, or holds; empty without one."""
     values = tree.values() if isinstance(tree, Mapping) else [tree]
     names = (value.name for value in values if isinstance(value, Inert))
     return next(names, "")
