@@ -1,4 +1,4 @@
-"""How far might a score lie from the one that was measured?"""
+"""Intervals of scores: how far the true one may lie from the one measured."""
 
 from dataclasses import dataclass
 
@@ -33,9 +33,9 @@ def bootstrap_mean(
     take the mean of their per-sample values.
 
     Args:
-        values: (samples,), numbers or truth values; one alone has no interval.
-        resamples: Sets drawn; 0 for no interval.
-        seed: Of the draws.
+        values: Scores (samples,), numbers or truth values; one alone has no interval.
+        resamples: Number of sets drawn; 0 for no interval.
+        seed: Seed of the draws.
         level: Share of the resampled means that the interval holds, in 0..1.
 
     Raises:

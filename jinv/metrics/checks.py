@@ -10,8 +10,8 @@ def matrix(values: ArrayLike, name: str = "features", least: int = 1) -> np.ndar
     """Values as a matrix with a row per sample, in the type that they have.
 
     Args:
-        values: (samples, width).
-        name: What to call the values in an error.
+        values: Features (samples, width).
+        name: Name of the values in errors.
         least: The smallest number of samples that will do.
 
     Raises:
@@ -34,10 +34,10 @@ def matrix(values: ArrayLike, name: str = "features", least: int = 1) -> np.ndar
 def matrices(
     real: ArrayLike, synthetic: ArrayLike, least: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features of two sets that are to be compared, see `matrix`.
+    """Features of two sets that are to be compared, both made a `matrix`.
 
     Raises:
-        DataError: As for `matrix`, or the two are not equally wide.
+        DataError: One is no such matrix, or the two are not equally wide.
     """
     real = matrix(real, "real features", least)
     synthetic = matrix(synthetic, "synthetic features", least)

@@ -1,4 +1,4 @@
-"""How different are the images of one class, and of one batch?"""
+"""Diversity: how different the images of one class are, and those of one batch."""
 
 from dataclasses import dataclass
 
@@ -17,11 +17,11 @@ def within_class_diversity(features: ArrayLike, labels: ArrayLike) -> dict[int, 
     and are left out; then, so are classes of fewer than two images.
 
     Args:
-        features: (images, width).
-        labels: (images,), integers.
+        features: Features of the images, (images, width).
+        labels: Classes of the images, (images,), integers.
 
     Returns:
-        The distance, from 0 (all alike), of each class.
+        The distance of each class, from 0 (all alike).
 
     Raises:
         DataError: There is not one label per image, or features are not finite.
@@ -44,7 +44,8 @@ class BatchDiversity:
     Attributes:
         within_by_class: Mean cosine distance between two images of a class that come
             from one batch.
-        between_by_class: The same, of two images that come from different batches.
+        between_by_class: Mean cosine distance between two images of a class that come
+            from different batches.
     """
 
     within_by_class: dict[int, float]
@@ -52,12 +53,12 @@ class BatchDiversity:
 
     @property
     def within(self) -> float:
-        """Mean over the classes."""
+        """Mean over the classes of the diversity within batches."""
         return float(np.mean(list(self.within_by_class.values())))
 
     @property
     def between(self) -> float:
-        """Mean over the classes; where it is low, batches resemble each other.
+        """Mean diversity between batches over the classes; low where batches are alike.
 
         Its counterpart is the `within_class_diversity` of real images.
         """
@@ -65,7 +66,7 @@ class BatchDiversity:
 
     @property
     def ratio(self) -> float | None:
-        """`within` / `between`; None where all images are alike.
+        """The ratio `within` / `between`; None where all images are alike.
 
         About 1: a batch is as varied as the set. Far below: the images of a batch have
         collapsed to one. Above: the images of a batch complement each other, as terms
@@ -90,9 +91,9 @@ def batch_diversity(
     is that of both kinds of pairs together.
 
     Args:
-        features: (images, width). Those of zero length are left out.
-        labels: (images,), integers.
-        batch_numbers: (images,), integers: the batch in which each was made.
+        features: Features (images, width); those of zero length are left out.
+        labels: Classes of the images, (images,), integers.
+        batch_numbers: Batch in which each image was made, (images,), integers.
 
     Returns:
         The distances of the classes that have pairs of both kinds, so that the two

@@ -1,4 +1,4 @@
-"""How good a set of images is: all metrics of the table that can be had of it."""
+"""Evaluations: all metrics of the table that can be had of a set of images."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from jinv.metrics.table import metrics_by, top1_name
 
 @dataclass(eq=False)
 class Measured:
-    """All metrics of one set.
+    """All metrics that could be had of one set.
 
     Attributes:
-        estimates: By the metric's name; those that could not be had are missing.
-        counts: How many images each was measured on.
-        prd: The curve, if there is a reference.
-        warnings: Why a metric is missing, or doubtful.
+        estimates: Estimates by the metric's name; those not to be had are missing.
+        counts: Numbers of images that each was measured on.
+        prd: Curve of precision and recall, if there is a reference.
+        warnings: Reasons why a metric is missing, or doubtful.
     """
 
     estimates: dict[str, Estimate] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Measured:
     warnings: list[str] = field(default_factory=list)
 
     def as_row(self) -> dict[str, Any]:
-        """For `evaluation.json`."""
+        """The estimates and counts as a row of `evaluation.json`."""
         return {
             name: {**asdict(estimate), "images": self.counts[name]}
             for name, estimate in self.estimates.items()
@@ -46,16 +46,16 @@ def measure(
     *,
     seed: int = 0,
 ) -> Measured:
-    """Measure a set.
+    """Measure a set by all metrics that can be had of it.
 
     A metric that cannot be had becomes a warning, and the others are still measured.
 
     Args:
-        seen: The set; its logits are those of the extractor, then of the judges.
-        feature: The name of the features to compare.
+        seen: Set as networks see it; logits are the extractor's, then the judges'.
+        feature: Name of the features to compare.
         reference: Real images; without them only what needs none is measured.
-        judges: In the order of `seen.logits[1:]`.
-        seed: Of the images drawn where sets must be equally large, and of resampling.
+        judges: Judges, in the order of `seen.logits[1:]`.
+        seed: Seed of resampling, and of images drawn to make sets equally large.
     """
     subject = Subject(seen, feature, reference, seed=seed)
     judged = {

@@ -1,4 +1,4 @@
-"""What networks see in an image set, read as a stream."""
+"""Extraction: what networks see in an image set, read as a stream."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Extractor:
     """The network whose features are compared, and which of them.
 
     Attributes:
-        classifier: The network.
-        feature: The name of the features that are measured.
+        classifier: Network that is shown the images.
+        feature: Name of the features that are measured.
         shown: Names of further features, for pictures.
     """
 
@@ -30,7 +30,7 @@ class Extractor:
 
     @property
     def label(self) -> str:
-        """What is written beside every number that depends on it."""
+        """Label that is written beside every number that depends on the extractor."""
         return f"{self.classifier.spec.name}, {self.feature}"
 
 
@@ -42,10 +42,10 @@ def make_extractor(
     """Choose a network's features.
 
     Args:
-        classifier: The network.
-        feature: A name from `classifier.feature_shapes`; by default what the last dense
+        classifier: Network that is shown the images.
+        feature: Name from `classifier.feature_shapes`; by default what the last dense
             layer reads.
-        shown: More of them, for pictures; by default the last three stages.
+        shown: Names of more features, for pictures; by default the last three stages.
 
     Raises:
         ConfigError: There are no such features.
@@ -68,12 +68,12 @@ class Extracted:
     """A set as networks see it; n images could be read.
 
     Attributes:
-        indices: Their numbers in the set (n,).
-        labels: (n,).
-        features: By name, (n, width), float32: averaged over positions.
-        logits: By position in the list of networks, (n, classes) each.
-        unreadable: What was wrong with the images left out.
-        batch_numbers: In which batch of synthesis each was made (n,), where that is
+        indices: Numbers of the images in the set (n,).
+        labels: Classes of the images (n,).
+        features: Features by name, (n, width), float32: averaged over positions.
+        logits: Logits by position in the list of networks, (n, classes) each.
+        unreadable: Errors of the images left out.
+        batch_numbers: Batch of synthesis in which each was made (n,), where that is
             known.
     """
 
@@ -114,12 +114,12 @@ def extract(
     bytes: 4 for each image and feature, and for each image and class of each network.
 
     Args:
-        data: The set.
-        extractor: Gives the features, and the first of the logits.
+        data: Set to read.
+        extractor: Network that gives the features, and the first of the logits.
         judges: More networks, for their logits only.
-        batch_numbers: In which batch of synthesis each image was made (images,), if
+        batch_numbers: Batch of synthesis in which each image was made (images,), if
             known.
-        batch_size: Images read together.
+        batch_size: Number of images read together.
         on_batch: Told how many images are done, and how many there are.
 
     Raises:

@@ -23,9 +23,9 @@ class FeatureStatistics:
     count: int
     """Number of samples."""
     mean: np.ndarray
-    """(width,), float64."""
+    """Mean (width,), float64."""
     covariance: np.ndarray
-    """(width, width), float64, divided by count - 1; zero for a single sample."""
+    """Covariance (width, width), float64, by count - 1; zero for a single sample."""
 
     @classmethod
     def of(cls, features: ArrayLike) -> "FeatureStatistics":
@@ -69,8 +69,8 @@ def frechet_distance(one: FeatureStatistics, other: FeatureStatistics) -> float:
     values of equal sample sizes.
 
     Args:
-        one: Statistics of at least two samples.
-        other: The same.
+        one: Statistics of one set, of at least two samples.
+        other: Statistics of the other set, likewise.
 
     Raises:
         DataError: Too few samples, or features of different widths.

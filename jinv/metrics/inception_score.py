@@ -1,4 +1,4 @@
-"""The Inception Score."""
+"""The Inception Score of a classifier's predictions."""
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,7 @@ from jinv.metrics.checks import matrix
 def inception_score(
     probabilities: ArrayLike, splits: int = 10, seed: int | None = 0
 ) -> tuple[float, float]:
-    """Are the images clearly of one class each, and of all classes together?
+    """Inception Score: images of one clear class each, and of all classes together.
 
     exp(E KL(p(y|x) ‖ p(y))) on each of `splits` equal parts (Salimans et al. 2016),
     from 1 to the number of classes. Synthetic images often come sorted by class, and a
@@ -20,8 +20,8 @@ def inception_score(
     Args:
         probabilities: Softmax outputs (samples, classes).
         splits: Number of parts.
-        seed: Of the permutation that is cut into parts; None keeps the order given, as
-            the published script does.
+        seed: Seed of the permutation that is cut into parts; None keeps the order
+            given, as the published script does.
 
     Returns:
         Mean and standard deviation over the parts.

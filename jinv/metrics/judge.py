@@ -1,4 +1,4 @@
-"""Judges: does an independent network recognise the images?"""
+"""Judges: whether an independent network recognises the images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +18,8 @@ class Judge:
     """A network that judges a set, and the set's labels in its own order.
 
     Attributes:
-        network: The network.
-        translation: For each class of the set, its index in the network; -1 where the
+        network: Network that judges.
+        translation: Index in the network of each class of the set; -1 where the
             network does not know it.
     """
 
@@ -28,7 +28,7 @@ class Judge:
 
     @property
     def name(self) -> str:
-        """The network's."""
+        """Name of the network that judges."""
         return self.network.spec.name
 
     def knows(self, labels: np.ndarray) -> np.ndarray:
@@ -42,7 +42,7 @@ class Judge:
 
 
 def make_judge(network: Classifier, classes: Sequence[str]) -> Judge:
-    """Let a network judge a set with these classes; it need not know them all."""
+    """Let a network judge a set of some classes, all of which it need not know."""
     known = {name: index for index, name in enumerate(network.spec.classes)}
     return Judge(network, np.asarray([known.get(name, -1) for name in classes]))
 
@@ -53,9 +53,9 @@ def translate_labels(
     """A judge's indices of the classes that labels stand for.
 
     Args:
-        network: The network that is to judge.
+        network: Network that is to judge.
         labels: Indices into `classes`.
-        classes: Names.
+        classes: Names of the classes.
 
     Raises:
         ConfigError: The judge does not know one of the classes.
@@ -85,11 +85,11 @@ def judge(
     """A network's verdict on images: what share of them it recognises.
 
     Args:
-        network: The judge; images are resized (bilinear) to its input size.
-        images: (images, height, width, channels): uint8, or floats in [0, 1].
+        network: Network that judges; images are resized (bilinear) to its input size.
+        images: Images (images, height, width, channels): uint8, or floats in [0, 1].
         labels: Indices into `classes` (images,).
         classes: Names of the classes.
-        batch_size: Images classified together.
+        batch_size: Number of images classified together.
 
     Returns:
         `name` and `sha256` of the network, `top1` and `top5` as shares in 0..1 (`top5`
@@ -98,6 +98,13 @@ def judge(
     Raises:
         ConfigError: The judge does not know one of the classes; or these are no
             images, or no labels of them.
+
+    Example:
+        >>> import jinv
+        >>> network = jinv.load_classifier("cifar10_resnet20")
+        >>> black, plane = np.zeros((1, 32, 32, 3), np.uint8), np.array([0])
+        >>> judge(network, black, plane, network.spec.classes)["top1"]
+        0.0
     """
     _check_images(images, labels)
     labels = translate_labels(network, labels, classes)
@@ -134,7 +141,7 @@ def top_shares(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     """Shares of images whose class comes first, and among the first five.
 
     Args:
-        logits: (images, classes).
+        logits: Logits of the judge, (images, classes).
         labels: Classes asked for, in the order of the logits (images,).
 
     Returns:

@@ -1,4 +1,4 @@
-"""Do real and synthetic features lie in the same places?"""
+"""Manifolds: whether real and synthetic features lie in the same places."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from jinv.metrics.neighbours import pair_blocks, squared_distances_to_others
 
 @dataclass(frozen=True, eq=False)
 class ManifoldScores:
-    """One value per sample, so that the means can be bootstrapped.
+    """Scores of each sample's neighbourhood, whose means can be bootstrapped.
 
     Example:
         >>> same = np.eye(6)
@@ -49,14 +49,14 @@ def manifold_scores(
     about 7 minutes on two cores.
 
     Args:
-        real: Features (real, width).
-        synthetic: Features (synthetic, width).
-        k: Neighbours for precision and recall.
-        k_density: Neighbours for density and coverage.
+        real: Features of real images, (real, width).
+        synthetic: Features of synthetic images, (synthetic, width).
+        k: Number of neighbours for precision and recall.
+        k_density: Number of neighbours for density and coverage.
 
     Raises:
-        DataError: A set of fewer than max(k, k_density) + 1 samples, widths that
-            differ, or features that are not finite.
+        DataError: A set has max(k, k_density) samples or fewer, or widths differ, or
+            features are not finite.
     """
     most = max(k, k_density)
     real, synthetic = matrices(real, synthetic, least=most + 1)

@@ -22,16 +22,16 @@ def nearest(
     """The references closest to each query, by Euclidean distance.
 
     Args:
-        queries: (queries, width).
-        references: (references, width).
-        count: References per query.
+        queries: Features (queries, width).
+        references: Features (references, width).
+        count: Number of references per query.
 
     Returns:
         Distances (queries, count), ascending, and indices into `references` (queries,
         count).
 
     Raises:
-        DataError: Fewer than `count` references, or features that do not match.
+        DataError: There are fewer than `count` references, or features do not match.
     """
     queries = matrix(queries, "queries")
     references = matrix(references, "references", least=count)
@@ -54,11 +54,11 @@ def squared_distances_to_others(features: np.ndarray, count: int) -> np.ndarray:
     """Squared distances of each sample to its nearest others in the same set.
 
     Args:
-        features: (samples, width).
-        count: Others per sample, the sample itself left out.
+        features: Features (samples, width).
+        count: Number of others per sample, the sample itself left out.
 
     Returns:
-        (samples, count), ascending.
+        Distances (samples, count), ascending.
     """
     found = np.full((len(features), count), np.inf)
 
@@ -80,7 +80,7 @@ def squared_distances_to_others(features: np.ndarray, count: int) -> np.ndarray:
 def pair_blocks(
     one: np.ndarray, other: np.ndarray
 ) -> Iterator[tuple[slice, slice, np.ndarray]]:
-    """Rows of one set, rows of the other, and the squared distances between them."""
+    """Yield rows of one set, rows of the other, and their squared distances."""
     for rows, columns in product(_blocks(len(one)), _blocks(len(other))):
         yield rows, columns, _squared_distances(one[rows], other[columns])
 

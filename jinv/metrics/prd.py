@@ -12,12 +12,12 @@ from jinv.metrics.checks import matrices
 
 @dataclass(frozen=True, eq=False)
 class Prd:
-    """The trade-off between precision and recall, one point per angle."""
+    """A curve of precision and recall, one point per angle."""
 
     precision: np.ndarray
-    """(angles,), ascending."""
+    """Precision by angle, ascending."""
     recall: np.ndarray
-    """(angles,), descending."""
+    """Recall by angle, descending."""
 
     def f_beta(self, beta: float) -> float:
         """The greatest F_β = (1 + β²) p r / (β² p + r) on the curve.
@@ -39,7 +39,7 @@ def prd_curve(
     runs: int = 10,
     seed: int = 0,
 ) -> Prd:
-    """How much of each distribution the other one can make.
+    """Precision and recall: how much of a distribution another one can make.
 
     k-means on the union of both sets turns them into histograms p (real) and q
     (synthetic). At the slopes λ = tan(π/2 · i / (angles + 1)), precision is
@@ -48,16 +48,16 @@ def prd_curve(
     sets, all of the smaller one, as unequal sizes would pull the clusters to one side.
 
     Args:
-        real: Features (real, width).
-        synthetic: Features (synthetic, width).
-        clusters: Bins of the histograms.
-        angles: Points of the curve.
-        runs: Clusterings.
-        seed: Of the clusterings and of the samples drawn from the larger set.
+        real: Features of real images, (real, width).
+        synthetic: Features of synthetic images, (synthetic, width).
+        clusters: Number of bins of the histograms.
+        angles: Number of points of the curve.
+        runs: Number of clusterings.
+        seed: Seed of the clusterings and of the samples drawn from the larger set.
 
     Raises:
-        DataError: A set of fewer samples than clusters, widths that differ, or
-            features that are not finite.
+        DataError: A set has fewer samples than clusters, or widths differ, or features
+            are not finite.
     """
     real, synthetic = matrices(real, synthetic, least=clusters)
     slopes = np.tan(np.pi / 2 * np.arange(1, angles + 1) / (angles + 1))[:, None]

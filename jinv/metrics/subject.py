@@ -26,8 +26,8 @@ class Reference:
     """Real images that sets are compared with.
 
     Attributes:
-        features: (images, width).
-        statistics: Of all of them.
+        features: Features (images, width).
+        statistics: Statistics of all features.
     """
 
     features: np.ndarray
@@ -35,23 +35,23 @@ class Reference:
 
     @classmethod
     def of(cls, features: np.ndarray) -> "Reference":
-        """Measure features once for all comparisons."""
+        """Take the statistics of features once for all comparisons."""
         return cls(features, FeatureStatistics.of(features))
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A set, and what it is compared with.
+    """A set that is measured, and what it is compared with.
 
     What several metrics are taken from is computed once, when the first of them asks.
 
     Attributes:
-        seen: The set; its logits are those of the extractor, then of the judges.
-        feature: The name of the features to compare.
+        seen: Set as networks see it; logits are the extractor's, then the judges'.
+        feature: Name of the features to compare.
         real: Real images, if any.
-        judge: Who judges, if anybody.
-        place: The judge's among `seen.logits`.
-        seed: Of the images drawn where sets must be equally large, and of resampling.
+        judge: Network that judges, if any.
+        place: Place of the judge among `seen.logits`.
+        seed: Seed of resampling, and of images drawn to make sets equally large.
     """
 
     seen: Extracted
@@ -62,7 +62,7 @@ class Subject:
     seed: int = 0
 
     def has(self, need: Need) -> bool:
-        """Whether something that a metric may need is there."""
+        """Whether the set comes with something that a metric may need."""
         numbers = self.seen.batch_numbers
         return {
             "judge": self.judge is not None,
@@ -72,18 +72,18 @@ class Subject:
 
     @property
     def features(self) -> np.ndarray:
-        """(images, width)."""
+        """Features of the set that are compared, (images, width)."""
         return self.seen.features[self.feature]
 
     @property
     def reference(self) -> Reference:
-        """The real images, by a metric that needs them."""
+        """The real images, for a metric that needs them."""
         assert self.real is not None
         return self.real
 
     @cached_property
     def hits(self) -> np.ndarray:
-        """Of each image of a class that the judge knows, whether it recognises it."""
+        """Whether the judge recognises each image of a class that it knows."""
         assert self.judge is not None
         return self.judge.hits(self.seen.logits[self.place], self.seen.labels)
 
@@ -97,7 +97,7 @@ class Subject:
 
     @cached_property
     def manifolds(self) -> ManifoldScores:
-        """Of as many real images as of these."""
+        """Scores of neighbourhoods, among as many real images as of the set."""
         rng = np.random.default_rng(self.seed)
         real, synthetic = (
             x[sample_positions(len(x), self.compared, rng)]
@@ -107,12 +107,12 @@ class Subject:
 
     @cached_property
     def prd(self) -> Prd:
-        """The curve of precision and recall."""
+        """Curve of precision and recall of the set."""
         return prd_curve(self.reference.features, self.features, seed=self.seed)
 
     @cached_property
     def batches(self) -> BatchDiversity:
-        """How varied batches of synthesis are."""
+        """Diversity within and between the set's batches of synthesis."""
         numbers = self.seen.batch_numbers
         if numbers is None:
             raise DataError("the set does not tell in which batch each image was made")

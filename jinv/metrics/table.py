@@ -20,14 +20,14 @@ class Metric:
     """A number that says how good a set is.
 
     Attributes:
-        title: What it is called.
-        better: Which way it should go.
-        unit: "%" for shares.
-        about: What it means.
-        compute: Takes it of a set that has what it needs; None where there is none.
-        needs: What it needs beside the images.
-        images: On how many images of the set it is taken.
-        doubt: Why its value is doubtful, if it is.
+        title: Title of the metric.
+        better: Whether lower or higher is better.
+        unit: Unit of the value: "%" for shares.
+        about: Meaning of the value.
+        compute: Function that takes it of a set with all needs; None if there is none.
+        needs: Needs beside the images.
+        images: Number of images of the set on which it is taken.
+        doubt: Doubt about its value, if there is any.
     """
 
     title: str
@@ -40,12 +40,12 @@ class Metric:
     doubt: Callable[[Subject], str | None] = lambda subject: None
 
     def describe(self) -> dict[str, Any]:
-        """What a reader of its values has to know, as JSON."""
+        """What a reader of the metric's values has to know, as JSON."""
         names = ("title", "better", "unit", "about")
         return {name: getattr(self, name) for name in names}
 
     def can_be_had(self, subject: Subject) -> bool:
-        """Whether a set has all that it needs."""
+        """Whether a set has all that the metric needs."""
         return all(map(subject.has, self.needs))
 
 
@@ -228,10 +228,10 @@ METRICS = {
 
 
 def metrics_by(judges: Sequence[str]) -> dict[str, Metric]:
-    """The table, with what each of some judges says in the place of what one says.
+    """All metrics by name, with one for each of several judges.
 
     Args:
-        judges: Their names.
+        judges: Names of the judges.
 
     Example:
         >>> list(metrics_by(["vgg16", "resnet50"]))[:3]
@@ -242,12 +242,12 @@ def metrics_by(judges: Sequence[str]) -> dict[str, Metric]:
 
 
 def top1_name(judge: str) -> str:
-    """What a judge's metric is called among those of several."""
+    """Name of a judge's metric among those of several."""
     return f"{TOP1}:{judge}"
 
 
 def top1_of(judge: str) -> Metric:
-    """What a judge recognises, by its name."""
+    """The metric of what a judge recognises, by the judge's name."""
     return replace(
         METRICS[TOP1],
         title=f"Top-1 of {judge}",
