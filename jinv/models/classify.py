@@ -1,4 +1,4 @@
-"""What a classifier says of images, a batch at a time."""
+"""Classification of images, a batch at a time."""
 
 from functools import partial
 from typing import Any
@@ -18,10 +18,10 @@ def classify(
     """A network's logits for images (images, classes), float32.
 
     Args:
-        network: The network; images are resized (bilinear) to its input size.
-        images: (images, height, width, channels): uint8, or floats in [0, 1].
-        batch_size: Images classified together.
-        variables: Instead of the network's own.
+        network: Network to ask; images are resized (bilinear) to its input size.
+        images: Images (images, height, width, channels): uint8, or floats in [0, 1].
+        batch_size: Number of images classified together.
+        variables: Variables used instead of the network's own.
     """
     if variables is None:
         variables = network.variables

@@ -1,4 +1,4 @@
-"""What a network's owner knows of it, and its architecture does not tell."""
+"""Facts that a network's owner knows, and its architecture does not tell."""
 
 import json
 from collections.abc import Mapping
@@ -8,10 +8,10 @@ from typing import Any, Self
 from jinv.models.spec import ClassifierSpec
 
 ENTRY = "jinv"
-"""Of a file's metadata, where they lie as JSON: of several entries, the order in the
-file would be left to chance."""
+"""Entry of a file's metadata where facts lie as JSON: of several entries, the order in
+the file would be left to chance."""
 HIDDEN_ENTRY = "jinv.supermask"
-"""That of a hidden network's file, which tells more."""
+"""Entry of a hidden network's metadata, which tells more."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class Facts:
     FILE.json beside anybody's weights, or are given.
 
     Attributes:
-        classes: Names in the order of the logits.
+        classes: Names of the classes, in the order of the logits.
         input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel.
-        std: By which the difference is divided, per channel.
+        mean: Mean subtracted from images in [0, 1], per channel.
+        std: Deviation by which the difference is divided, per channel.
     """
 
     classes: tuple[str, ...] | None = None
@@ -40,7 +40,7 @@ class Facts:
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """What a companion file tells, whatever else is in it.
+        """Read facts from what a companion file holds, whatever else is in it.
 
         Raises:
             ValueError: A fact is not of its form; the message says which.
@@ -54,7 +54,7 @@ class Facts:
 
     @classmethod
     def from_metadata(cls, found: Mapping[str, str]) -> Self:
-        """What one of our own .safetensors files says of itself, if anything.
+        """Read what one of our own .safetensors files says of itself, if anything.
 
         Raises:
             ValueError: A fact is not of its form.
@@ -64,20 +64,20 @@ class Facts:
         return cls.from_json(facts if isinstance(facts, dict) else {})
 
     def to_json(self) -> dict[str, Any]:
-        """The facts that are known."""
+        """The facts that are known, as JSON."""
         return {n: value for n, value in asdict(self).items() if value is not None}
 
     def otherwise(self, other: Self) -> Self:
-        """These facts, and where nobody told them, those of another source."""
+        """Add facts of another source where nobody told these."""
         return replace(other, **self.to_json())
 
     def beyond(self, usual: Self) -> Self:
-        """The facts in which these differ from the usual ones."""
+        """Keep the facts that differ from the usual ones."""
         known, others = asdict(self), asdict(usual)
         return type(self)(**{n: v for n, v in known.items() if v != others[n]})
 
     def applied(self, spec: ClassifierSpec) -> ClassifierSpec:
-        """A specification with these facts instead of its own.
+        """Make a specification with these facts instead of its own.
 
         Raises:
             ConfigError: They cannot be true of any network.

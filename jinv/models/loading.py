@@ -39,13 +39,13 @@ def load_classifier(
     and `input_size`; and else as the zoo has it.
 
     Args:
-        name: Its name in the zoo.
-        weights: A file of weights, or a folder with one, in any form that
+        name: Name of the classifier in the zoo.
+        weights: File of weights, or a folder with one, in any form that
             `jinv.models.weights.reading.read_weights` reads; by default the project's
             own weights, or a download.
         classes: Names of the classes, in the order of the logits.
-        mean: Subtracted from images in [0, 1], per channel.
-        std: By which the difference is divided, per channel.
+        mean: Mean subtracted from images in [0, 1], per channel.
+        std: Deviation by which the difference is divided, per channel.
         input_size: Height and width of the inputs, in pixels.
         dtype: Type of the activations.
         remat: Recompute activations in the backward pass: less memory, more time.
@@ -87,13 +87,18 @@ def make_classifier(
     """Make a classifier with random weights.
 
     Args:
-        spec: What it is; see `classifier_spec`.
-        seed: Of the weights.
+        spec: Specification of the classifier; see `classifier_spec`.
+        seed: Seed of the weights.
         dtype: Type of the activations.
         remat: Recompute activations in the backward pass: less memory, more time.
 
     Raises:
         ConfigError: An argument is none of these.
+
+    Example:
+        >>> classifier = make_classifier(classifier_spec("cifar10_resnet20"), seed=1)
+        >>> classifier.variables["params"]["fc"]["kernel"].shape
+        (64, 10)
     """
     module = spec.make_module(dtype=dtype, remat=remat)
     size = spec.input_size

@@ -1,4 +1,4 @@
-"""How far apart the units of a layer look, and how far each of them sees.
+"""Receptive fields: how far apart a layer's units look, and how far each sees.
 
 Read off the traced program, so that it holds for any network, and costs no computation
 (Araujo et al. 2019, "Computing Receptive Fields of Convolutional Neural Networks").
@@ -12,7 +12,7 @@ from jax.extend.core import ClosedJaxpr, Literal
 
 
 class Field(NamedTuple):
-    """Where the units of a row look, along the height of the input, in pixels.
+    """Rows of the input at which the units of a layer look, in pixels.
 
     Attributes:
         stride: Distance between the centres of neighbours.
@@ -26,7 +26,7 @@ class Field(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Rows that a unit sees."""
+        """Number of rows that a unit sees."""
         return self.last - self.first + 1
 
 
@@ -36,13 +36,13 @@ def receptive_fields(
     """Fields of all arrays that a network returns.
 
     Args:
-        function: (variables, images (batch, height, width, channels)) → arrays by name,
-            e.g. `Classifier.features`.
+        function: Function (variables, images (batch, height, width, channels)) → arrays
+            by name, e.g. `Classifier.features`.
         variables: Weights, or their shapes.
         example: Images, or their shape.
 
     Returns:
-        By name; None where a unit sees everything.
+        Fields by name; None where a unit sees everything.
     """
     traced = jax.make_jaxpr(function, return_shape=True)
     closed, shapes = traced(variables, example)

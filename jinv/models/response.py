@@ -1,4 +1,4 @@
-"""What a classifier says of a batch."""
+"""The response of a classifier to a batch."""
 
 import re
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class Response(NamedTuple):
     """What a classifier says of a batch, and what can be read from it on the way.
 
     Attributes:
-        logits: (batch, classes), float32.
+        logits: Scores of the classes, (batch, classes), float32.
         taps: Moments that each BatchNorm layer saw.
         features: Named activations; see `Classifier.features`.
     """
@@ -34,7 +34,7 @@ class Response(NamedTuple):
 
 
 def in_natural_order(named: dict[str, Any]) -> dict[str, Any]:
-    """What has names, sorted: "conv2_1" before "conv10_1"."""
+    """Sort values by name, numbers as numbers: "conv2_1" before "conv10_1"."""
 
     def key(name: str) -> list:
         return [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)]
@@ -43,7 +43,7 @@ def in_natural_order(named: dict[str, Any]) -> dict[str, Any]:
 
 
 def by_layer(tree: Mapping[str, Any]) -> Taps:
-    """The moments in a tree of variables, by the names of their layers."""
+    """Find the moments in a tree of variables, by the names of their layers."""
     flat: dict[tuple, Any] = dict(flatten_dict(dict(tree)))
     layers = {path[:-1] for path in flat}
     return {

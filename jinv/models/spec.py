@@ -1,4 +1,4 @@
-"""What a classifier is, before any weights are read."""
+"""Specifications of classifiers: what is known before any weights are read."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +21,10 @@ class Download:
     """A file of weights that somebody else publishes.
 
     Attributes:
-        url: Where it lies.
+        url: Address of the file.
         sha256: Checksum in hexadecimal; where its publisher gives only the first
             digits, those; empty where it is not known.
-        licence: Its licence.
+        licence: Licence of the file.
     """
 
     url: str
@@ -37,10 +37,10 @@ class Packaged:
     """A file of weights inside an installed Python package.
 
     Attributes:
-        package: Its import name; it is found but never imported.
-        file: The file inside it.
-        extra: The extra of jinv that installs it.
-        licence: Its licence.
+        package: Import name of the package, which is found but never imported.
+        file: Path of the file inside the package.
+        extra: Extra of jinv that installs the package.
+        licence: Licence of the file.
     """
 
     package: str
@@ -54,15 +54,15 @@ class ClassifierSpec:
     """What a classifier is, before any weights are read.
 
     Attributes:
-        name: Its name in the zoo.
-        build: Makes the Flax module; takes `num_classes`, `dtype` and `remat`.
+        name: Name of the classifier in the zoo.
+        build: Function that makes the Flax module, of `num_classes`, `dtype`, `remat`.
         classes: Class names in the order of the logits.
         input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel; as many as there are
+        mean: Mean subtracted from images in [0, 1], per channel; as many as there are
             channels, 3 of colour or 1 of grey.
-        std: By which the difference is divided, per channel.
-        accuracy: Published or measured top-1 accuracy in percent, and on what.
-        source: Where its weights can be had, if anywhere.
+        std: Deviation by which the difference is divided, per channel.
+        accuracy: Top-1 accuracy in percent, published or measured, and on what.
+        source: Source of its weights, if there is any.
         aliases: Prefixes of keys in checkpoints → prefixes of ours.
         ignored: Prefixes of keys in checkpoints that are not needed.
         batch_norm: Whether it has BatchNorm layers, whose statistics can be compared.
@@ -81,10 +81,10 @@ class ClassifierSpec:
     batch_norm: bool = True
 
     def __post_init__(self) -> None:
-        """Check what people may give; see `Facts`.
+        """Check the facts that people may give; see `Facts`.
 
         Raises:
-            ConfigError: It cannot be true of any network.
+            ConfigError: A fact cannot be true of any network.
         """
         try:
             names = class_names(self.classes)
@@ -103,7 +103,7 @@ class ClassifierSpec:
 
     @property
     def channels(self) -> int:
-        """Channels of the inputs: 3 of colour, or 1 of grey."""
+        """Number of channels of the inputs: 3 of colour, or 1 of grey."""
         return len(self.mean)
 
     @property
@@ -112,7 +112,7 @@ class ClassifierSpec:
         return self.input_size <= 64
 
     def make_module(self, **options: Any) -> nn.Module:
-        """Make the Flax module; options are `dtype` and `remat`."""
+        """Make the classifier's Flax module; options are `dtype` and `remat`."""
         return self.build(num_classes=len(self.classes), **options)
 
 
@@ -122,7 +122,7 @@ def class_names(given: Any) -> tuple[str, ...]:
     They are keys: of labels, of files and of folders.
 
     Args:
-        given: In the order of the logits.
+        given: Names in the order of the logits.
 
     Raises:
         ConfigError: They are no list of at least two different names that can be

@@ -11,12 +11,17 @@ from jinv.suggest import near
 
 
 def classifier_names() -> list[str]:
-    """Names of all classifiers in the zoo."""
+    """List the names of all classifiers in the zoo.
+
+    Example:
+        >>> "cifar10_resnet20" in classifier_names()
+        True
+    """
     return list(_zoo())
 
 
 def classifier_spec(name: str) -> ClassifierSpec:
-    """Look a classifier up.
+    """Look a classifier of the zoo up by its name.
 
     Raises:
         ConfigError: The zoo has none of this name; near matches are offered.
@@ -34,7 +39,7 @@ def classifier_spec(name: str) -> ClassifierSpec:
 def beyond_zoo(spec: ClassifierSpec) -> Facts:
     """The facts in which a network differs from the zoo's of its name.
 
-    Of a network that the zoo does not have, all.
+    A network that the zoo does not have differs in all.
     """
     own = Facts.of(spec)
     known = _zoo().get(spec.name)

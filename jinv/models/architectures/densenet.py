@@ -20,10 +20,10 @@ class DenseNet(nn.Module):
     """A DenseNet with bottlenecks and compression (Huang et al. 2017).
 
     Attributes:
-        block_sizes: Layers in each dense block.
-        growth: Channels that each layer adds.
-        stem: Channels of the first convolution.
-        num_classes: Logits.
+        block_sizes: Numbers of layers in each dense block.
+        growth: Number of channels that each layer adds.
+        stem: Number of channels of the first convolution.
+        num_classes: Number of logits.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each layer's activations in the backward pass: the paper's
             memory grows with the square of depth.

@@ -34,8 +34,8 @@ class MomentNorm(nn.Module):
     is trained on.
 
     Attributes:
-        epsilon: Added to the variance.
-        average: Over the devices that share the batch; see `standardise`.
+        epsilon: Constant added to the variance.
+        average: Averages over the devices that share the batch; see `standardise`.
         dtype: Type of the output; the moments are float32 always.
     """
 
@@ -57,7 +57,7 @@ class DoublingConv(nn.Module):
     """Doubles height and width by nearest neighbour, then convolves 3×3, with bias.
 
     Attributes:
-        features: Output channels.
+        features: Number of output channels.
         dtype: Type of the computation; parameters are kept in float32.
     """
 
@@ -84,14 +84,14 @@ class Generator(nn.Module):
     256 numbers.
 
     Attributes:
-        channels: Maps of the base and of the first doubling; each further doubling has
-            half as many, though never fewer than 16.
+        channels: Number of maps of the base and of the first doubling; each further
+            doubling has half as many, though never fewer than 16.
         base: Height and width before the first doubling, in pixels; see `plan_sizes`.
-        doublings: How often height and width are doubled.
+        doublings: Number of times that height and width are doubled.
         activate_first: Whether the base goes through a LeakyReLU.
         average: Averages a tree over the devices that share the batch.
         dtype: Type of activations; parameters, moments and the output are float32.
-        colours: Channels of the images.
+        colours: Number of channels of the images.
     """
 
     channels: int = 128

@@ -24,9 +24,9 @@ class InceptionV3(nn.Module):
     """Inception-v3 (Szegedy et al. 2016) without its auxiliary classifier.
 
     Attributes:
-        num_classes: Logits.
-        fid: The network of the original Fréchet distance (Heusel et al. 2017): averages
-            leave padding out, and the last unit pools by maximum.
+        num_classes: Number of logits.
+        fid: Whether it is the network of the original Fréchet distance (Heusel et al.
+            2017): averages leave padding out, and the last unit pools by maximum.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each unit's activations in the backward pass.
     """

@@ -31,16 +31,16 @@ class Group(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """What a state dict calls the layers.
+    """Names that a state dict has for a network's layers.
 
     Attributes:
-        stem: Of the first convolution.
+        stem: Name of the first convolution.
         block: Name of block n, counted from 0.
-        expand: Of the widening 1×1 convolution in a block.
-        inner: From whether a block widens, the names of its depthwise and of its last
-            1×1 convolution.
-        head: From the number of blocks, the names of the last convolution.
-        logits: Of the dense layer.
+        expand: Name of the widening 1×1 convolution in a block.
+        inner: Names of the depthwise and of the last 1×1 convolution in a block, from
+            whether it widens.
+        head: Names of the last convolution, from the number of blocks.
+        logits: Name of the dense layer.
     """
 
     stem: Pair
@@ -109,14 +109,14 @@ class MobileNet(nn.Module):
     output of block K.
 
     Attributes:
-        groups: The blocks.
+        groups: Groups of blocks.
         layout: Names of the layers.
-        stem: Channels of the first convolution.
-        stem_stride: Its stride.
-        head: Channels of the last convolution.
-        num_classes: Logits.
-        padding: Of all convolutions; see `Conv`.
-        epsilon: Of all BatchNorm layers.
+        stem: Number of channels of the first convolution.
+        stem_stride: Stride of the first convolution.
+        head: Number of channels of the last convolution.
+        num_classes: Number of logits.
+        padding: Padding of all convolutions; see `Conv`.
+        epsilon: Constant of all BatchNorm layers, added to the variance.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each block's activations in the backward pass.
     """
@@ -170,8 +170,8 @@ def mobilenet_v2(cifar: bool = False, **kwargs: Any) -> MobileNet:
     """MobileNetV2 of width 1 (Sandler et al. 2018, table 2).
 
     Args:
-        cifar: Leave out the first two strides, for 32×32 inputs.
-        **kwargs: `num_classes`, `dtype`, `remat`.
+        cifar: Whether the first two strides are left out, for 32×32 inputs.
+        **kwargs: Options `num_classes`, `dtype`, `remat`.
     """
     groups = (
         Group(1, 16, 1, 1),
@@ -192,9 +192,9 @@ def efficientnet_lite(width: float, depth: float, **kwargs: Any) -> MobileNet:
     Tan & Le 2019, as changed by its authors for mobile processors in 2020.
 
     Args:
-        width: By which channels are multiplied, rounded to multiples of 8.
-        depth: By which blocks are multiplied, rounded up; not in the outer groups.
-        **kwargs: `num_classes`, `dtype`, `remat`.
+        width: Factor by which channels are multiplied, rounded to multiples of 8.
+        depth: Factor by which blocks are multiplied, rounded up; not in outer groups.
+        **kwargs: Options `num_classes`, `dtype`, `remat`.
     """
     plain = (
         Group(1, 16, 1, 1),

@@ -70,12 +70,12 @@ class ResNet(nn.Module):
     """A residual network (He et al. 2016).
 
     Attributes:
-        stage_sizes: Blocks in each stage.
+        stage_sizes: Numbers of blocks in each stage.
         widths: Features of each stage; a `Bottleneck` puts out four times as many.
-        num_classes: Logits.
-        block: `BasicBlock` or `Bottleneck`.
-        widening: By which the channels inside a block are multiplied, 2 in WRN-50-2
-            (Zagoruyko & Komodakis 2016).
+        num_classes: Number of logits.
+        block: Kind of block: `BasicBlock` or `Bottleneck`.
+        widening: Factor by which the channels inside a block are multiplied, 2 in
+            WRN-50-2 (Zagoruyko & Komodakis 2016).
         stem: "imagenet" (7×7 stride 2, max-pool) or "cifar" (3×3 stride 1).
         shortcut: "projection" (1×1 convolution and BatchNorm where shapes change, the
             paper's option B) or "padding" (subsampling and zero channels, option A).

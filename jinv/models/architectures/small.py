@@ -27,9 +27,9 @@ class SmallNet(nn.Module):
     """Pairs of 3×3 convolutions, each closed by a 2×2 max-pool; then dense layers.
 
     Attributes:
-        widths: Channels of each pair; none for dense layers alone.
-        num_classes: Logits.
-        hidden: Units of each hidden dense layer.
+        widths: Numbers of channels of each pair; none for dense layers alone.
+        num_classes: Number of logits.
+        hidden: Numbers of units of each hidden dense layer.
         input_size: Height and width that the dense layers are made for, in pixels; of
             inputs of another size they see averages on as many positions.
         dtype: Type of activations; parameters are float32.

@@ -30,10 +30,10 @@ class VGG(nn.Module):
     """Stages of 3×3 convolutions, each closed by a 2×2 max-pool.
 
     Attributes:
-        stage_sizes: Convolutions in each stage; see `VGG_STAGES`.
-        widths: Channels of each stage.
-        num_classes: Logits.
-        batch_norm: Normalise after each convolution.
+        stage_sizes: Numbers of convolutions in each stage; see `VGG_STAGES`.
+        widths: Numbers of channels of each stage.
+        num_classes: Number of logits.
+        batch_norm: Whether to normalise after each convolution.
         head: "imagenet" (three dense layers over 7×7 positions), "linear" (one dense
             layer, as on CIFAR), or "none": the logits are the last channels' means.
         dtype: Type of activations; parameters and statistics are float32.
@@ -90,7 +90,7 @@ class AlexNet(nn.Module):
     """Five convolutions (Krizhevsky 2014, as in torchvision).
 
     Attributes:
-        num_classes: Logits.
+        num_classes: Number of logits.
         head: "imagenet" (three dense layers over 6×6 positions), or "none": the logits
             are the last channels' means.
         dtype: Type of activations; parameters are float32.

@@ -47,9 +47,9 @@ class WideResNet(nn.Module):
     """A wide residual network (Zagoruyko & Komodakis 2016, table 1), e.g. WRN-40-2.
 
     Attributes:
-        depth: Layers, 6n + 4.
-        widening: By which the widths 16, 32, 64 are multiplied.
-        num_classes: Logits.
+        depth: Number of layers, 6n + 4.
+        widening: Factor by which the widths 16, 32, 64 are multiplied.
+        num_classes: Number of logits.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each block's activations in the backward pass.
     """

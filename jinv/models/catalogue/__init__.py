@@ -1,1 +1,1 @@
-"""What the zoo holds, by the images that its networks were trained on."""
+"""Networks of the zoo, by the images that they were trained on."""

@@ -15,7 +15,7 @@ _HALF = (0.5, 0.5, 0.5)
 
 
 def imagenet_networks() -> Iterator[ClassifierSpec]:
-    """All of them, the ResNets first."""
+    """All networks of ImageNet, the ResNets first."""
     yield from _resnets()
     yield from _torchvision()
     yield from _efficientnets()

@@ -15,7 +15,7 @@ from jinv.models.spec import ClassifierSpec, Download
 
 
 def small_networks() -> Iterator[ClassifierSpec]:
-    """All of them: those of CIFAR twice, by their classes."""
+    """All networks of small images, those of CIFAR twice, by their classes."""
     yield from _cifar("cifar10", _CIFAR10)
     yield from _cifar("cifar100", _CIFAR100)
     yield _mnist()
@@ -83,7 +83,7 @@ _THIN_RESNETS = {
     56: (93.39, "4bfd9763", ""),
     110: (93.68, "1d1ed7c2", ""),
 }
-"""By depth: accuracy, digits in the file's name, and sha256 where it is known whole."""
+"""Accuracy by depth, digits in the file's name, and sha256 where it is known whole."""
 
 _CIFAR10 = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
 

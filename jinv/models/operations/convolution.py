@@ -32,8 +32,8 @@ def convolve(
         x: Activations (batch, height, width, in).
         kernel: Weights (height, width, in / groups, out).
         stride: Step between outputs, in pixels.
-        margins: Zeros added around.
-        groups: Groups of channels that do not see each other.
+        margins: Numbers of zeros added around.
+        groups: Number of groups of channels that do not see each other.
 
     Returns:
         Activations (batch, height', width', out).

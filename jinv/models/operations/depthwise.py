@@ -61,7 +61,7 @@ shifted.defvjp(_shifted_forward, _shifted_backward)
 
 
 def _remainders(stride, margin, size, length, outputs):
-    """Where the gradient of each input along one axis comes from.
+    """Tell where the gradient of each input along one axis comes from.
 
     Input `stride * q + rest` meets position p of the kernel in output q + shift, for
     the positions that leave no remainder.

@@ -16,11 +16,11 @@ KAIMING_OUT = nn.initializers.variance_scaling(2.0, "fan_out", "normal")
 """Normal, of variance 2 / fan-out (He et al. 2015): gradients keep their size."""
 
 KAIMING_IN = nn.initializers.variance_scaling(2.0, "fan_in", "normal")
-"""Normal, of variance 2 / fan-in: activations keep theirs. What PyTorch's
-`kaiming_normal_` does unless told otherwise."""
+"""Normal, of variance 2 / fan-in: activations keep their size. It is what
+PyTorch's `kaiming_normal_` does unless told otherwise."""
 
 PYTORCH = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-"""Where PyTorch's dense and convolution kernels start: variance 1 / (3 fan-in)."""
+"""Uniform, of variance 1 / (3 fan-in): where PyTorch's kernels start."""
 
 
 class BatchNorm(nn.Module):
@@ -35,7 +35,7 @@ class BatchNorm(nn.Module):
     `nn.Module.capture_intermediates` cannot do this: it sees a layer's output.
 
     Attributes:
-        epsilon: Added to the variance.
+        epsilon: Constant added to the variance.
         momentum: Share of the old running statistics kept by a training step (Flax's
             convention: PyTorch's 0.1 is 0.9 here).
         dtype: Type of the output; the statistics are float32 always.
@@ -78,15 +78,15 @@ class Conv(nn.Module):
     """A convolution, padded as the published weights expect.
 
     Attributes:
-        features: Output channels.
+        features: Number of output channels.
         size: Height and width of the kernel, in pixels; one number for both.
         stride: Step between outputs, in pixels.
         padding: Zeros around the input, in pixels: "half" is `size // 2` on every side,
             as in PyTorch; "same" is TensorFlow's, which pads strided convolutions more
             at the end than at the beginning; or one number for every side. The wrong
             kind shifts the image by a pixel, and the logits come out wrong.
-        groups: Groups of channels that do not see each other.
-        use_bias: Add a bias to each output channel.
+        groups: Number of groups of channels that do not see each other.
+        use_bias: Whether to add a bias to each output channel.
         dtype: Type of the computation; parameters are kept in float32.
         kernel_init: Initialiser of the kernel; biases start at 0.
     """

@@ -1,4 +1,4 @@
-"""Moments of channels, and what is standardised by them."""
+"""Moments of channels, and arrays standardised by them."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +15,7 @@ Average = Callable[[Any], Any]
 
 
 def unshared(tree: Any) -> Any:
-    """The average over devices where one program sees the whole batch: `tree`."""
+    """Average over devices where one program sees the whole batch: return `tree`."""
     return tree
 
 
@@ -39,7 +39,7 @@ def channel_sum(x: jax.Array) -> jax.Array:
 
 
 def by_channel(values: jax.Array, x: jax.Array) -> jax.Array:
-    """Values (channels,) with as many axes as an array (…, channels)."""
+    """Give values (channels,) as many axes as an array (…, channels)."""
     return jnp.expand_dims(values, tuple(range(x.ndim - 1)))
 
 
@@ -48,7 +48,7 @@ def moments(x: jax.Array, average: Average = unshared) -> tuple[jax.Array, jax.A
 
     Args:
         x: Activations (batch, height, width, channels).
-        average: Over the devices that share the batch.
+        average: Averages over the devices that share the batch.
 
     Returns:
         Two arrays (channels,).
@@ -73,9 +73,9 @@ def standardise(
 
     Args:
         x: Activations (batch, height, width, channels).
-        epsilon: Added to the variance.
-        average: Over the devices that share the batch, in parts of one size; under
-            `jax.pmap` a `jax.lax.pmean`.
+        epsilon: Constant added to the variance.
+        average: Averages over the devices that share the batch, in parts of one size;
+            under `jax.pmap` a `jax.lax.pmean`.
 
     Returns:
         The normalised array, and (mean, biased variance) of every channel.

@@ -20,7 +20,7 @@ def average_pool(
     """Mean of each square window of (batch, height, width, channels).
 
     Args:
-        x: Activations.
+        x: Activations (batch, height, width, channels).
         size: Height and width of a window, in pixels.
         stride: Step between windows, in pixels.
         padding: Zeros on every side, in pixels.

@@ -1,4 +1,4 @@
-"""What networks report on the way: moments, and activations by name."""
+"""Reports of networks on the way: moments, and activations by name."""
 
 from typing import Any
 
@@ -22,9 +22,19 @@ def tap(module: nn.Module, name: str, x: jax.Array) -> jax.Array:
     not computed.
 
     Args:
-        module: The module that calls.
-        name: Unique in the whole network, e.g. "conv3_1", "stage2".
-        x: The activation; returned as it is.
+        module: Module that calls.
+        name: Name that is unique in the whole network, e.g. "conv3_1", "stage2".
+        x: Activation; returned as it is.
+
+    Example:
+        >>> class Net(nn.Module):
+        ...     @nn.compact
+        ...     def __call__(self, x, train=False):
+        ...         return tap(self, "fc", nn.Dense(2)(x))
+        >>> variables = Net().init(jax.random.key(0), jnp.ones((1, 3)))
+        >>> _, told = Net().apply(variables, jnp.ones((1, 3)), mutable=[FEATURES])
+        >>> told[FEATURES]["fc"].shape
+        (1, 2)
     """
     if not module.is_initializing():
         module.sow(FEATURES, name, x, lambda _, new: new, lambda: x)
@@ -32,7 +42,7 @@ def tap(module: nn.Module, name: str, x: jax.Array) -> jax.Array:
 
 
 def tap_foreign(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
-    """Interceptor by which Flax's own BatchNorm reports the moments of its input.
+    """Intercept Flax's own BatchNorm, so that it reports the moments of its input.
 
     Use with `flax.linen.intercept_methods`, the collection `taps` being mutable.
     """
@@ -45,6 +55,6 @@ def tap_foreign(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
 
 
 def sow_moments(module: nn.Module, x: jax.Array) -> None:
-    """Report the moments of an input (batch, height, width, channels)."""
+    """Report the moments of a layer's input (batch, height, width, channels)."""
     for name, value in zip(("mean", "var"), moments(x), strict=True):
         module.sow(TAPS, name, value, lambda _, new: new, lambda value=value: value)

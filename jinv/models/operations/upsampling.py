@@ -1,4 +1,4 @@
-"""Larger activations, by nearest neighbour."""
+"""Upsampling of activations, by nearest neighbour."""
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from jinv.models.operations.windows import interleave
 
 
 def upsample(x: jax.Array, height: int, width: int) -> jax.Array:
-    """Resize to so many pixels by nearest neighbour.
+    """Resize activations by nearest neighbour.
 
     Whole multiples are stacks of copies, on every platform: the gradient is then a sum
     of slices. That of `jax.image.resize`, a scatter, takes CPUs twenty times as long,
@@ -18,8 +18,8 @@ def upsample(x: jax.Array, height: int, width: int) -> jax.Array:
 
     Args:
         x: Activations (batch, height', width', channels).
-        height: Rows of the result.
-        width: Columns of the result.
+        height: Number of rows of the result.
+        width: Number of columns of the result.
 
     Returns:
         Activations (batch, height, width, channels).
@@ -65,7 +65,7 @@ def convolve_doubled(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 _PARITIES = np.array([[[1, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]], np.float32)
-"""For outputs of each parity, which of a kernel's 3 positions meet which of 2 inputs.
+"""Which of a kernel's 3 positions meet which of 2 inputs, for outputs of each parity.
 
 Even ones meet the input before and (twice) their own, odd ones their own (twice) and
 the one behind.

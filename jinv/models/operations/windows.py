@@ -10,7 +10,7 @@ Margins = tuple[tuple[int, int], tuple[int, int]]
 
 
 def each_window(stride, margins, x, size):
-    """For each position in a kernel, the pixels that it meets, in output order."""
+    """Pixels that each position in a kernel meets, in the order of the outputs."""
     x = pad(x, margins)
     outputs = [
         (length - span) // stride + 1
@@ -21,7 +21,7 @@ def each_window(stride, margins, x, size):
 
 
 def window_from(x, corner, size, stride):
-    """So many pixels of an image, from a corner on, so far apart."""
+    """Pixels of a window of images, from a corner on, a stride apart."""
     (top, left), (height, width) = corner, size
     return x[
         :,
@@ -31,13 +31,13 @@ def window_from(x, corner, size, stride):
 
 
 def pad(x, margins):
-    """Zeros around images."""
+    """Add zeros around images."""
     wide = ((0, 0, 0), *((*margin, 0) for margin in margins), (0, 0, 0))
     return lax.pad(x, jnp.zeros((), x.dtype), wide)
 
 
 def interleave(parts, axis):
-    """Arrays of one shape, taking turns along an axis."""
+    """Interleave arrays of one shape, which take turns along an axis."""
     shape = list(parts[0].shape)
     shape[axis] *= len(parts)
     return jnp.stack(parts, axis + 1).reshape(shape)

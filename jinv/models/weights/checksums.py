@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def sha256_of(path: Path) -> str:
-    """Checksum of a file, or of a folder's names and files, in hexadecimal."""
+    """Checksum in hexadecimal of a file, or of a folder's names and files."""
     if not path.is_dir():
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -30,13 +30,13 @@ def fetch(name: str, download: Download, path: Path, advice: str) -> None:
     digits that their publisher puts into the name.
 
     Args:
-        name: Of the network, for messages.
-        download: Where from, and what must come.
-        path: Where to.
-        advice: How else a file can be given, for messages.
+        name: Name of the network, for messages.
+        download: Download, with its address and what must come.
+        path: Path of the file in the cache.
+        advice: Advice how else a file can be given, for messages.
 
     Raises:
-        WeightsError: It cannot be had, or is another one.
+        WeightsError: The file cannot be had, or is another one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     for entry in path.parent.iterdir():
@@ -62,7 +62,7 @@ def fetch(name: str, download: Download, path: Path, advice: str) -> None:
 
 
 def open_https(url: str) -> Any:
-    """The reply to a request that is encrypted all the way, redirects included.
+    """Open an address by https all the way, redirects included.
 
     Raises:
         urllib.error.URLError: An address is not https, or cannot be reached.

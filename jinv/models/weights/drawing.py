@@ -48,11 +48,11 @@ def draw_weights(
     size of activations (Ramanujan et al. 2020, section 4.4, "scaled").
 
     Args:
-        scheme: See above.
-        shape: PyTorch's: (out, in) or (out, in, height, width).
-        seed: Of the network.
-        layer: The layer's name; every layer has a stream of its own.
-        keep_fraction: By which the variance is divided.
+        scheme: Scheme of the table above.
+        shape: Shape as PyTorch has it: (out, in) or (out, in, height, width).
+        seed: Seed of the network.
+        layer: Name of the layer; every layer has a stream of its own.
+        keep_fraction: Fraction by which the variance is divided.
 
     Returns:
         Array of `shape`, float32.
@@ -73,7 +73,7 @@ def draw_weights(
 
 
 def draw_scores(shape: tuple[int, ...], seed: int, layer: str) -> np.ndarray:
-    """Where the scores of a layer's weights start: U(±1 / √fan-in), float32.
+    """Draw the scores at which a layer's weights start: U(±1 / √fan-in), float32.
 
     The arguments are those of `draw_weights`.
     """

@@ -29,7 +29,7 @@ class Pruned(NamedTuple):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of the weight."""
+        """Shape of the weight."""
         return self.original.shape
 
 
@@ -37,9 +37,9 @@ class Entry(NamedTuple):
     """An array of a file.
 
     Attributes:
-        value: The array, in PyTorch's layout.
+        value: Array, in PyTorch's layout.
         container: Path of its container.
-        origin: Its path in the file, for messages.
+        origin: Path in the file, for messages.
     """
 
     value: Any
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
 
     @property
     def folder(self) -> str:
-        """Where it lies, also if a flat file writes that into its key."""
+        """Path where the array lies, also if a flat file writes that into its key."""
         return self.origin.rpartition("/")[0]
 
 
@@ -56,8 +56,8 @@ class Entries(NamedTuple):
     """The arrays of a file by their names in full, in PyTorch's and our words.
 
     Attributes:
-        by_name: One for each name.
-        twice: Others of the same name.
+        by_name: Entries, one for each name.
+        twice: Other entries of the same names.
     """
 
     by_name: dict[str, Entry]
@@ -65,7 +65,7 @@ class Entries(NamedTuple):
 
 
 def entries_of(groups: Mapping[str, Arrays], aliases: Mapping[str, str]) -> Entries:
-    """The arrays of a file's containers, but for those of optimizers.
+    """Collect the arrays of a file's containers, but for those of optimizers.
 
     Where a layer's numbers are called as Flax calls them, they are brought into the
     names and layout of PyTorch.

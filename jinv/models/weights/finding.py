@@ -39,7 +39,7 @@ def local_weights(spec: ClassifierSpec) -> Path | None:
 
 
 def cached_download(spec: ClassifierSpec) -> Path | None:
-    """Where a model's download lies or would lie, if it has one."""
+    """Path where a model's download lies or would lie, if it has one."""
     if not isinstance(spec.source, Download):
         return None
     suffix = Path(spec.source.url).suffix
@@ -47,11 +47,11 @@ def cached_download(spec: ClassifierSpec) -> Path | None:
 
 
 def find_weights(spec: ClassifierSpec, advice: str = "pass --weights FILE") -> Path:
-    """The weights of a zoo model: on this machine already, or freshly downloaded.
+    """Find the weights of a zoo model on this machine, or download them.
 
     Args:
-        spec: The model.
-        advice: How whoever asks can be given a file instead, for messages.
+        spec: Specification of the model.
+        advice: Advice how to give a file instead, for messages.
 
     Raises:
         WeightsError: There are none, or they could not be had; the message says which

@@ -51,8 +51,8 @@ def from_groups(
 
     Args:
         groups: Arrays by container; see `jinv.formats.trees`.
-        shapes: The module's variables, or `jax.eval_shape` of them.
-        source: Where the arrays came from, for messages.
+        shapes: Variables of the module, or `jax.eval_shape` of them.
+        source: Source of the arrays, for messages.
         aliases: Parts of keys in the file → parts of ours.
         ignored: Prefixes of keys that the architecture has no use for.
 
@@ -82,7 +82,7 @@ def from_state_dict(
     aliases: Mapping[str, str] | None = None,
     ignored: tuple[str, ...] = (),
 ) -> dict[str, Any]:
-    """Turn a state dict into Flax variables; see `from_groups`."""
+    """Turn a state dict into Flax variables, as `from_groups` does."""
     return from_groups({"": dict(state)}, shapes, source, aliases, ignored)
 
 

@@ -14,7 +14,7 @@ _TENSORFLOW = ("saved_model.pb", "checkpoint")
 
 
 def only_weights(folder: Path) -> Path:
-    """The file of weights in a folder.
+    """Find the only file of weights in a folder.
 
     Raises:
         ValueError: There is none, or there are several.

@@ -23,7 +23,7 @@ from jinv.models.weights.drawing import WeightInit, draw_weights
 from jinv.models.weights.state_dict import StateDict, with_batchnorm_defaults
 
 FORMAT = 1
-"""Of the files that are written here."""
+"""Format of the files that are written here."""
 
 _MASK = ".mask"
 _MOST_WHOLE = 2**26
@@ -32,14 +32,14 @@ _MOST_WHOLE = 2**26
 
 @dataclass(frozen=True)
 class FrozenWeights:
-    """How the weights of a random network are drawn.
+    """Rule by which the weights of a random network are drawn.
 
     Attributes:
-        seed: Of all layers.
-        weight_init: See `draw_weights`.
+        seed: Seed of all layers.
+        weight_init: Scheme of `draw_weights`.
         scaled: Whether the variance is divided by the fraction that is kept.
-        fractions: Fraction that is kept of each layer, by its name.
-        shapes: PyTorch's shape of each layer.
+        fractions: Fractions that are kept of each layer, by its name.
+        shapes: Shapes of the layers as PyTorch has them, by name.
     """
 
     seed: int
@@ -49,7 +49,7 @@ class FrozenWeights:
     shapes: dict[str, tuple[int, ...]]
 
     def draw(self) -> StateDict:
-        """All weights, kept or not, by layer."""
+        """Draw all weights, kept or not, by layer."""
         return {
             name: draw_weights(
                 self.weight_init,
@@ -63,7 +63,7 @@ class FrozenWeights:
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
-        """Undo `dataclasses.asdict` and JSON."""
+        """Read the rule from JSON, as `dataclasses.asdict` left it."""
         shapes = {name: tuple(shape) for name, shape in described["shapes"].items()}
         sizes = [size for shape in shapes.values() for size in shape]
         if not all(type(size) is int and size > 0 for size in sizes):
@@ -82,12 +82,12 @@ def write_supermask(
     """Write a hidden network.
 
     Args:
-        path: A .safetensors file.
-        model: Name of its architecture.
-        frozen: How its weights are drawn.
-        masks: Booleans by layer; layers without one are kept whole.
-        others: What is not a masked weight, by its key in the state dict.
-        facts: What else its metadata are to say; see `Facts.to_json`.
+        path: Path of a .safetensors file.
+        model: Name of the network's architecture.
+        frozen: Rule by which its weights are drawn.
+        masks: Masks, booleans by layer; layers without one are kept whole.
+        others: Other variables than masked weights, by their keys in the state dict.
+        facts: Facts that its metadata are to say as well; see `Facts.to_json`.
     """
     packed = {name + _MASK: np.packbits(mask) for name, mask in masks.items()}
     described = {
@@ -111,15 +111,15 @@ def expand_supermask(tensors: StateDict, metadata: Mapping[str, str]) -> StateDi
     """Draw and mask the weights of a hidden network.
 
     Args:
-        tensors: What its file holds.
-        metadata: What its file says of itself.
+        tensors: Tensors that its file holds.
+        metadata: Metadata by which its file says what it is.
 
     Returns:
-        Its state dict.
+        The network's state dict.
 
     Raises:
-        ValueError: It is of a later format, contradicts itself, or its weights cannot
-            be drawn here as they were.
+        ValueError: The file is of a later format, contradicts itself, or its weights
+            cannot be drawn here as they were.
     """
     described = json.loads(metadata[HIDDEN_ENTRY])
     if described["format"] != FORMAT:

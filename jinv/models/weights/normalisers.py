@@ -40,7 +40,7 @@ def is_normaliser(key: str, value: Any) -> bool:
 
 
 def brought_along(groups: Mapping[str, Arrays]) -> Facts:
-    """The mean and deviation that lie beside a file's weights.
+    """Find the mean and deviation that lie beside a file's weights.
 
     Values up to 255 are brought to images in [0, 1]. Where a file has several that
     differ, or impossible ones, none is taken.

@@ -42,11 +42,10 @@ class Weights(NamedTuple):
     """What a file of weights holds.
 
     Attributes:
-        groups: Its arrays, by container; see `jinv.formats.trees`.
-        facts: What it, or its companion FILE.json, tells of the network.
-        tensors: What of that its tensors tell: a mean and a deviation of inputs that
-            nothing else tells.
-        file: Where they were read: the file in a folder, if a folder was given.
+        groups: Arrays by container; see `jinv.formats.trees`.
+        facts: Facts that it, or its companion FILE.json, tells of the network.
+        tensors: Facts that only its tensors tell: a mean and a deviation of inputs.
+        file: File where they were read: that in a folder, if a folder was given.
     """
 
     groups: dict[str, Arrays]
@@ -57,14 +56,14 @@ class Weights(NamedTuple):
     def described(
         self, spec: ClassifierSpec, given: Facts | None = None
     ) -> ClassifierSpec:
-        """A specification with what the file tells, and a warning of what it brings.
+        """Make a specification with what the file tells; warn of what it brings.
 
         Args:
-            spec: The zoo's.
-            given: What somebody told, which comes first.
+            spec: Specification in the zoo.
+            given: Facts that somebody told, which come first.
 
         Raises:
-            ConfigError: What it tells cannot be true of any network.
+            ConfigError: What the file tells cannot be true of any network.
         """
         given = given or Facts()
         mean, std = self.tensors.mean, self.tensors.std
@@ -94,8 +93,8 @@ def read_weights(path: Path) -> Weights:
     Flax or PyTorch parameters, or an Orbax folder, under any name.
 
     Raises:
-        WeightsError: It is missing, unreadable, holds no weights, or a hidden network
-            whose masks are still to be computed.
+        WeightsError: The file is missing, unreadable, holds no weights, or a hidden
+            network whose masks are still to be computed.
     """
     weights = _read(Path(path))
     if any(_has_scores(arrays) for arrays in weights.groups.values()):

@@ -47,7 +47,7 @@ def to_state_dict(variables: Mapping[str, Any]) -> StateDict:
     """Turn Flax variables (`params`, `batch_stats`, …) into a state dict.
 
     Args:
-        variables: Of any module.
+        variables: Variables of any module.
 
     Raises:
         WeightsError: Two collections have variables of one name.
@@ -77,7 +77,7 @@ def state_keys(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
     """The key in a state dict of each variable's path.
 
     Args:
-        paths: Of all variables, collections first.
+        paths: Paths of all variables, collections first.
 
     Raises:
         WeightsError: Two collections have variables of one name.
@@ -99,10 +99,10 @@ def state_keys(paths: Iterable[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
 def torch_words(
     names: Iterable[Sequence[str]],
 ) -> dict[tuple[str, ...], tuple[str, ...]]:
-    """Variables as PyTorch calls them, by what Flax calls them.
+    """Names of variables as PyTorch has them, by those that Flax has.
 
     Args:
-        names: In parts: the layer's, and the variable's own.
+        names: Names in parts: the layer's, and the variable's own.
     """
     layers: dict[tuple, set[str]] = defaultdict(set)
     for *layer, leaf in names:
@@ -129,7 +129,7 @@ def is_kernel(path: tuple[str, ...]) -> bool:
 
 
 def canonical_key(key: str, aliases: Mapping[str, str]) -> str:
-    """A key in our names, without those of wrappers, wherever they occur."""
+    """Bring a key into our names, without those of wrappers, wherever they occur."""
     parts = key.split(".")
     if not _WRAPPERS.isdisjoint(parts):
         key = ".".join(part for part in parts if part not in _WRAPPERS)
@@ -145,10 +145,10 @@ def torch_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def kernel_to_torch(value: np.ndarray) -> np.ndarray:
-    """Lay a kernel out as PyTorch does; see the table above."""
+    """Lay a kernel out as PyTorch does, by the table of this module."""
     return np.moveaxis(value, (-1, -2), (0, 1)) if value.ndim > 1 else value
 
 
 def kernel_from_torch(value: np.ndarray) -> np.ndarray:
-    """Lay a kernel out as Flax does; see the table above."""
+    """Lay a kernel out as Flax does, by the table of this module."""
     return np.moveaxis(value, (0, 1), (-1, -2)) if value.ndim > 1 else value

@@ -35,8 +35,8 @@ def read_torch_file(path: Path) -> Any:
         Containers in which arrays and drafts stand for tensors, see `run_pickle`.
 
     Raises:
-        pickle.UnpicklingError: It makes no sense as a program.
-        ValueError: It claims to hold more than it can.
+        pickle.UnpicklingError: The file makes no sense as a program.
+        ValueError: The file claims to hold more than it can.
     """
     with path.open("rb") as file:
         zipped = file.read(2) == b"PK"

@@ -39,15 +39,15 @@ _MOST_ARGUMENTS = 16
 
 
 class StorageType:
-    """Names the type of a storage; calling it makes nothing."""
+    """A name for the type of a storage; calling it makes nothing."""
 
     def __init__(self, name: str, code: str):
-        """A type of NumPy's, or bfloat16."""
+        """Name a type of NumPy's, or bfloat16."""
         self.name, self.bfloat16 = name, code == _BFLOAT16
         self.dtype = np.dtype("<u2" if self.bfloat16 else code)
 
     def __call__(self, *_: Any) -> Any:
-        """Refuse to make one.
+        """Refuse to make a storage.
 
         Raises:
             Refused: Always.
@@ -56,7 +56,7 @@ class StorageType:
 
 
 class Storage(NamedTuple):
-    """Numbers in a row; only a reader of files makes one."""
+    """A row of numbers; only a reader of files makes one."""
 
     kind: StorageType
     data: np.ndarray
@@ -75,10 +75,10 @@ class _Brain(Draft):
 
 
 def check_kind(kind: Any) -> None:
-    """Refuse what is no known type of a storage.
+    """Refuse anything but the known types of a storage.
 
     Raises:
-        Refused: It is none.
+        Refused: It is no such type.
     """
     if isinstance(kind, Inert):
         raise Refused(f"it has a storage of a type that is not known, {kind.name}")
@@ -107,7 +107,7 @@ def _view(storage: Any, offset: Any, size: Any, stride: Any, *_: Any) -> np.ndar
 
 
 def tensor_functions(most: int) -> dict[tuple[str, str], Callable]:
-    """What a program may call that makes at most so many elements of bfloat16."""
+    """Functions for a pickle's program; they make at most so many of bfloat16."""
     left = most
 
     def tensor(storage: Any, *place: Any) -> Any:
