@@ -1,4 +1,4 @@
-"""What all figures have in common."""
+"""Figures and axes that all plots of jinv have in common."""
 
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from jinv.report.palette import INK
 
 
 def new_figure(width: float, height: float) -> Any:
-    """An empty figure of so many inches."""
+    """Make an empty figure, measured in inches."""
     # Matplotlib takes longer to import than all the rest together.
     from matplotlib.figure import Figure
 
@@ -21,7 +21,7 @@ def write_title(axes: Any, title: str) -> None:
 
 
 def tidy(axes: Any) -> None:
-    """A pale grid, two pale spines, and small numbers."""
+    """Give axes a pale grid, two pale spines, and small numbers."""
     axes.grid(color="0.93", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
@@ -30,6 +30,6 @@ def tidy(axes: Any) -> None:
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a .png, whole or not at all."""
+    """Write a figure as .png, whole or not at all."""
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=110)

@@ -1,4 +1,4 @@
-"""What pictures are composed of: boxes that know their size, beside and under others.
+"""Boxes of which pictures are composed: they know their size, and lie beside others.
 
 A sheet is described from the outside in, and laid out from the inside out: nothing is
 painted before `compose` says where.
@@ -22,28 +22,28 @@ class Box(Protocol):
 
     @property
     def width(self) -> int:
-        """From left to right."""
+        """Width of the box, in pixels."""
         ...
 
     @property
     def height(self) -> int:
-        """From top to bottom."""
+        """Height of the box, in pixels."""
         ...
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """Paint it with its upper left corner there."""
+        """Paint the box on a picture, its upper left corner at (left, top)."""
         ...
 
 
 @dataclass(frozen=True)
 class Space:
-    """Nothing."""
+    """Empty space."""
 
     width: int = 0
     height: int = 0
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """See `Box`."""
+        """Paint nothing."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Text:
     """A line of text.
 
     Attributes:
-        line: What it says.
-        size: Of the letters, in pixels.
-        ink: Their colour.
+        line: Line that is written.
+        size: Size of the letters, in pixels.
+        ink: Colour of the letters.
     """
 
     line: str
@@ -62,16 +62,16 @@ class Text:
 
     @property
     def width(self) -> int:
-        """See `Box`."""
+        """Width of the line, in pixels."""
         return _length(self.line, self.size)
 
     @property
     def height(self) -> int:
-        """See `Box`."""
+        """Height of the line, in pixels."""
         return line_height(self.size)
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """See `Box`."""
+        """Paint the line on a picture, its upper left corner at (left, top)."""
         place = (left, top + self.height / 2)
         font = _font(self.size)
         ImageDraw.Draw(picture).text(place, self.line, self.ink, font, anchor="lm")
@@ -82,8 +82,8 @@ class Tile:
     """An image, each pixel of which is repeated.
 
     Attributes:
-        values: (height, width, channels), uint8.
-        factor: Whole, by which each pixel is repeated.
+        values: Pixels (height, width, channels), uint8.
+        factor: Factor by which each pixel is repeated, a whole number.
     """
 
     values: np.ndarray
@@ -91,22 +91,22 @@ class Tile:
 
     @property
     def width(self) -> int:
-        """See `Box`."""
+        """Width of the image as painted, in pixels."""
         return self.factor * self.values.shape[1]
 
     @property
     def height(self) -> int:
-        """See `Box`."""
+        """Height of the image as painted, in pixels."""
         return self.factor * self.values.shape[0]
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """See `Box`."""
+        """Paint the image on a picture, its upper left corner at (left, top)."""
         values = self.values.repeat(self.factor, 0).repeat(self.factor, 1)
         picture.paste(to_picture(values), (left, top))
 
 
 class Row:
-    """Boxes from left to right."""
+    """Boxes beside each other."""
 
     def __init__(
         self,
@@ -117,9 +117,9 @@ class Row:
         """Set boxes beside each other.
 
         Args:
-            boxes: From left to right.
-            gap: Between two of them.
-            align: Where the lower ones are, beside the highest.
+            boxes: Boxes from left to right.
+            gap: Pixels between two of them.
+            align: Place of the lower ones beside the highest.
         """
         self._boxes, self._gap, self._align = boxes, gap, align
         gaps = gap * max(0, len(boxes) - 1)
@@ -127,7 +127,7 @@ class Row:
         self.height = max((box.height for box in boxes), default=0)
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """See `Box`."""
+        """Paint the boxes on a picture, the upper left corner at (left, top)."""
         for box in self._boxes:
             spare = self.height - box.height if self._align == "middle" else 0
             box.paint(picture, left, top + spare // 2)
@@ -147,10 +147,10 @@ class Column:
         """Set boxes one under the other.
 
         Args:
-            boxes: From top to bottom.
-            gap: Between two of them.
-            align: Where the narrower ones are, under the widest.
-            least: Width that the column has at least.
+            boxes: Boxes from top to bottom.
+            gap: Pixels between two of them.
+            align: Place of the narrower ones under the widest.
+            least: Least width of the column, in pixels.
         """
         self._boxes, self._gap, self._align = boxes, gap, align
         gaps = gap * max(0, len(boxes) - 1)
@@ -158,7 +158,7 @@ class Column:
         self.height = sum(box.height for box in boxes) + gaps
 
     def paint(self, picture: Image.Image, left: int, top: int) -> None:
-        """See `Box`."""
+        """Paint the boxes on a picture, the upper left corner at (left, top)."""
         for box in self._boxes:
             spare = self.width - box.width
             shift = {"left": 0, "middle": spare // 2, "right": spare}[self._align]
@@ -175,7 +175,7 @@ def compose(box: Box, margin: int = 0) -> Image.Image:
 
 
 def line_height(size: int) -> int:
-    """Height of a line of letters of this size."""
+    """Height of a line of letters of some size, in pixels."""
     return round(1.25 * size)
 
 

@@ -22,8 +22,8 @@ def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
     Phases follow each other from left to right; each batch is a line of its own.
 
     Args:
-        path: The .png to write; nothing is written where the log is empty.
-        rows: The rows of `metrics.jsonl`, in order.
+        path: Path of the .png to write; nothing is written where the log is empty.
+        rows: Rows of `metrics.jsonl`, in order.
         joined: Whether each batch goes on where the last one ended; all are one line
             then.
     """
@@ -78,7 +78,7 @@ def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
 
 
 def _phase_starts(rows: Sequence[Row]) -> tuple[dict[int, int], int]:
-    """Where each phase begins on the common axis, and where the last one ends."""
+    """Steps on the common axis where each phase begins, and where the last one ends."""
     lengths: dict[int, int] = defaultdict(int)
     for row in rows:
         lengths[row["phase"]] = max(lengths[row["phase"]], row["step"])

@@ -1,4 +1,4 @@
-"""How a set of synthetic images compares with real ones, as figures."""
+"""Figures of how a set of synthetic images compares with real ones."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -25,10 +25,10 @@ def plot_confusion(
     without images have no row.
 
     Args:
-        path: The .png to write.
-        matrix: Images by class asked for and class seen (classes, classes).
-        classes: Names.
-        title: Heading.
+        path: Path of the .png to write.
+        matrix: Numbers of images by class asked for and class seen (classes, classes).
+        classes: Names of the classes.
+        title: Heading of the figure.
 
     Raises:
         ValueError: The matrix does not fit the classes.
@@ -130,11 +130,11 @@ def plot_embedding(
     Up to 10 classes have a colour each; of more, only real and synthetic differ.
 
     Args:
-        path: The .png to write.
+        path: Path of the .png to write.
         panels: Points of the images (images, 2) by the name of a feature.
         labels: Indices into `classes` (images,).
-        origin: True for a real image (images,).
-        classes: Names.
+        origin: Origin of the images, true for a real one (images,).
+        classes: Names of the classes.
     """
     from matplotlib.lines import Line2D
 
@@ -198,7 +198,7 @@ def plot_precision_recall(
     """Plot precision over recall, a line for each set (Sajjadi et al. 2018).
 
     Args:
-        path: The .png to write.
+        path: Path of the .png to write.
         curves: Recall and precision, in 0..1 and of equal length, by name of the set.
     """
     figure = new_figure(7.2, 5)

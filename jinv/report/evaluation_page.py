@@ -55,13 +55,13 @@ def write_evaluation_page(
     left out.
 
     Args:
-        folder: Holds any of `evaluation.json`, `grid.png`, `confusion_*.png` (one for
-            each judge), `embedding.png`, `neighbours.png` and
+        folder: Folder with any of `evaluation.json`, `grid.png`, `confusion_*.png` (one
+            for each judge), `embedding.png`, `neighbours.png` and
             `precision_recall.png`.
-        evaluation: What `evaluation.json` will hold, where it is not there yet.
+        evaluation: Content of `evaluation.json`, where it is not there yet.
 
     Returns:
-        The page.
+        Path of the page.
     """
     if evaluation is None:
         evaluation = read_json(folder / "evaluation.json")

@@ -1,4 +1,4 @@
-"""The pictures that an evaluation leaves: of the set, and of it beside real images."""
+"""Pictures that an evaluation leaves: of the set, and of it beside real images."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,11 +26,11 @@ class LookedAt:
     """A set that was opened and seen by networks.
 
     Attributes:
-        source: Where it is.
-        split: Which part of it.
-        classes: Names, in the order of its labels.
-        data: Its images.
-        seen: What networks see in them.
+        source: Path or name of the set.
+        split: Split that was opened.
+        classes: Names of the classes, in the order of its labels.
+        data: Images of the set.
+        seen: Images as networks see them.
     """
 
     source: str
@@ -40,12 +40,12 @@ class LookedAt:
     seen: Extracted
 
     def images(self, positions: np.ndarray) -> np.ndarray:
-        """Images by their position in `seen`."""
+        """Read images by their position in `seen`."""
         return self.data.read(self.seen.indices[positions])[0]
 
 
 def save_grid(path: Path, evaluated: LookedAt, rng: np.random.Generator) -> None:
-    """The first images of each class, as many of each."""
+    """Save a grid of the first images of each class, as many of each."""
     labels = evaluated.seen.labels
     classes = np.unique(labels)
     if len(classes) > _GRID_IMAGES:
@@ -63,7 +63,7 @@ def save_embedding(
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> None:
-    """t-SNE (van der Maaten & Hinton 2008) of both sets together."""
+    """Save the t-SNE of both sets together (van der Maaten & Hinton 2008)."""
     chosen = [sample_positions(len(x.seen), _EMBEDDED, rng) for x in (real, evaluated)]
     names = dict.fromkeys((*extractor.shown, extractor.feature))
     panels, shown = {}, {}
@@ -105,7 +105,7 @@ def save_neighbours(
     extractor: Extractor,
     rng: np.random.Generator,
 ) -> None:
-    """The images closest to a real one, then some at random."""
+    """Save a sheet of the images closest to a real one, then some at random."""
     queries = sample_positions(len(evaluated.seen), _QUERIES, rng)
     distances, found = nearest(
         evaluated.seen.features[extractor.feature][queries],

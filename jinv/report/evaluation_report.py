@@ -1,4 +1,4 @@
-"""Everything that an evaluation leaves: figures, `evaluation.json`, and the page."""
+"""The report that an evaluation leaves: figures, `evaluation.json`, and the page."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -51,15 +51,15 @@ def write_report(
     """Plot the figures, and write `evaluation.json` and `index.html`.
 
     Args:
-        folder: Where to; taken for an `EVALUATION`.
-        evaluated: The set.
+        folder: Folder to write to; taken for an `EVALUATION`.
+        evaluated: Set that is evaluated.
         real: Real images, if any.
-        rows: What was measured of the set (first) and of its controls, by name.
-        extractor: Whose features were compared.
-        judges: Of the set, in the order of its logits.
-        warnings: Beside those of the rows.
-        facts: More for `evaluation.json`: settings, seconds and so on.
-        seed: Of the images shown.
+        rows: Measurements of the set (first) and of its controls, by name.
+        extractor: Network whose features were compared.
+        judges: Judges of the set, in the order of its logits.
+        warnings: Warnings beside those of the rows.
+        facts: Facts for `evaluation.json` as well: settings, seconds and so on.
+        seed: Seed of the images shown.
 
     Returns:
         What `evaluation.json` holds.

@@ -9,13 +9,13 @@ MISSING = "–"
 
 
 def table_rows(evaluation: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    r"""The sets compared: a row for each, a column for each metric.
+    r"""Compare sets in a table: a row for each set, a column for each metric.
 
     A cell has up to two lines: what matters, then what is better, how many images were
     evaluated, or the interval of the value.
 
     Args:
-        evaluation: What `evaluation.json` holds.
+        evaluation: Content of `evaluation.json`.
 
     Returns:
         The header, and the rows, each starting with the name of its set.
@@ -43,12 +43,12 @@ def table_rows(evaluation: Mapping[str, Any]) -> tuple[list[str], list[list[str]
 
 
 def value_text(entry: Mapping[str, Any], unit: str) -> str:
-    """A measured value to three digits, or a share as per cent to one decimal."""
+    """Write a measured value to three digits, or a share as per cent to one decimal."""
     return _with_unit(_digits(entry["value"], entry["value"], unit), unit)
 
 
 def spread(entry: Mapping[str, Any], unit: str) -> str:
-    """The interval of a value, as precise as the value; empty where there is none."""
+    """Write the interval of a value, as precise as the value; empty without one."""
     ends = entry.get("low"), entry.get("high")
     if None in ends:
         return ""

@@ -1,4 +1,4 @@
-"""How images came about, as an animation."""
+"""Animations of how images came about."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,9 +19,9 @@ def save_evolution(
     """Write an animated .webp that repeats forever and rests on its last frame.
 
     Args:
-        path: The file.
+        path: Path of the file.
         frames: Pictures; all are brought to the size of the last.
-        captions: A line of text under each.
+        captions: Captions, a line of text under each.
     """
     size = frames[-1].size
     composed = [

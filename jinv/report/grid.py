@@ -25,7 +25,7 @@ _LINE_WIDTH, _MOST_COLUMNS = 2300, 16  # ten images of 224 pixels, 16 small ones
 def grid(
     images: ArrayLike, labels: Sequence[int], classes: Sequence[str]
 ) -> Image.Image:
-    """Images side by side, class by class, with the class's name on the left.
+    """Set images side by side, class by class, with the class's name on the left.
 
     Small images are magnified by a whole factor. Long rows are wrapped, many classes
     with few images are set side by side, and what does not fit in 4000 x 4000 pixels is
@@ -34,7 +34,7 @@ def grid(
     Args:
         images: (images, height, width, 3), or 1 where grey: uint8, or floats in [0, 1].
         labels: Indices into `classes` (images,).
-        classes: Names.
+        classes: Names of the classes.
     """
     pixels = to_uint8(images)
     factor = magnification(*pixels.shape[1:3])

@@ -1,4 +1,4 @@
-"""What the pages are made of: each is one file that needs nothing else."""
+"""Parts that pages are made of: each page is one file that needs nothing else."""
 
 import base64
 import json
@@ -16,12 +16,12 @@ def write_html(path: Path, title: str, sections: Iterable[str]) -> Path:
     """Write a page with the common style inside.
 
     Args:
-        path: The .html to write or to replace.
-        title: Plain text.
-        sections: HTML, from top to bottom; an empty one leaves no trace.
+        path: Path of the .html to write or to replace.
+        title: Title as plain text.
+        sections: Sections as HTML, from top to bottom; an empty one leaves no trace.
 
     Returns:
-        The path.
+        The same path.
     """
     style = resources.files("jinv.report").joinpath("page.css").read_text("utf-8")
     text = (
@@ -36,7 +36,7 @@ def write_html(path: Path, title: str, sections: Iterable[str]) -> Path:
 
 
 def card(title: str, value: str, note: str = "") -> str:
-    """A number in large type, between its title and a note; all three are HTML."""
+    """Show a number in large type, between its title and a note; all are HTML."""
     return (
         f'<div class="card">{title}<b>{value}</b><span class="pale">{note}</span></div>'
         "\n"
@@ -44,7 +44,7 @@ def card(title: str, value: str, note: str = "") -> str:
 
 
 def card_row(cards: Iterable[str]) -> str:
-    """Cards side by side; nothing where there are none."""
+    """Set cards side by side; nothing where there are none."""
     inside = "".join(cards)
     return f'<section class="cards">\n{inside}</section>\n' if inside else ""
 
@@ -52,14 +52,14 @@ def card_row(cards: Iterable[str]) -> str:
 def picture(
     path: Path, title: str, description: str, note: str = "", kind: str = "sheet"
 ) -> str:
-    """A section with a picture embedded; nothing where there is no such file.
+    """Make a section with a picture embedded; nothing where there is no such file.
 
     Args:
-        path: The .png or .webp.
-        title: Heading, as HTML.
-        description: For those who cannot see the picture, as HTML.
-        note: How to read the picture, as HTML.
-        kind: Classes of its box in `page.css`.
+        path: Path of the .png or .webp.
+        title: Title of the section, as HTML.
+        description: Description for those who cannot see the picture, as HTML.
+        note: Note on how to read the picture, as HTML.
+        kind: Kinds of its box, as classes in `page.css`.
     """
     if not path.is_file():
         return ""
@@ -84,7 +84,7 @@ def wide_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def name_table(rows: Iterable[tuple[str, str]]) -> str:
-    """Names and what belongs to them, both HTML."""
+    """A table of names and what belongs to them, both HTML."""
     body = "".join(
         f"<tr><th>{name}</th><td>{value}</td></tr>\n" for name, value in rows
     )
@@ -113,29 +113,29 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The mapping in a file, by today's names; empty where there is no such file."""
+    """Read the mapping in a file, by today's names; empty without such a file."""
     found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return renewed(found, path.name)
 
 
 def data_uri(path: Path) -> str:
-    """A picture as text that stands for its address."""
+    """Write a picture as text that can stand for its address."""
     content = base64.b64encode(path.read_bytes()).decode()
     return f"data:image/{path.suffix[1:]};base64,{content}"
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
-    """A number of things, as in `1 class` and `2,000 classes`."""
+    """Write a number of things, as in `1 class` and `2,000 classes`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def percent(share: float) -> str:
-    """A share in 0..1 as per cent."""
+    """Write a share in 0..1 as per cent."""
     return f"{100 * share:.1f} %"
 
 
 def duration(seconds: float) -> str:
-    """A time span in the two units that matter."""
+    """Write a time span in the two units that matter."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -1,4 +1,4 @@
-"""The log of a run."""
+"""The log of a run, `metrics.jsonl`."""
 
 from functools import partial
 from pathlib import Path

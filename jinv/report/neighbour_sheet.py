@@ -16,17 +16,17 @@ def neighbour_sheet(
     distances: np.ndarray,
     titles: Sequence[str],
 ) -> Image.Image:
-    """Each synthetic image with its nearest real images to the right.
+    """Set each synthetic image beside its nearest real images.
 
     Distances are written under the neighbours. Small images are magnified by a whole
     factor. Many rows are set side by side, and what does not fit in 4000 x 4000 pixels
     is left out, which a note at the bottom says.
 
     Args:
-        images: Synthetic (images, height, width, channels), uint8.
-        neighbours: Real, nearest first (images, k, height, width, channels), uint8.
-        distances: To the neighbours (images, k).
-        titles: Such as the class, to the left of each synthetic image (images,).
+        images: Synthetic images (images, height, width, channels), uint8.
+        neighbours: Nearest real ones (images, k, height, width, channels), uint8.
+        distances: Distances to the neighbours (images, k).
+        titles: Titles (images,), such as the class, to the left of each image.
 
     Raises:
         ValueError: There are no images, or the shapes do not fit together.

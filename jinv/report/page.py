@@ -37,13 +37,13 @@ def write_page(
     left out.
 
     Args:
-        folder: Holds any of `config.json`, `summary.json`, `metrics.jsonl`, `grid.png`,
-            `evolution.webp`, `curves.png` and `images/*.png`.
-        summary: What `summary.json` will hold, where it is not there yet.
-        names: What each image shows, by its number; by default what its file is called.
+        folder: Folder with any of `config.json`, `summary.json`, `metrics.jsonl`,
+            `grid.png`, `evolution.webp`, `curves.png` and `images/*.png`.
+        summary: Content of `summary.json`, where it is not there yet.
+        names: Names of what images show, by number; by default as files are called.
 
     Returns:
-        The page.
+        Path of the page.
     """
     if summary is None:
         summary = read_json(folder / "summary.json")

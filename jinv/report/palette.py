@@ -1,7 +1,7 @@
 """Colours of the figures."""
 
 INK = "#3c4043"
-"""Of text and axes."""
+"""Colour of text and axes."""
 
 COLOURS = (
     "#0072b2",
@@ -13,7 +13,7 @@ COLOURS = (
     "#000000",
     "#b2a300",
 )
-"""Of lines; Okabe and Ito: told apart by colour-blind readers too."""
+"""Colours of lines, by Okabe and Ito: told apart by colour-blind readers too."""
 
 CLASS_COLOURS = (
     "#3f90da",
@@ -27,4 +27,4 @@ CLASS_COLOURS = (
     "#2b2b2b",
     "#92dadd",
 )
-"""Of points; after Petroff (2021), without his greys: real images are pale already."""
+"""Colours of points, by Petroff (2021), but for greys: real images are pale already."""

@@ -14,8 +14,8 @@ def side_by_side(pictures: Mapping[str, Image.Image], columns: int) -> Image.Ima
     """Set pictures in rows, each with its title above it.
 
     Args:
-        pictures: By title.
-        columns: Pictures in a row.
+        pictures: Pictures by title.
+        columns: Number of pictures in a row.
     """
     width = max(picture.width for picture in pictures.values())
     size = max(16, width // 36)

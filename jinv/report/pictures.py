@@ -19,10 +19,10 @@ _NUMBERED = re.compile(r"(\d{5,})_.*\.png")
 
 
 def magnified(images: np.ndarray, size: int) -> np.ndarray:
-    """Square images of another size, by nearest neighbour.
+    """Bring images to another size, square, by nearest neighbour.
 
     Args:
-        images: (images, height, width, channels).
+        images: Images (images, height, width, channels).
         size: Height and width of the result, in pixels.
     """
     rows, columns = (np.arange(size) * side // size for side in images.shape[1:3])
@@ -30,7 +30,7 @@ def magnified(images: np.ndarray, size: int) -> np.ndarray:
 
 
 def slug(name: str) -> str:
-    """A class's name as part of a file name: only a-z, 0-9, _ and -.
+    """Write a class's name as part of a file name: only a-z, 0-9, _ and -.
 
     Example:
         >>> slug("Black-footed ferret!")
@@ -50,10 +50,10 @@ def save_images(
     """Write images as lossless files named after number and class: `00000_cat.png`.
 
     Args:
-        folder: Where to; made if missing.
+        folder: Folder to write to; made if missing.
         images: (images, height, width, 3), or 1 where grey: uint8, or floats in [0, 1].
-        names: The class of each.
-        first: Number of the first.
+        names: Names of their classes.
+        first: Number of the first image.
 
     Returns:
         The files, in order.
@@ -76,7 +76,7 @@ def save_picture(path: Path, picture: Image.Image) -> None:
 
 
 def saved_images(folder: Path) -> dict[int, list[Path]]:
-    """What `save_images` has written to a folder, by number; other files are not."""
+    """Find the images that `save_images` has written to a folder, by number."""
     files: dict[int, list[Path]] = {}
     for path in sorted(folder.glob("*.png")):
         if found := _NUMBERED.fullmatch(path.name):
@@ -85,7 +85,7 @@ def saved_images(folder: Path) -> dict[int, list[Path]]:
 
 
 def read_picture(path: Path) -> np.ndarray | None:
-    """A picture (height, width, channels), uint8; None where it cannot be read."""
+    """Read a picture (height, width, channels), uint8; None where that fails."""
     try:
         with Image.open(path) as image:
             pixels = np.asarray(image)

@@ -39,10 +39,10 @@ def compose_sheet(
     4000 pixels is left out, which a note at the bottom says.
 
     Args:
-        blocks: Makes all blocks, for so many columns.
-        noun: What those are called that are left out.
-        heading: Over each column.
-        upright: Most height of the sheet for its width.
+        blocks: Function that makes all blocks, for so many columns.
+        noun: Noun for those that are left out.
+        heading: Heading over each column.
+        upright: Greatest ratio of the sheet's height to its width.
         small: Size of the note's letters, in pixels.
     """
     room = ROOM - (heading.height + GAP if heading else 0) - line_height(small) - GAP
@@ -69,7 +69,7 @@ def compose_sheet(
 
 
 def label(text: str, size: int, height: int, note: str = "", small: int = 12) -> Column:
-    """A name in as many lines as fit beside something of a height, and a note."""
+    """Write a name in as many lines as fit into a height, and a note under it."""
     rows = max(1, (height - (line_height(small) if note else 0)) // line_height(size))
     wrapped = textwrap.wrap(text, _LABEL_CHARACTERS, max_lines=rows, placeholder="…")
     lines = [Text(line, size) for line in wrapped]

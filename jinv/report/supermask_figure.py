@@ -1,4 +1,4 @@
-"""How good hidden networks are, by how much of the random network they keep."""
+"""A figure of hidden networks' accuracy, by how much of the random one they keep."""
 
 from collections.abc import Mapping, Sequence
 from itertools import cycle
@@ -22,12 +22,12 @@ def plot_fractions(
     """Plot accuracy by the fraction kept, and how the losses fell.
 
     Args:
-        path: The .png to write.
-        hidden: Test accuracy in percent, by the fraction of weights that is kept.
-        dense: That of the same network with all its weights trained.
-        random: That of the random network before the search.
+        path: Path of the .png to write.
+        hidden: Test accuracy of hidden networks in percent, by the fraction kept.
+        dense: Test accuracy of the same network with all its weights trained.
+        random: Test accuracy of the random network before the search.
         losses: Training losses of the epochs, by the same fraction.
-        dense_losses: Those of the dense network.
+        dense_losses: Training losses of the dense network.
     """
     figure = new_figure(11, 4.2)
     accuracy, loss = figure.subplots(1, 2)
