@@ -32,7 +32,7 @@ SEARCH = Kind(
 
 
 class SearchFolder(Held):
-    """Holds `study.db`, unless the search is kept elsewhere, and what is made of it.
+    """A folder with `study.db`, unless that is elsewhere, and what is made of it.
 
     That is `config.json`, `trials.csv`, `parallel_coordinates.png`, `best.json` (a
     preset), `images/` (a picture for each complete trial) and `index.html`: written
@@ -51,10 +51,10 @@ class SearchFolder(Held):
         """Take a folder for a search, or join those who work on the same one.
 
         Args:
-            path: The folder; made if missing.
-            plan: What is searched.
-            overwrite: Remove the search that the folder holds.
-            forget: Removes what is kept of it elsewhere.
+            path: Path of the folder; made if missing.
+            plan: Plan of the search.
+            overwrite: Whether to remove the search that the folder holds.
+            forget: Function that removes what is kept of it elsewhere.
 
         Raises:
             FolderError: The folder holds something else, or others work on the search
@@ -75,7 +75,7 @@ class SearchFolder(Held):
 
     @staticmethod
     def database(path: Path) -> str:
-        """The address of the database in a folder."""
+        """Address of the database in a folder."""
         return f"sqlite:///{path / _DATABASE}"
 
     def keep(self, plan: Plan, number: int, images: np.ndarray) -> None:
@@ -87,7 +87,7 @@ class SearchFolder(Held):
         save_picture(path, sheet)
 
     def write(self, plan: Plan, results: Results) -> None:
-        """Write all that is made of the results."""
+        """Write all files that are made of a search's results."""
         write_csv(self.path / "trials.csv", results)
         plot_parallel_coordinates(self.path / "parallel_coordinates.png", results)
         if (best := results.best) is not None and best.value is not None:

@@ -1,4 +1,4 @@
-"""Named grids: published ones, with their source."""
+"""Grids by name: published ones, with their source."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from jinv.suggest import near
 
 @dataclass(frozen=True)
 class Grid:
-    """A published search.
+    """A published search over a grid.
 
     Attributes:
-        over: Its fields and their values; see `parse_space`.
-        preset: The settings of all other fields.
-        batch_size: The batch that its weights are for. Not imposed: it may not fit
-            the device at hand.
-        source: Where it comes from.
+        over: Fields searched over, and their values; see `parse_space`.
+        preset: Preset with the settings of all other fields.
+        batch_size: Size of the batch that its weights are for. Not imposed: it may not
+            fit the device at hand.
+        source: Source of the grid.
     """
 
     over: tuple[str, ...]
@@ -43,7 +43,7 @@ GRIDS = {
 
 
 def find_grid(name: str) -> Grid:
-    """Look a grid up.
+    """Look a grid up by its name.
 
     Raises:
         ConfigError: There is none of this name; near matches are offered.

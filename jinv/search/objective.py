@@ -1,4 +1,4 @@
-"""What a search improves: one number for a set of images."""
+"""Objectives: what a search improves, one number for a set of images."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,11 +36,11 @@ class Objective:
     """A metric, and all that it takes to compute it.
 
     Attributes:
-        name: From `OBJECTIVES`.
-        metric: What it is called, and which way it should go.
-        basis: What its values rest on, as JSON: values on another basis cannot be
+        name: Name from `OBJECTIVES`.
+        metric: Metric, with its title and which way it should go.
+        basis: Basis of its values, as JSON: values on another basis cannot be
             compared.
-        compute: A function of images (images, height, width, channels), uint8, and
+        compute: Function of images (images, height, width, channels), uint8, and
             their labels.
     """
 
@@ -50,10 +50,10 @@ class Objective:
     compute: Callable[[np.ndarray, np.ndarray], Estimate]
 
     def estimate(self, images: np.ndarray, labels: np.ndarray) -> Estimate:
-        """Its value for images (images, height, width, channels), uint8, and labels.
+        """Compute the value for images (images, height, width, channels) and labels.
 
         Raises:
-            DataError: It cannot be had of these images.
+            DataError: There is no value for these images.
         """
         found = self.compute(images, labels)
         if not isfinite(found.value):
@@ -65,14 +65,14 @@ class Objective:
         return value > than if self.metric.better == "higher" else value < than
 
     def text(self, value: float) -> str:
-        """A value with its unit."""
+        """Write a value with its unit."""
         return value_text({"value": value}, self.metric.unit)
 
     def check(self, labels: np.ndarray, size: int) -> None:
-        """Find out by noise whether it can be had of so many images.
+        """Find out by noise whether there is a value for so many images.
 
         Raises:
-            ConfigError: It cannot.
+            ConfigError: There is none.
         """
         shape = (len(labels), size, size, 3)
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
@@ -85,10 +85,10 @@ class Objective:
 
 
 def find_objective(name: str, there: Collection[Need]) -> Metric:
-    """The metric that an objective is, if what it needs is there.
+    """Look up the metric of an objective, if what it needs is there.
 
     Raises:
-        ConfigError: It is unknown, or lacks something.
+        ConfigError: The objective is unknown, or lacks something.
     """
     if name not in OBJECTIVES:
         raise ConfigError(
@@ -102,11 +102,11 @@ def find_objective(name: str, there: Collection[Need]) -> Metric:
 
 
 def recognition(judge: Classifier, classes: Sequence[str]) -> Objective:
-    """The share of images that a network recognises.
+    """Objective by the share of images that a network recognises.
 
     Args:
-        judge: The network.
-        classes: Names, in the order of the labels.
+        judge: Network that recognises them.
+        classes: Names of the classes, in the order of the labels.
     """
 
     def top1(images: np.ndarray, labels: np.ndarray) -> Estimate:
@@ -122,13 +122,13 @@ def score(
     reference: Reference | None = None,
     basis: Mapping[str, Any] | None = None,
 ) -> Objective:
-    """Any other metric.
+    """Objective by any metric but recognition.
 
     Args:
-        name: From `METRICS`.
-        extractor: Whose features are compared.
+        name: Name from `METRICS`.
+        extractor: Network whose features are compared.
         reference: Real images, where the metric needs them.
-        basis: What is to be said about them.
+        basis: Basis, which is what is to be said about these images.
     """
     metric = METRICS[name]
 

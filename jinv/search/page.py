@@ -36,12 +36,12 @@ def write_search_page(folder: Path, plan: Plan, results: Results) -> Path:
     """Write `index.html` from a search's results, and the pictures in its folder.
 
     Args:
-        folder: Holds any of `parallel_coordinates.png` and `images/trial-*.png`.
-        plan: What is searched.
-        results: What was found so far.
+        folder: Folder with any of `parallel_coordinates.png` and `images/trial-*.png`.
+        plan: Plan of the search.
+        results: Results so far.
 
     Returns:
-        The page.
+        Path of the page.
     """
     pictured = {"Best": results.best, "Start": results.baseline}
     if results.best is results.baseline:
@@ -134,5 +134,5 @@ def _images(folder: Path, title: str, trial: Trial) -> str:
 
 
 def picture_of(folder: Path, number: int) -> Path:
-    """Where the picture of a trial's images is."""
+    """Path of the picture of a trial's images."""
     return folder / "images" / f"trial-{number:03d}.png"

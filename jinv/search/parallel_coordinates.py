@@ -1,4 +1,4 @@
-"""The trials of a search as lines across an axis for each field."""
+"""Trials of a search, plotted as lines across an axis for each field."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _COLOUR_MAP = "viridis_r"
 
 @dataclass(frozen=True)
 class _Axis:
-    """Where values lie between the bottom (0) and the top (1), and what is written."""
+    """Places of values from the bottom (0) to the top (1) of an axis, and its ticks."""
 
     title: str
     place: Callable[[Any], float]
@@ -32,8 +32,8 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
     without a value are pale, and end before the objective.
 
     Args:
-        path: The .png to write; nothing is written where no trial is complete.
-        results: What there is.
+        path: Path of the .png to write; nothing is written where no trial is complete.
+        results: Results so far.
     """
     if not results.complete:
         return

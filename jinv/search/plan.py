@@ -1,4 +1,4 @@
-"""What a search is: the same for all of its workers, whenever they begin."""
+"""The plan of a search: the same for all of its workers, whenever they begin."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,15 +23,15 @@ _MOST_POINTS = 2000
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """A search that has been checked.
+    """A plan of what is searched, how, and for what.
 
     Attributes:
-        job: The budget, and the settings to start from. All trials have its images,
-            its batches and its seed: with the same random numbers for all, less of the
-            difference between two trials is chance.
-        space: What is searched.
-        objective: What is improved.
-        strategy: Tree-structured Parzen estimators, all points, or random draws.
+        job: Job with the budget, and the settings to start from. All trials have its
+            images, its batches and its seed: with the same random numbers for all, less
+            of the difference between two trials is chance.
+        space: Space that is searched.
+        objective: Objective that is improved.
+        strategy: Choice by tree-structured Parzen estimators, of all points, or random.
         prune: Whether hopeless trials are ended early.
     """
 
@@ -47,7 +47,7 @@ class Plan:
         return len(self.queue()) if self.strategy == "grid" else None
 
     def describe(self) -> dict[str, Any]:
-        """All that its trials depend on, as JSON."""
+        """All that the search's trials depend on, as JSON."""
         return {
             **self.job.describe(),
             "space": self.space.describe(),
@@ -57,14 +57,14 @@ class Plan:
         }
 
     def check(self) -> None:
-        """Find out what no trial could work with.
+        """Refuse what no trial could work with.
 
         Lists, such as steps and resolutions, have to fit each other, which only a
         trial can tell.
 
         Raises:
-            ConfigError: A value that never works, a grid without end or too large, or
-                an objective that cannot be had.
+            ConfigError: There is a value that never works, a grid without end or too
+                large, or an objective that cannot be had.
         """
         for field in self.space.fields:
             if isinstance(field, Choice):
@@ -84,11 +84,11 @@ class Plan:
         )
 
     def job_with(self, settings: Mapping[str, Any]) -> Job:
-        """The job with some settings replaced; others follow, see `with_given`."""
+        """Make the job with some settings replaced; others follow, see `with_given`."""
         return replace(self.job, method=with_given(self.job.method, settings))
 
     def queue(self) -> list[tuple[str, dict[str, Any]]]:
-        """The trials that come first: the role of each, and its parameters.
+        """List the trials that come first: the role of each, and its parameters.
 
         The first one is where the search starts, without parameters if that is outside
         the space. The points of a grid follow in an order drawn by the seed, so that a
@@ -108,7 +108,7 @@ class Plan:
         return {field.name: getattr(method, field.name) for field in self.space.fields}
 
     def preset_of(self, trial: Trial, results: Results) -> Preset:
-        """A trial's settings with their provenance."""
+        """Make a preset of a trial's settings, with their provenance."""
         job, spec = self.job_with(trial.settings), self.job.classifier.spec
         return Preset(
             job.method,

@@ -1,4 +1,4 @@
-"""Which settings are tried next."""
+"""Samplers, which say what settings are tried next."""
 
 from typing import Any
 
@@ -21,12 +21,12 @@ class NumberedSampler(BaseSampler):
     """
 
     def __init__(self, strategy: Strategy, seed: int):
-        """Draw by TPE (Bergstra et al. 2011), or evenly."""
+        """Draw settings by TPE (Bergstra et al. 2011), or evenly."""
         self._strategy, self._seed = strategy, seed
         self._sampler: BaseSampler = RandomSampler(seed)
 
     def before_trial(self, study: Study, trial: FrozenTrial) -> None:
-        """See `BaseSampler`."""
+        """Begin a trial's own stream of random numbers."""
         seed = (self._seed + 1_000_003 * trial.number) % 2**32
         if self._strategy == "tpe":
             # Workers keep away from what others are trying.
@@ -39,7 +39,7 @@ class NumberedSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """See `BaseSampler`."""
+        """Tell Optuna which parameters are drawn together."""
         return self._sampler.infer_relative_search_space(study, trial)
 
     def sample_relative(
@@ -48,7 +48,7 @@ class NumberedSampler(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        """See `BaseSampler`."""
+        """Draw the parameters that are drawn together."""
         return self._sampler.sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -58,7 +58,7 @@ class NumberedSampler(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """See `BaseSampler`."""
+        """Draw one parameter by itself."""
         return self._sampler.sample_independent(
             study, trial, param_name, param_distribution
         )

@@ -1,4 +1,4 @@
-"""What is searched: some fields of a method's configuration, and the values of each."""
+"""Spaces that are searched: fields of a method's configuration, with their values."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ class Span:
     """A field that takes any number from `low` to `high`.
 
     Attributes:
-        name: The field.
-        low: Least value.
-        high: Greatest value.
+        name: Name of the field.
+        low: Lowest value.
+        high: Highest value.
         log: Whether values are drawn evenly by their logarithm.
         whole: Whether only whole numbers are taken.
     """
@@ -34,16 +34,16 @@ class Span:
         return f"{self.low:.12g}..{self.high:.12g}" + ":log" * self.log
 
     def suggest(self, trial: Any, name: str) -> Any:
-        """Let an Optuna trial choose; returns what Optuna notes, under this name."""
+        """Let an Optuna trial choose; returns what Optuna notes under this name."""
         suggest = trial.suggest_int if self.whole else trial.suggest_float
         return suggest(name, self.low, self.high, log=self.log)
 
     def value(self, noted: Any) -> Any:
-        """The field's value for what Optuna noted."""
+        """Turn what Optuna noted into the field's value."""
         return noted
 
     def note_of(self, value: Any) -> Any:
-        """What Optuna would note for a value; None where it is outside."""
+        """Turn a value into what Optuna would note; None where it is outside."""
         return value if self.low <= value <= self.high else None
 
 
@@ -52,8 +52,8 @@ class Choice:
     """A field that takes one of some values.
 
     Attributes:
-        name: The field.
-        options: The values by their text, which is what Optuna notes.
+        name: Name of the field.
+        options: Values by their text, which is what Optuna notes.
     """
 
     name: str
@@ -63,53 +63,53 @@ class Choice:
         return ",".join(self.options)
 
     def suggest(self, trial: Any, name: str) -> str:
-        """Let an Optuna trial choose; returns what Optuna notes, under this name."""
+        """Let an Optuna trial choose; returns what Optuna notes under this name."""
         return trial.suggest_categorical(name, list(self.options))
 
     def value(self, noted: str) -> Any:
-        """The field's value for what Optuna noted."""
+        """Turn what Optuna noted into the field's value."""
         return self.options[noted]
 
     def note_of(self, value: Any) -> str | None:
-        """What Optuna would note for a value; None where it is no option."""
+        """Turn a value into what Optuna would note; None where it is no option."""
         return next((text for text, v in self.options.items() if v == value), None)
 
 
 @dataclass(frozen=True)
 class Space:
-    """The fields that are searched together.
+    """Fields that are searched together.
 
     Attributes:
-        fields: Each once.
-        noted: Names by which Optuna notes some of them, other than their own.
+        fields: Fields, each once.
+        noted: Noted names, by which Optuna knows some of them, other than their own.
     """
 
     fields: tuple[Span | Choice, ...]
     noted: Mapping[str, str] | None = None
 
     def noted_as(self, names: Mapping[str, str]) -> "Space":
-        """The space of a study that notes some fields by former names."""
+        """Make the space of a study that notes some fields by former names."""
         return replace(self, noted=names)
 
     def describe(self) -> dict[str, str]:
-        """The values of each field, as they may be written on the command line."""
+        """List the values of each field, as they may be written on the command line."""
         return {field.name: str(field) for field in self.fields}
 
     def suggest(self, trial: Any) -> dict[str, Any]:
-        """Let an Optuna trial choose; returns the settings."""
+        """Let an Optuna trial choose all values; returns the settings."""
         return {
             field.name: field.value(field.suggest(trial, self._noted(field)))
             for field in self.fields
         }
 
     def settings_of(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings for an Optuna trial's parameters."""
+        """Turn an Optuna trial's parameters into settings."""
         return {
             field.name: field.value(params[self._noted(field)]) for field in self.fields
         }
 
     def params_of(self, method: Any) -> dict[str, Any] | None:
-        """A configuration as an Optuna trial's parameters; None where it is outside."""
+        """Turn a configuration into an Optuna trial's parameters; None if outside."""
         params = {
             self._noted(field): field.note_of(getattr(method, field.name))
             for field in self.fields
@@ -118,7 +118,7 @@ class Space:
 
     @property
     def size(self) -> int:
-        """How many combinations there are.
+        """Number of combinations of values.
 
         Raises:
             ConfigError: A field has endlessly many values.
@@ -126,7 +126,7 @@ class Space:
         return prod(len(choice.options) for choice in self._choices())
 
     def points(self) -> list[dict[str, str]]:
-        """Every combination, as parameters of Optuna trials.
+        """Yield every combination of values, as parameters of Optuna trials.
 
         Raises:
             ConfigError: A field has endlessly many values.
@@ -155,12 +155,12 @@ def parse_space(words: Sequence[str], method: type) -> Space:
     """Read a space from text.
 
     Args:
-        words: `FIELD=LOW..HIGH`, `FIELD=LOW..HIGH:log` or `FIELD=VALUE,VALUE,…`; the
-            elements of a list are parted by `/`.
-        method: The dataclass whose fields they are.
+        words: Words `FIELD=LOW..HIGH`, `FIELD=LOW..HIGH:log` or `FIELD=VALUE,VALUE,…`;
+            the elements of a list are parted by `/`.
+        method: Dataclass whose fields they are.
 
     Raises:
-        ConfigError: An unknown field, or values that it does not take.
+        ConfigError: A field is unknown, or does not take such values.
 
     Example:
         >>> from jinv.inversion.deep import DeepInversion

@@ -1,4 +1,4 @@
-"""Where a search is kept: an Optuna study in an SQL database, shared by its workers."""
+"""Storage of searches: Optuna studies in an SQL database, shared by the workers."""
 
 import threading
 import time
@@ -38,10 +38,10 @@ def open_storage(url: str) -> RDBStorage:
     """Connect to a database, and make Optuna's tables if they are missing.
 
     Args:
-        url: As SQLAlchemy has them, e.g. `sqlite:///study.db`.
+        url: Address as SQLAlchemy has them, e.g. `sqlite:///study.db`.
 
     Raises:
-        ConfigError: It cannot be reached.
+        ConfigError: The database cannot be reached.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", category=ExperimentalWarning)
@@ -86,11 +86,11 @@ def join_study(
     """Begin a study, or join those who work on the same one.
 
     Args:
-        storage: From `open_storage`.
-        name: Of the study.
-        configuration: All that its values depend on.
-        direction: Which way its values should go.
-        queue: The first trials: the role of each, and its parameters.
+        storage: Storage from `open_storage`.
+        name: Name of the study.
+        configuration: Configuration, with all that its values depend on.
+        direction: Direction in which its values should go.
+        queue: Queue of the first trials: the role of each, and its parameters.
         alone: Whether nobody else can be about to begin it: one that was begun and
             never described is of a worker that was killed then, and is begun anew.
 
@@ -120,7 +120,7 @@ def join_study(
 
 
 def noted_names(study: optuna.Study) -> dict[str, str]:
-    """Today's names of fields → those by which an earlier version began the study."""
+    """Names by which an earlier version began the study, by today's names of fields."""
     return former_names(study.user_attrs[_CONFIGURATION].get("space", {}), "settings")
 
 
@@ -135,7 +135,7 @@ def database_errors() -> Iterator[None]:
     """Say in one line that the database failed, whichever of its layers did.
 
     Raises:
-        FolderError: It did.
+        FolderError: The database failed.
     """
     before = threading.excepthook
 
@@ -166,19 +166,19 @@ def _is_described(storage: RDBStorage, name: str) -> bool:
 
 
 def role_of(trial: Any) -> str | None:
-    """What a trial was queued for; None where a sampler chose it."""
+    """Tell what a trial was queued for; None where a sampler chose it."""
     return trial.user_attrs.get(_ROLE)
 
 
 def enqueue(study: optuna.Study, role: str | None, params: Mapping[str, Any]) -> None:
-    """Let a trial with these parameters come next."""
+    """Queue a trial of some parameters, which comes next."""
     study.enqueue_trial(dict(params), user_attrs={_ROLE: role} if role else None)
 
 
 def fail_silent_trials(study: optuna.Study) -> None:
     """Give up the trials of workers that were killed before their first sign of life.
 
-    Optuna finds those that gave one, and then none.
+    Optuna itself finds those that gave one, and then none.
     """
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         begun = trial.datetime_start
