@@ -52,7 +52,7 @@ class Evaluate:
     where its weights are on this machine, else the first judge, else the project's
     own CIFAR-10 network."""
     feature: str | None = None
-    """Which features; by default those that the last dense layer reads."""
+    """Features to compare; by default those that the last dense layer reads."""
     stages: tuple[str, ...] = ()
     """Features that the t-SNE shows beside these; by default the last three stages."""
     also: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Evaluate:
     out: Path | None = None
     """Folder for the page; by default SET/evaluation, or runs/evaluate for a file."""
     seed: Seed = 0
-    """Of the images drawn where sets have to be equally large, and of resampling."""
+    """Seed of resampling, and of images drawn to make sets equally large."""
     overwrite: bool = False
     """Replace the evaluation in --out."""
 

@@ -1,4 +1,4 @@
-"""Flags by the names that they had before."""
+"""Former flags: the names that flags had before."""
 
 import warnings
 from collections.abc import Sequence
@@ -8,11 +8,11 @@ from jinv.errors import JinvWarning
 
 
 class Former(NamedTuple):
-    """What has become of a flag.
+    """A former flag, and what has become of it.
 
     Attributes:
-        flag: Its name today.
-        commands: Those that have it.
+        flag: Flag by its name today.
+        commands: Commands that have it.
         warns: Whether who gives it is told of its name today, as it is about to go.
     """
 
@@ -34,10 +34,10 @@ FORMER_FLAGS = {
 
 
 def todays_words(command: str, words: Sequence[str]) -> list[str]:
-    """The words of a command line with today's flags in the place of former ones.
+    """Put today's flags in the place of former ones in the words of a command line.
 
     Args:
-        command: The sub-command.
+        command: Name of the sub-command.
         words: What follows it; flags as `--flag VALUE` or `--flag=VALUE`, with - or _.
 
     Warns:

@@ -19,11 +19,11 @@ from jinv.suggest import near
 
 
 class Command(NamedTuple):
-    """A sub-command, whose module is called as it is.
+    """A sub-command, whose module has the same name.
 
     Attributes:
-        options: Name of its dataclass of options, in that module.
-        purpose: The first line of that dataclass's docstring, which a test compares.
+        options: Options' dataclass, by its name in that module.
+        purpose: First line of that dataclass's docstring, which a test compares.
     """
 
     options: str

@@ -28,7 +28,7 @@ class Models:
     """List the classifiers that can be inverted, or describe one of them."""
 
     name: Annotated[str | None, tyro.conf.Positional] = None
-    """The one to describe."""
+    """Classifier to describe, by its name; without one, all are listed."""
 
 
 def run(options: Models) -> int:

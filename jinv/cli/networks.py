@@ -27,14 +27,14 @@ class NetworkFacts:
     default, as of all these facts, what the file of weights says (in its metadata, or
     in a companion FILE.json), else the zoo's."""
     mean: tuple[float, ...] = ()
-    """Subtracted from images in 0..1, per channel, e.g. 0.4914,0.4822,0.4465."""
+    """Mean subtracted from images in 0..1, per channel, e.g. 0.4914,0.4822,0.4465."""
     std: tuple[float, ...] = ()
-    """By which the difference is divided, per channel, e.g. 0.2023,0.1994,0.2010."""
+    """Deviation by which the difference is divided, e.g. 0.2023,0.1994,0.2010."""
     input_size: Count | None = None
     """Height and width of the inputs, in pixels."""
 
     def given(self) -> Facts:
-        """The facts that were given.
+        """The facts that were given on the command line.
 
         Raises:
             ConfigError: The file of names cannot be read, or has too few.
@@ -44,10 +44,10 @@ class NetworkFacts:
 
 
 def read_names(given: str | None) -> tuple[str, ...] | None:
-    """Names of classes, from a file with one on each line or with commas between them.
+    """Read names of classes from a file: one on each line, or parted by commas.
 
     Raises:
-        ConfigError: They are fewer than two, or a file of no text.
+        ConfigError: There are fewer than two, or the file is no text.
     """
     if given is None:
         return None
@@ -80,7 +80,7 @@ def _is_file(path: Path) -> bool:
 
 
 def load_network(text: str, weights: Path | None = None) -> Classifier:
-    """A classifier written NAME or NAME=WEIGHTS_FILE.
+    """Load a classifier that is written NAME or NAME=WEIGHTS_FILE.
 
     Where its classes, mean, deviation or input size are not the zoo's, the file's
     metadata tells them, or a companion beside it, FILE.json.
@@ -103,17 +103,17 @@ def load_extractor(
     judges: Sequence[Classifier],
     shown: Sequence[str] = (),
 ) -> Extractor:
-    """The network whose features are compared.
+    """Load the network whose features are compared.
 
     Args:
-        text: Which, if it was said; else Inception-v3 as FID has it where its weights
-            are on this machine, else the first judge, else the project's own network.
-        feature: Which features; by default those that the last dense layer reads.
+        text: Name if given; else Inception-v3 as FID has it where its weights are
+            on this machine, else the first judge, else the project's own network.
+        feature: Name of the features; by default those that the last dense layer reads.
         judges: Networks that are loaded already.
-        shown: More features, for pictures; see `make_extractor`.
+        shown: Names of further features, for pictures; see `make_extractor`.
 
     Raises:
-        ConfigError: Unknown network or feature.
+        ConfigError: The network or the feature is unknown.
         WeightsError: The weights are missing or belong to another architecture.
     """
     if text:

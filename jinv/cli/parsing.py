@@ -1,4 +1,4 @@
-"""How the words of a command line become options."""
+"""Parsing: how the words of a command line become options."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -85,13 +85,13 @@ _registry.primitive_rule(
 def parse(
     options_class: type[Options], name: str, words: Sequence[str], **extra: Any
 ) -> Options:
-    """The options of a sub-command that its words ask for.
+    """Parse the options of a sub-command from its words.
 
     Args:
         options_class: Dataclass of the options.
-        name: Of the sub-command, for messages.
-        words: What follows the name on the command line.
-        extra: More for `tyro.cli`, as `default`.
+        name: Name of the sub-command, for messages.
+        words: Words that follow the name on the command line.
+        extra: Extra arguments of `tyro.cli`, as `default`.
 
     Raises:
         ConfigError: The words cannot be understood, or a value cannot be.

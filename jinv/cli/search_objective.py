@@ -32,7 +32,7 @@ class ObjectiveOptions:
     """Network whose features are compared, as for `jinv evaluate`: NAME or
     NAME=FILE."""
     feature: str | None = None
-    """Which features; by default those that the last dense layer reads."""
+    """Features to compare; by default those that the last dense layer reads."""
 
 
 def build_objective(
@@ -45,11 +45,11 @@ def build_objective(
     """Load what an objective needs.
 
     Args:
-        options: What is asked for.
-        teacher: The network that is inverted.
-        judge: The network that judges, if any.
-        seed: Of the real images that are used.
-        console: Told what takes time, and what is doubtful.
+        options: Options of the search that say what is asked for.
+        teacher: Network that is inverted.
+        judge: Network that judges, if any.
+        seed: Seed of the real images that are used.
+        console: Console that is told what takes time, and what is doubtful.
 
     Raises:
         ConfigError: The objective is unknown, or lacks something.

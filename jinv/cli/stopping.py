@@ -15,7 +15,7 @@ class Stopped(BaseException):
     """A signal came where work can be left at once: what is on disk is complete."""
 
     def __init__(self, number: int):
-        """Say by which signal."""
+        """Say by which signal the work was stopped."""
         super().__init__(
             f"stopped by {signal.Signals(number).name}; what was done is kept, and the "
             "same command goes on"
@@ -61,7 +61,7 @@ class Stop:
 
     @property
     def exit_status(self) -> int:
-        """What a shell expects of a program that a signal ended."""
+        """Exit status that a shell expects of a program that a signal ended."""
         return STOPPED + self.signal
 
     def _note(self, number: int, frame: FrameType | None) -> None:
