@@ -46,9 +46,9 @@ class Published(NamedTuple):
     """A hidden network of the original repository.
 
     Attributes:
-        classifier: The network with what the masks remove at 0.
+        classifier: Network with what the masks remove at 0.
         keep_fraction: Fraction of each masked layer's weights that is kept.
-        origin: Where that fraction comes from: it was given, the weights are scaled for
+        origin: Origin of that fraction: it was given, the weights are scaled for
             it, or a folder is called after it.
     """
 
@@ -66,8 +66,8 @@ def load_published(
     1×1 convolutions are taken for dense layers.
 
     Args:
-        path: The checkpoint, a PyTorch file.
-        spec: Its architecture.
+        path: Path of the checkpoint, a PyTorch file.
+        spec: Specification of its architecture.
         keep_fraction: Fraction of each masked layer's weights that is kept. By default
             it is read off a folder on the path, e.g. `prune_rate=0.3`, or off the
             weights, where they are constants that were scaled for it.
@@ -77,6 +77,19 @@ def load_published(
             weights tell two.
         WeightsError: The file cannot be read, has no scores or unusable ones, or
             belongs to another architecture.
+
+    Example:
+        >>> import tempfile
+        >>> from jinv import classifier_spec, make_classifier
+        >>> from jinv.models.weights.state_dict import to_state_dict
+        >>> spec = classifier_spec("mnist_fc")
+        >>> state = to_state_dict(make_classifier(spec).variables)
+        >>> scores = {k.replace("weight", "scores"): v for k, v in state.items()}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     np.savez(f"{folder}/model.npz", **state, **scores)
+        ...     found = load_published(f"{folder}/model.npz", spec, keep_fraction=0.3)
+        >>> found.keep_fraction, found.origin
+        (0.3, 'given')
     """
     path = Path(path)
     state = read_tensors(path)
@@ -98,7 +111,7 @@ def load_published(
 
 
 def published_mask(scores: np.ndarray, keep_fraction: float) -> np.ndarray:
-    """The mask that the original repository computes from a layer's scores.
+    """Compute a layer's mask from its scores as the original repository does.
 
     Of equal |score| the first are kept; in PyTorch their order is not specified.
 
