@@ -21,16 +21,16 @@ _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.(partial|removed)")
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path`, which takes its place when the block succeeds.
+    """Lend a file beside `path`, which takes its place when the block succeeds.
 
     Args:
-        path: The file to write or to replace.
+        path: Path of the file to write or to replace.
 
     Yields:
-        Where to write: an empty file.
+        Path to write to: an empty file.
 
     Raises:
-        OSError: It cannot be written; the error names `path`.
+        OSError: The file cannot be written; the error names `path`.
     """
     partial = _beside(path, "partial")
     try:
@@ -87,8 +87,8 @@ def sweep(folder: Path, depth: int = 1) -> None:
     """Remove what killed processes left of their temporary files.
 
     Args:
-        folder: Nobody else may be writing to it.
-        depth: How far below it to look.
+        folder: Folder to which nobody else may be writing.
+        depth: Depth of the folders below it to look into.
     """
     for entry in list(folder.iterdir()):
         if is_leftover(entry.name):
@@ -98,7 +98,7 @@ def sweep(folder: Path, depth: int = 1) -> None:
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a name is one that this module gives to what is not complete."""
+    """Whether a name is one that `replacing` gives to what is not complete."""
     return _LEFTOVER.fullmatch(name) is not None
 
 
@@ -113,13 +113,13 @@ class JsonLines:
         """Look at a log, which need not exist.
 
         Args:
-            path: The file.
-            read: What is made of each row that was read.
+            path: Path of the file.
+            read: Function of each row that was read; the rows are what it makes.
         """
         self._path, self._read = path, read
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add a row."""
+        """Add a row at the end of the log."""
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
 

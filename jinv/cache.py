@@ -1,4 +1,4 @@
-"""Where what can be had again is kept: downloads and compiled programs."""
+"""The cache of what can be had again: downloads and compiled programs."""
 
 import os
 from pathlib import Path

@@ -34,7 +34,7 @@ class Checked:
         """Check every field.
 
         Raises:
-            ConfigError: One is not what its annotation says.
+            ConfigError: A field is not what its annotation says.
         """
         for name, kind in _kinds(type(self)).items():
             value = getattr(self, name)
@@ -73,7 +73,7 @@ def check_all(options: Any) -> None:
     """Check every field of a dataclass that is not `Checked`, and of those inside it.
 
     Raises:
-        ConfigError: One is not what its annotation says.
+        ConfigError: A field is not what its annotation says.
     """
     kinds = _kinds(type(options))
     for each in fields(options):

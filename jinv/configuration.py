@@ -1,4 +1,4 @@
-"""Comparing the configuration of work begun with that of work to be done."""
+"""Comparison of the configuration of work begun with that of work to be done."""
 
 import json
 from collections.abc import Mapping
@@ -6,11 +6,11 @@ from typing import Any
 
 
 def first_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
-    """Where two configurations differ, in words; None where they do not.
+    """Tell in words where two configurations differ; None where they do not.
 
     Args:
-        found: As read from JSON.
-        wanted: Compared as JSON would hold it.
+        found: Configuration as read from JSON.
+        wanted: Configuration to be compared, as JSON would hold it.
 
     Example:
         >>> first_difference({"method": {"lr": 0.1}}, {"method": {"lr": 0.3}})

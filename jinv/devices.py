@@ -1,4 +1,4 @@
-"""What computations run on. Only here and in `engine/placement.py` jax is asked."""
+"""Devices of computations. Only here and in `engine/placement.py` jax is asked."""
 
 import sys
 
@@ -6,7 +6,7 @@ import jax
 
 
 def device_count() -> int:
-    """Devices that there are; see `sharing_devices` for how many a run uses."""
+    """Number of devices; see `sharing_devices` for how many a run uses."""
     return jax.device_count()
 
 
@@ -16,17 +16,17 @@ def on_accelerator() -> bool:
 
 
 def backend() -> str:
-    """The kind of device that computations run on, e.g. "cpu" or "gpu"."""
+    """Kind of device that computations run on, e.g. "cpu" or "gpu"."""
     return jax.default_backend()
 
 
 def device_name() -> str:
-    """What computations run on, e.g. "cpu" or "NVIDIA H100"."""
+    """Name of the device that computations run on, e.g. "cpu" or "NVIDIA H100"."""
     return jax.devices()[0].device_kind
 
 
 def peak_memory_mib() -> float:
-    """Most memory that was in use: of the first accelerator, else of the process.
+    """Most memory in use so far, in MiB: of the first accelerator, else the process.
 
     0 where neither is known, as on Windows.
     """

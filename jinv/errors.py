@@ -24,8 +24,8 @@ class ValueRefused(ConfigError):
     """A value that is not what its annotation says.
 
     Attributes:
-        expected: What was expected, after the value's name.
-        found: What came.
+        expected: Expected value in words, after the value's name.
+        found: Found value in words.
     """
 
     def __init__(self, expected: str, found: str):
@@ -66,7 +66,7 @@ class JinvWarning(UserWarning):
 
 
 def explain(error: OSError) -> str:
-    """What the system refused, on one line: the path, the reason, and what to do."""
+    """Explain what the system refused, on one line: path, reason, and what to do."""
     path = error.filename if error.filename is not None else "the system"
     if isinstance(path, bytes):
         path = path.decode(errors="replace")

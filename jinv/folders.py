@@ -1,4 +1,4 @@
-"""Taking an output folder: whose it is, what it holds, and what may be removed.
+"""Output folders, taken for work: whose they are, and what may be removed.
 
 Every command that leaves a folder takes it here, before any work is done. A folder says
 what it is for in `config.json`, which is written first and, when work is replaced,
@@ -31,17 +31,17 @@ class Kind:
     """A kind of work, and what it leaves in a folder.
 
     Attributes:
-        name: What people call it, e.g. "run".
-        entry: Of `config.json`, under which it is described.
+        name: Name that people have for it, e.g. "run".
+        entry: Entry of `config.json`, under which it is described.
         owned: Patterns of the names that it makes, directly below the folder.
-        last: The file that is written last, a JSON object: with it the work is
-            finished, unless it has a `status` other than "finished". "" if there is
-            always more to do.
+        last: Last file that is written, a JSON object: with it the work is finished,
+            unless it has a `status` other than "finished". "" if there is always more
+            to do.
         scraps: Patterns of what nobody needs once the work is finished.
         shared: Whether several processes may work on it together.
-        clear: Removes what patterns cannot name, given the folder and how its work was
-            described there. That comes from a file, so nothing may follow from it but
-            names of jinv's own making.
+        clear: Function that removes what patterns cannot name, given the folder and how
+            its work was described there. That comes from a file, so nothing may follow
+            from it but names of jinv's own making.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Held(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of it."""
+        """Let go of what is held."""
 
     def __enter__(self) -> Self:
         return self
@@ -82,17 +82,17 @@ class Folder(Held):
         """Take a folder, to begin work in it or to go on.
 
         Args:
-            path: The folder; made if missing.
-            kind: What it is taken for.
-            description: All that the work depends on, as JSON: work of another
-                description is refused.
-            overwrite: Remove the work of this kind that the folder holds.
-            more: What else `config.json` is to say.
+            path: Path of the folder; made if missing.
+            kind: Kind of work that it is taken for.
+            description: Description of all that the work depends on, as JSON: work of
+                another description is refused.
+            overwrite: Whether to remove the work of this kind that the folder holds.
+            more: More that `config.json` is to say.
 
         Raises:
             FolderError: The folder holds something else, or another process works on
                 it.
-            OSError: It cannot be written.
+            OSError: The folder cannot be written.
         """
         self.path, self.kind = path, kind
         # Refused before anything is touched; and again, as another may come first.
@@ -124,7 +124,7 @@ class Folder(Held):
 
     @property
     def last(self) -> dict[str, Any] | None:
-        """What the file says that is written last; None while work is not finished."""
+        """Content of the file that is written last; None while work is not finished."""
         if not self.kind.last:
             return None
         found = _read(self.path / self.kind.last)
@@ -133,10 +133,10 @@ class Folder(Held):
         return found if found.get("status", "finished") == "finished" else None
 
     def member(self, name: str) -> Lock:
-        """A place among those who share the work, which only one can have.
+        """Take a place among those who share the work, which only one can have.
 
         Raises:
-            FolderError: Another process has it.
+            FolderError: Another process has that place.
         """
         try:
             return Lock(self.path / f"{_LOCK}-{name}")
@@ -144,7 +144,7 @@ class Folder(Held):
             raise _busy(self.path, f"{name} of the {self.kind.name}", holder) from None
 
     def turn(self) -> Lock:
-        """Wait until no other process that shares the work is at the same place."""
+        """Wait until no other process that shares the work has its turn."""
         return Lock(self.path / f"{_LOCK}-turn", wait=float("inf"))
 
     def close(self) -> None:
@@ -229,7 +229,7 @@ class Folder(Held):
 
 
 def description_of(path: Path, kind: Kind) -> dict[str, Any]:
-    """How the work in a folder is described; empty where it is not of this kind."""
+    """Read the description of a folder's work; empty where it is of another kind."""
     content = _read(path / CONFIG)
     found = content.get(kind.entry) if isinstance(content, dict) else None
     return found if isinstance(found, dict) else {}

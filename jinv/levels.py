@@ -1,4 +1,4 @@
-"""Brightness: as numbers in [0, 1], and as the 256 levels that files have."""
+"""Levels of brightness: numbers in [0, 1], and the 256 levels that files have."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from numpy.typing import ArrayLike
 
 
 def to_uint8(images: ArrayLike) -> np.ndarray:
-    """Images as the bytes that are saved: round(255 x), clipped, never stretched.
+    """Turn images into the bytes of files: round(255 x), clipped, never stretched.
 
     Args:
-        images: Floats in [0, 1] of any shape; uint8 is returned as it is.
+        images: Images as floats in [0, 1] of any shape; uint8 is returned as it is.
     """
     values = np.asarray(images)
     if values.dtype == np.uint8:
@@ -20,10 +20,10 @@ def to_uint8(images: ArrayLike) -> np.ndarray:
 
 
 def from_uint8(images: Any) -> Any:
-    """Images in [0, 1], float32; what is not of bytes is returned as it is.
+    """Turn bytes into images in [0, 1], float32; others are returned as they are.
 
     Args:
-        images: An array of NumPy or of JAX, of any shape.
+        images: Images of NumPy or of JAX, of any shape.
     """
     if images.dtype != np.uint8:
         return images

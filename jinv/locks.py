@@ -1,4 +1,4 @@
-"""Files by which processes tell each other that they are at work.
+"""Locks: files by which processes tell each other that they are at work.
 
 The system lets go of a lock when its process ends, however it ends, so a killed one
 leaves nothing that has to be cleared away. Where a file system or a platform has no
@@ -31,11 +31,11 @@ class Lock:
     """A lock that is held, alone or with others, until it is released."""
 
     def __init__(self, path: Path, *, shared: bool = False, wait: float = 0.0):
-        """Take a lock.
+        """Take a lock, alone or with others.
 
         Args:
             path: The file; made if missing, and removed by whoever releases it last.
-            shared: Hold it together with others that share it.
+            shared: Whether to hold it together with others that share it.
             wait: Seconds to wait for those who hold it.
 
         Raises:
@@ -60,18 +60,18 @@ class Lock:
         self.release()
 
     def alone(self) -> bool:
-        """Hold it alone from now on, if nobody else shares it; says whether so."""
+        """Hold the lock alone from now on, if nobody shares it; says whether so."""
         if self._descriptor is not None and self._shared:
             self._shared = not _flock(self._descriptor, shared=False)
         return self._descriptor is not None and not self._shared
 
     def share(self) -> None:
-        """Let others share it from now on."""
+        """Let others share the lock from now on."""
         if self._descriptor is not None:
             self._shared = _flock(self._descriptor, shared=True)
 
     def release(self) -> None:
-        """Let go; it is no error to do so twice."""
+        """Let go of the lock; it is no error to do so twice."""
         if self._descriptor is None:
             return
         if self.alone():

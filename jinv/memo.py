@@ -1,4 +1,4 @@
-"""Remembering what was made once."""
+"""Memory of what was made once."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -14,17 +14,17 @@ class Memo:
     """Values by what they were made from; of many, those that were used last."""
 
     def __init__(self, most: int = _MOST):
-        """Keep so many at most."""
+        """Keep so many values at most."""
         self._most = most
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value for a key, made where it is not there.
+        """Look up the value for a key, and make it where it is not there.
 
         Args:
             key: All that the value depends on. Where a part of it cannot be hashed, the
                 value is made anew each time.
-            make: Makes it; what it raises is passed on, and nothing is kept.
+            make: Makes the value; what it raises is passed on, and nothing is kept.
 
         Example:
             >>> memo = Memo()

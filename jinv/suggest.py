@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """A phrase offering the known words nearest to `word`, or nothing.
+    """Offer the known words nearest to `word` in a phrase, or nothing.
 
     Example:
         >>> near("resnet5O", ["resnet50", "vgg16"])

@@ -1,4 +1,4 @@
-"""What a value may be, as its annotation says it.
+"""Values, and what they may be, as annotations say it.
 
 A type says what is expected, and `Range` which of its numbers.
 
@@ -30,13 +30,13 @@ from jinv.suggest import near
 
 @dataclass(frozen=True)
 class Range:
-    """Which numbers may be; all of them are finite.
+    """A range of numbers that a value may have; all of them are finite.
 
     Attributes:
-        least: The lowest.
-        most: The highest.
-        over: Or, that which all are over.
-        below: Or, that which all are below.
+        least: Lowest number.
+        most: Highest number.
+        over: Number that all are over, instead.
+        below: Number that all are below, instead.
     """
 
     least: float = -inf
@@ -52,7 +52,7 @@ class Range:
         )
 
     def __str__(self) -> str:
-        """In words, after what they are said of."""
+        """Tell the range in words, which follow the noun that they are said of."""
         low = f"over {self.over:g}" if self.over > -inf else ""
         low = f"from {self.least:g}" if self.least > -inf else low
         up = " and up to" if self.over > -inf else " to"
@@ -64,7 +64,7 @@ class Range:
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother = 2, 60, 60
 _LARGEST = 2**31 - 1
-"""Of what is counted: positions are 32-bit integers on devices."""
+"""Greatest count: positions are 32-bit integers on devices."""
 
 Positive = Annotated[float, Range(over=0)]
 NotNegative = Annotated[float, Range(0)]
@@ -77,16 +77,16 @@ Seed = Annotated[int, Range(0, 2**32 - 1)]
 
 
 def converted(kind: Any, value: Any, name: str) -> Any:
-    """A value as its annotation has it.
+    """Convert a value to what its annotation says.
 
     Args:
-        kind: The annotation: numbers, text, `Path`, `Literal`, tuples, sequences,
+        kind: Kind by annotation: numbers, text, `Path`, `Literal`, tuples, sequences,
             unions and classes are checked; anything else is taken as it is.
-        value: Of Python or of JSON.
-        name: For the message.
+        value: Value of Python or of JSON.
+        name: Name in the message.
 
     Raises:
-        ConfigError: It is something else.
+        ConfigError: The value is something else.
 
     Example:
         >>> converted(tuple[Count, ...], [500, 100], "steps")
@@ -106,12 +106,12 @@ def _meant(kind: Any, value: Any) -> str:
 
 
 def plain_kind(kind: Any) -> Any:
-    """An annotation without its range."""
+    """Take the range off an annotation."""
     return get_args(kind)[0] if get_origin(kind) is Annotated else kind
 
 
 def describe_kind(kind: Any) -> str:
-    """What an annotation takes, in words.
+    """Tell in words what an annotation takes.
 
     Example:
         >>> describe_kind(tuple[int, ...])
@@ -255,7 +255,7 @@ _CONVERSIONS: Mapping[Any, Callable[[Any], Any]] = {
 
 
 def shown(value: Any) -> str:
-    """A value in a message: short, on one line, and no whole array or tree."""
+    """Write a value for a message: short, on one line, no whole array or tree."""
     if hasattr(value, "shape") and getattr(value, "ndim", 0):
         return f"an array of shape {tuple(value.shape)}"
     return " ".join(_SHORT.repr(value).split())
