@@ -163,10 +163,12 @@ class _Fit:
         if not sound:
             raise self.checkpoints.unreadable("its notes are not those of a lesson")
         # Who noted no step used the former names of the arrays.
-        former = {} if "step" in notes else FORMER["learnt"]
-        today = {name: names for names, name in former.items()}
+        names = {} if "step" in notes else FORMER["learnt"]
+        former = {today: name for name, today in names.items()}
         like = self.learner.placement.get(learnt)._asdict()
-        found = self.checkpoints.restore({today.get(n, n): x for n, x in like.items()})
+        found = self.checkpoints.restore(
+            {former.get(name, name): tree for name, tree in like.items()}
+        )
         return now, self.learner.placement.put(Learnt(**renewed(found, "learnt")))
 
     def _steps(self) -> None:
@@ -178,8 +180,9 @@ class _Fit:
                 number = now.epoch * steps + now.step
                 self.learnt, seen = self.learner.step(self.learnt, batch, number)
                 self.pending.append(seen)
-                jax.block_until_ready(self.pending[: -1 - _AHEAD][-1:])
                 now.step += 1
+                if len(self.pending) > _AHEAD:
+                    jax.block_until_ready(self.pending[-1 - _AHEAD])
                 stopped = agreed(self.should_stop())
                 due = time.monotonic() - self.saved >= self.checkpoint_seconds
                 if stopped or (agreed(due) and now.step < steps):
