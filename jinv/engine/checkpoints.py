@@ -29,7 +29,8 @@ class Checkpoints:
 
         Args:
             folder: Where.
-            noted: What the JSON object must hold, each a number, if anything.
+            noted: What the JSON object must hold at least, if anything; all that it
+                holds is a number then.
         """
         self._folder, self._noted = folder.absolute(), frozenset(noted)
         self._description = self._folder.parent / CONFIG
@@ -83,7 +84,7 @@ class Checkpoints:
             notes = renewed(notes, "notes")
         if self._noted and not (
             isinstance(notes, dict)
-            and notes.keys() == self._noted
+            and notes.keys() >= self._noted
             and all(type(value) in (int, float) for value in notes.values())
         ):
             raise self.unreadable("its notes are not those of this version")

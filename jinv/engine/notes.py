@@ -56,4 +56,5 @@ class Outcome:
 
 def run_checkpoints(folder: Path) -> Checkpoints:
     """Where a run keeps its state; their notes say how far it is."""
-    return Checkpoints(folder, [field.name for field in fields(Notes)])
+    names = {field.name for field in fields(Notes)}
+    return Checkpoints(folder, names - {"begun"})  # which earlier versions left out

@@ -15,6 +15,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.clock import Clock
 from jinv.engine.events import BatchDone, Compiled, Cost, Event, Far, Frame, Logged
 from jinv.engine.execution import PATIENCE_INTERVAL, Execution
+from jinv.engine.former_state import former_state, renewed_state
 from jinv.engine.hosts import agreed
 from jinv.engine.notes import Notes, Outcome
 from jinv.engine.phase import TEACHER, Cast, Numbers, Phase, Procedure, Split
@@ -104,6 +105,8 @@ class Session:
         self._clock = Clock(self._now)
         self._saved = 0
         """Passes when the newest checkpoint was taken."""
+        self._former = False
+        """Whether an earlier version took it."""
         self._since = time.monotonic()
         """When the batch at work began, or this session."""
         self._order: dict[int, int] = {}
@@ -184,6 +187,9 @@ class Session:
             # What led to that batch is no longer known.
             return None
         vars(self._now).update(notes)
+        self._former = "begun" not in notes
+        if self._former:
+            self._now.begun = self._now.passes - self._steps_done() * self._size
         self._saved = self._now.passes
         if not self._ordered or self._now.step > 0:
             return None
@@ -263,7 +269,11 @@ class Session:
     def _restored(self) -> State | None:
         """The state in the checkpoint, if it holds one; what is live is so again."""
         assert self._checkpoints is not None
-        found = self._checkpoints.restore(self._kept(self._initial()))
+        state, phase = self._initial(), self._phases[self._now.phase]
+        if self._former:
+            former = former_state(phase, state, self._numbers)
+            return renewed_state(self._checkpoints.restore(former), state)
+        found = self._checkpoints.restore(self._kept(state))
         if not self.live:
             return found
         self.live = found["live"]
@@ -397,16 +407,21 @@ class Session:
         return self._batches.made(self._now.batch, inputs)
 
     def _far(self, complete: bool = False) -> Far:
-        now, each = self._now, self._procedure.steps
-        done = [phase.descent.steps for phase in self._phases[: now.phase]]
-        here = each if complete else sum(done) + now.step
-        return Far(self._order[now.batch] * each + here, len(self._order) * each)
+        each = self._procedure.steps
+        here = each if complete else self._steps_done()
+        return Far(self._order[self._now.batch] * each + here, len(self._order) * each)
+
+    def _steps_done(self) -> int:
+        """Steps of the batch at work that are behind it, if none ended early."""
+        before = self._phases[: self._now.phase]
+        return sum(phase.descent.steps for phase in before) + self._now.step
 
     def _save(self, state: State) -> None:
         if self._checkpoints:
             self._saved = self._now.passes
             kept = self._kept(self._placement.get(state))
             self._checkpoints.save(self._now.passes, kept, asdict(self._now))
+            self._former = False
 
 
 def _copied(trees: Mapping[str, Any]) -> dict[str, Any]:

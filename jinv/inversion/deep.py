@@ -8,30 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Literal, Self
 
 import numpy as np
-import optax
 
-from jinv.engine.frequencies import scale_by_frequency
-from jinv.engine.optimizers import (
-    Optimizer,
-    Schedule,
-    make_optimizer,
-    make_schedule,
-)
-from jinv.engine.phase import (
-    Descent,
-    Image,
-    Numbers,
-    Optimizers,
-    Phase,
-    Procedure,
-    Split,
-    Term,
-)
+from jinv.engine.phase import Phase, Procedure, Term
 from jinv.errors import ConfigError
-from jinv.images.pixels import Pixels, clip
+from jinv.images.pixels import Pixels
 from jinv.images.views import View, chain, crop, flip, jitter
-from jinv.inversion.groups import Moves, Smoothness, Statistics
-from jinv.inversion.method import Length, Method, Rate, Weight
+from jinv.inversion.groups import Descending, Moves, Smoothness, Statistics
+from jinv.inversion.method import Length, Method, Weight
+from jinv.inversion.pixels import pixel_image
 from jinv.inversion.terms import (
     ClassLoss,
     Reduction,
@@ -43,11 +27,11 @@ from jinv.inversion.terms import (
     used,
 )
 from jinv.models.classifier import Classifier
-from jinv.values import Count, Natural, NotNegative, Positive, ShareBelow1
+from jinv.values import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepInversion(Moves, Statistics, Smoothness, Method):
+class DeepInversion(Descending, Moves, Statistics, Smoothness, Method):
     """Settings of DeepInversion: pixels from a class and BatchNorm statistics.
 
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_tv1 TV_l1
@@ -60,11 +44,6 @@ class DeepInversion(Moves, Statistics, Smoothness, Method):
         steps: Updates in each phase; one number stands for all phases.
         resolutions: Height and width in each phase, in pixels; empty for the
             classifier's own.
-        lr: Highest learning rate.
-        optimizer: "adam" or "sgd".
-        betas: Adam's decay rates; the first is SGD's momentum.
-        schedule: Learning rate over a phase; see `make_schedule`.
-        warmup: Steps of each phase over which the rate rises from 0.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
         temperature: By which logits are divided in the cross-entropy.
         w_class: Weight of the class loss.
@@ -74,19 +53,12 @@ class DeepInversion(Moves, Statistics, Smoothness, Method):
             whole batch at once, as in the published scripts).
         jitter_mode: "crop" shifts a window over a canvas with a margin; "roll" lets
             what leaves on one side re-enter on the other, as published.
-        decay_power: By which power of its spatial frequency each part of an update is
-            divided: 0 as published, 1 as amplitudes fall in photographs.
         clip: Keep pixels within what an image can show.
         init_scale: Standard deviation of the initial noise.
     """
 
     steps: tuple[Count, ...] = (2000,)
     resolutions: tuple[Length, ...] = ()
-    lr: Rate = 0.1
-    optimizer: Optimizer = "adam"
-    betas: tuple[ShareBelow1, ShareBelow1] = (0.5, 0.9)
-    schedule: Schedule = "cosine"
-    warmup: Natural = 0
     class_loss: ClassLoss = "cross-entropy"
     temperature: Positive = 1.0
     w_class: Weight = 1.0
@@ -95,7 +67,6 @@ class DeepInversion(Moves, Statistics, Smoothness, Method):
     w_tv1: Weight = 0.0
     reduction: Reduction = "image"
     jitter_mode: Literal["crop", "roll"] = "crop"
-    decay_power: NotNegative = 0.0
     clip: bool = True
     init_scale: NotNegative = 1.0
 
@@ -142,30 +113,7 @@ def _phase(
         image=pixel_image(pixels, classifier if config.clip else None),
         view=_view(config, size, shift),
         wanted=wanted,
-        descent=_descent(config, steps),
-    )
-
-
-def pixel_image(pixels: Pixels, within: Classifier | None = None) -> Image:
-    """Images that are their own parameters, at one of several resolutions.
-
-    Args:
-        pixels: Their size, margin and start.
-        within: A classifier within whose `input_range` they are kept, if any.
-    """
-
-    def project(params: Split) -> Split:
-        if within is None:
-            return params
-        low, high = within.input_range
-        return Split(clip(params.own, low, high))
-
-    return Image(
-        init=lambda key, index: Split(pixels.init(key, index)),
-        render=lambda params, _: params.own,
-        finish=lambda params, _: pixels.inner(params.own),
-        carry=lambda params: Split(pixels.upsample(params.own)),
-        project=project,
+        descent=config.descent(steps),
     )
 
 
@@ -174,28 +122,6 @@ def _view(config: DeepInversion, size: int, shift: int) -> View:
     move = crop(size, config.per) if cropped else jitter(shift, config.per)
     mirrored = (flip(config.flip, config.per),) * (config.flip > 0)
     return chain(*(move,) * (shift > 0), *mirrored)
-
-
-def _descent(config: DeepInversion, steps: int) -> Descent:
-    # The Technion report's plateau waits for 5 % of the steps.
-    waiting = max(1, steps // 20) if config.schedule == "plateau" else None
-
-    def rate(numbers: Numbers) -> optax.Schedule:
-        return make_schedule(config.schedule, numbers["lr"], steps, config.warmup)
-
-    rate(config.numbers)  # refuses a warm-up that leaves no room
-
-    def optimizers(numbers: Numbers) -> Optimizers:
-        chosen = make_optimizer(config.optimizer, rate(numbers), config.betas, waiting)
-        return Optimizers(optax.chain(chosen, scale_by_frequency(config.decay_power)))
-
-    return Descent(
-        steps,
-        optimizers,
-        lambda numbers, step: rate(numbers)(step),
-        config.patience,
-        config.bn_scope,
-    )
 
 
 def _share_out(steps: tuple[int, ...], phases: int) -> tuple[int, ...]:

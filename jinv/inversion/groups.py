@@ -1,17 +1,69 @@
 """Settings that several methods have, and the part that each group of them makes."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import optax
 
 from jinv.checked import Checked
-from jinv.engine.phase import Term
+from jinv.engine.frequencies import scale_by_frequency
+from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_schedule
+from jinv.engine.phase import Descent, Numbers, Optimizers, Term
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
-from jinv.inversion.method import Length, Weight
+from jinv.inversion.method import Length, Rate, Weight
 from jinv.inversion.terms import BnNorm, bn_term
 from jinv.models.classifier import Classifier
-from jinv.values import Count, Share
+from jinv.values import Count, Natural, NotNegative, Share, ShareBelow1
 
 JitterMode = Literal["roll", "edge"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Descending(Checked):
+    """How images' own parameters go down, of which `descent` makes the part.
+
+    Attributes:
+        lr: Highest learning rate.
+        optimizer: "adam" or "sgd".
+        betas: Adam's decay rates; the first is SGD's momentum.
+        schedule: Learning rate over a phase; see `make_schedule`.
+        warmup: Steps of each phase over which the rate rises from 0.
+        decay_power: By which power of its spatial frequency each part of an update is
+            divided: 0 as published, 1 as amplitudes fall in photographs.
+    """
+
+    lr: Rate = 0.1
+    optimizer: Optimizer = "adam"
+    betas: tuple[ShareBelow1, ShareBelow1] = (0.5, 0.9)
+    schedule: Schedule = "cosine"
+    warmup: Natural = 0
+    decay_power: NotNegative = 0.0
+
+    def descent(self: Any, steps: int) -> Descent:
+        """The descent of a phase of so many steps.
+
+        Raises:
+            ConfigError: The warm-up leaves no room.
+        """
+        # The Technion report's plateau waits for 5 % of the steps.
+        waiting = max(1, steps // 20) if self.schedule == "plateau" else None
+
+        def rate(numbers: Numbers) -> optax.Schedule:
+            return make_schedule(self.schedule, numbers["lr"], steps, self.warmup)
+
+        def optimizers(numbers: Numbers) -> Optimizers:
+            chosen = make_optimizer(self.optimizer, rate(numbers), self.betas, waiting)
+            frequencies = scale_by_frequency(self.decay_power)
+            return Optimizers(optax.chain(chosen, frequencies))
+
+        rate(self.numbers)  # refuses a warm-up that leaves no room
+        return Descent(
+            steps,
+            optimizers,
+            lambda numbers, step: rate(numbers)(step),
+            self.patience,
+            self.bn_scope,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

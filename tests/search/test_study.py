@@ -14,6 +14,7 @@ from jinv.former import FORMER
 from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
 from jinv.inversion.presets import find_preset, write_preset
+from jinv.inversion.request import OpenRequest
 from jinv.levels import to_uint8
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.table import METRICS
@@ -237,14 +238,6 @@ def test_a_search_over_another_method_ends_in_a_preset_of_it(
     assert found.method == Sketch(**results.best.settings)
 
 
-@dataclass(frozen=True)
-class Unasked(Sketch):
-    """A method that is not told what its images should show."""
-
-    def procedure(self, classifier):
-        return replace(super().procedure(classifier), labelled=False)
-
-
 def test_images_without_a_class_are_judged_by_what_the_teacher_sees(plan, url):
     seen = []
 
@@ -253,8 +246,10 @@ def test_images_without_a_class_are_judged_by_what_the_teacher_sees(plan, url):
         return Estimate(float(images.mean()))
 
     answer = replace(BRIGHTNESS, compute=measured)
-    job = replace(plan.job, method=Unasked())
-    space = parse_space(["lr=0.3,1"], Unasked)
+    request = plan.job.request
+    request = OpenRequest(request.classifier, request.labels, request.others)
+    job = replace(plan.job, method=Sketch(), request=request)
+    space = parse_space(["lr=0.3,1"], Sketch)
     Study(Plan(job, space, answer, "grid", prune=False), url, "s").run(1)
     # Its images are all alike.
     assert [count for count, _ in seen] == [6, 12]

@@ -1,0 +1,28 @@
+"""Images that are their own parameters."""
+
+from jinv.engine.phase import Image, Split
+from jinv.images.pixels import Pixels, clip
+from jinv.models.classifier import Classifier
+
+
+def pixel_image(pixels: Pixels, within: Classifier | None = None) -> Image:
+    """Images that are their own parameters, at one of several resolutions.
+
+    Args:
+        pixels: Their size, margin and start.
+        within: A classifier within whose `input_range` they are kept, if any.
+    """
+
+    def project(params: Split) -> Split:
+        if within is None:
+            return params
+        low, high = within.input_range
+        return Split(clip(params.own, low, high))
+
+    return Image(
+        init=lambda key, index: Split(pixels.init(key, index)),
+        render=lambda params, _: params.own,
+        finish=lambda params, _: pixels.inner(params.own),
+        carry=lambda params: Split(pixels.upsample(params.own)),
+        project=project,
+    )
