@@ -13,6 +13,7 @@ from jinv.engine.notes import Outcome
 from jinv.engine.phase import STUDENT, TEACHER, Procedure, Term
 from jinv.engine.placement import sharing_devices
 from jinv.engine.session import Session
+from jinv.engine.step import weight_of
 from jinv.inversion.method import Method
 from jinv.inversion.request import Request
 from jinv.models.classifier import Classifier
@@ -89,6 +90,12 @@ class Job:
         """
         classifier, method = self.classifier, self.method
         return classifier.memo.get(method.form, lambda: method.procedure(classifier))
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The number by which each term of the objective is multiplied."""
+        terms = (term for phase in self.procedure.phases for term in phase.wanted)
+        return {term.name: weight_of(term, self.method.numbers) for term in terms}
 
     @property
     def count(self) -> int:

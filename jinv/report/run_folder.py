@@ -175,7 +175,7 @@ class RunFolder(Held):
             "classes": [classes[label] for label in sorted(set(labels.tolist()))],
             "teacher": _verdict(self.job.classifier, images, labels, classes),
             "judge": _verdict(judge, images, labels, classes),
-            **_final_terms(rows),
+            **_final_terms(rows, self.job.weights),
             "seconds": {"total": seconds},
             **extra,
         }
@@ -326,7 +326,9 @@ def _verdict(
     return judging.judge(network, images, labels, classes)
 
 
-def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def _final_terms(
+    rows: list[dict[str, Any]], weights: Mapping[str, float]
+) -> dict[str, Any]:
     """Each term at the end of each batch's last phase, averaged over batches."""
     if not rows:
         return {}
@@ -339,6 +341,6 @@ def _final_terms(rows: list[dict[str, Any]]) -> dict[str, Any]:
         }
         for name in last[0]["terms"]
     }
-    for term in terms.values():
-        term["weight"] = term["weighted"] / term["raw"] if term["raw"] else 0.0
+    for name, term in terms.items():
+        term["weight"] = weights[name]
     return {"loss": float(np.mean([row["loss"] for row in last])), "terms": terms}
