@@ -21,7 +21,6 @@ NOT_YET = (
     "cli/synthesize.py",
     "cli/train.py",
     "cli/training.py",
-    "engine/",
     "former.py",
     "images/",
     "inversion/",

@@ -28,9 +28,9 @@ class Checkpoints:
         """Keep checkpoints under `folder`, which is made when the first is saved.
 
         Args:
-            folder: Where.
-            noted: What the JSON object must hold at least, if anything; all that it
-                holds is a number then.
+            folder: Folder of the checkpoints.
+            noted: Names that the JSON object must have at least, if any; all that it
+                has are numbers then.
         """
         self._folder, self._noted = folder.absolute(), frozenset(noted)
         self._description = self._folder.parent / CONFIG

@@ -25,7 +25,7 @@ class Clock:
             self._mark = (self._mark[0] + seconds, self._mark[1])
 
     def lap(self) -> float:
-        """End a lap; images that went through the teacher a second, during it."""
+        """End a lap; returns how many images a second the teacher saw during it."""
         assert self._mark is not None
         (began, before), now = self._mark, time.monotonic()
         self._mark = (now, self._now.passes)

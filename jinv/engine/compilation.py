@@ -10,9 +10,9 @@ from jinv.cache import cache_dir
 def keep_compiled_programs() -> None:
     """Let XLA's compiled programs survive the process.
 
-    Under `cache_dir()`, unless somebody has chosen another place, by
-    `JAX_COMPILATION_CACHE_DIR` or in jax's own configuration. Not where several hosts
-    compute together.
+    They are kept under `cache_dir()`, unless somebody has chosen another place, by
+    `JAX_COMPILATION_CACHE_DIR` or in jax's own configuration, and not at all where
+    several hosts compute together.
     """
     if jax.process_count() > 1:
         # Hosts that load small programs from it wait for ever (jax 0.10).

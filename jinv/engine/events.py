@@ -1,4 +1,4 @@
-"""What running work reports."""
+"""Events: what running work reports."""
 
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Position(NamedTuple):
-    """Where a run is; the step counts the finished ones of this phase."""
+    """A place in a run: batch, phase, and how many of its steps are done."""
 
     batch: int
     phase: int
@@ -34,10 +34,10 @@ class Made:
     """Images of a batch as they are kept, without company.
 
     Attributes:
-        numbers: Their numbers in the whole run.
-        inputs: As optimised (images, height, width, channels), normalised.
-        images: As bytes, uint8, of the same shape.
-        names: What each is called.
+        numbers: Numbers of the images in the whole run.
+        inputs: Inputs as optimised (images, height, width, channels), normalised.
+        images: Images as bytes, uint8, of the same shape.
+        names: Name of each image.
     """
 
     numbers: range
@@ -48,11 +48,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Compiled:
-    """A program is ready.
-
-    Attributes:
-        seconds: How long compiling it took.
-    """
+    """A program is ready, which took so many seconds to compile."""
 
     seconds: float
 
@@ -71,7 +67,7 @@ class Logged:
 
     @property
     def position(self) -> Position:
-        """Where an inversion was then."""
+        """Place of an inversion at this step."""
         return Position(self.row["batch"], self.row["phase"], self.row["step"])
 
 
@@ -88,11 +84,11 @@ class BatchDone:
     """A batch's images, finished or cut short.
 
     Attributes:
-        position: Where the run is.
-        made: The images.
+        position: Place in the run.
+        made: Images as they are now.
         complete: Whether the batch came to its end.
         far: How far the work is.
-        cost: What the batch took, with rehearsals before it.
+        cost: Cost of the batch, with rehearsals before it.
     """
 
     position: Position
@@ -111,6 +107,7 @@ class Learning:
 
     Attributes:
         row: Means since the last such event, the loss among them.
+        far: How far the work is.
     """
 
     row: dict[str, float]
@@ -122,8 +119,9 @@ class Measured:
     """An epoch of a lesson is done, and kept.
 
     Attributes:
-        row: Its number, the means over its steps, its seconds, and what was measured
-            after it.
+        row: Row of the log: the epoch's number, means over its steps, its seconds, and
+            what was measured after it.
+        far: How far the work is.
     """
 
     row: dict[str, float]

@@ -17,7 +17,7 @@ A constant, as a phase's end must not depend on how often a run logs.
 class Execution(Checked):
     """How a run is carried out; none of it changes what is computed.
 
-    Except the number of devices, where statistics are those of each device's part.
+    The number of devices does, where statistics are those of each device's part.
 
     Attributes:
         devices: Devices to spread each batch over; 0 for as many as share it evenly.

@@ -32,8 +32,8 @@ class Course:
     """What a lesson learns from, epoch after epoch, and how that is measured.
 
     Attributes:
-        epochs: How many there are.
-        steps: Batches in each.
+        epochs: Number of epochs.
+        steps: Batches in each epoch.
         batches: (epoch, first) → the epoch's batches from the given number on: trees of
             host arrays whose first axis counts examples. Each is made while the one
             before is used.
@@ -68,7 +68,7 @@ def fit(
 
     Args:
         lesson: What learns.
-        course: What from.
+        course: What it learns from.
         placement: Devices over which each batch is spread.
         folder: Where the checkpoint and the log are written.
         kind: What the folder is taken for; `checkpoint` and `metrics.jsonl` are among
@@ -78,7 +78,7 @@ def fit(
         on_start: Called once, when the folder is taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
-        checkpoint_seconds: Between checkpoints within an epoch.
+        checkpoint_seconds: Seconds between checkpoints within an epoch.
 
     Raises:
         FolderError: The folder holds something else, e.g. a lesson of another
@@ -110,8 +110,8 @@ class _Notes:
     Attributes:
         epoch: Epochs that are done.
         step: Steps of the one at work that are done.
-        seconds: They have taken.
-        sums: Over them, of all that each step measures.
+        seconds: Seconds that those steps have taken.
+        sums: Sums over those steps of all that each measures.
     """
 
     epoch: int = 0
@@ -149,7 +149,7 @@ class _Fit:
         return self.learnt
 
     def _begin(self) -> tuple[_Notes, Learnt]:
-        """Where the work is, by the checkpoint if there is one."""
+        """Go to where the work is, by the checkpoint if there is one."""
         learnt = self.learner.begin()
         notes = self.checkpoints.notes()
         if notes is None:
@@ -250,7 +250,7 @@ class _Fit:
 
 
 def _ahead(source: Iterator[Any]) -> Generator[Any]:
-    """The same, each made while the one before is used."""
+    """Yield the same items, each made while the one before is used."""
     with ThreadPoolExecutor(1) as pool:
         pending = pool.submit(next, source, None)
         while (item := pending.result()) is not None:

@@ -45,7 +45,7 @@ def agreed(wish: bool) -> bool:
 
 
 def from_first_host(values: np.ndarray) -> np.ndarray:
-    """What the first process knows, in all of them; alike in shape and type."""
+    """Tell all processes what the first knows; alike in shape and type."""
     if jax.process_count() == 1:
         return values
     return np.asarray(multihost_utils.broadcast_one_to_all(values))

@@ -22,10 +22,9 @@ Measurements = dict[str, jax.Array]
 Objective = Callable[
     [Any, Any, Any, Any, jax.Array], tuple[jax.Array, tuple[Any, Measurements]]
 ]
-"""(trained, frozen, state, batch, key) → (loss, (state, measurements)).
+"""A pure function (trained, frozen, state, batch, key) → (loss, (state, measurements)).
 
-A pure function. `batch` is a tree of arrays whose first axis counts examples; `key` is
-that of the step.
+`batch` is a tree of arrays whose first axis counts examples; `key` is that of the step.
 """
 
 
@@ -37,11 +36,11 @@ class Lesson:
     Attributes:
         trained: The arrays that the optimiser changes, as they start.
         objective: The loss, and what else a step measures.
-        optimizer: What it does with the gradients of `trained`.
+        optimizer: Optimiser that turns gradients of `trained` into updates.
         frozen: Arrays that stay as they are, such as a teacher's weights. They are an
             argument of the program, never constants in it.
         state: What changes without a gradient, such as BatchNorm's statistics.
-        seed: Of the keys of the steps.
+        seed: Seed of the steps' keys.
         advice: What to do where the loss stops being a number.
     """
 
@@ -69,7 +68,7 @@ class Learner:
     """A lesson's steps, compiled for devices; what was learnt is held by the caller."""
 
     def __init__(self, lesson: Lesson, placement: Placement):
-        """Lay out what stays.
+        """Lay out on devices what stays as it is.
 
         Args:
             lesson: What learns.
@@ -90,12 +89,12 @@ class Learner:
         return self.placement.put(Learnt(trained, state, optimizer))
 
     def step(self, learnt: Learnt, batch: Any, number: int) -> tuple[Learnt, Any]:
-        """One update.
+        """Make one update.
 
         Args:
             learnt: What is known so far; given up.
-            batch: A tree of arrays, on the host.
-            number: Of the step, counted from the lesson's beginning.
+            batch: Tree of arrays, on the host.
+            number: Number of the step, counted from the lesson's beginning.
 
         Returns:
             What is known now; and scalars, `loss` and the objective's measurements.

@@ -53,8 +53,8 @@ def meta_learnt(
     - reptile: how far the task moved, slow - fast (Nichol et al. 2018).
 
     Args:
-        inner: Starts afresh with each task.
-        outer: Lasts.
+        inner: Optimiser within a task, which starts afresh with each.
+        outer: Optimiser of the slow parameters, which lasts.
         rule: "maml" or "reptile".
     """
     sums = rule == "maml"

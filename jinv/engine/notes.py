@@ -13,7 +13,7 @@ class Notes:
 
     Attributes:
         batch: Number of the batch at work, negative for rehearsals.
-        phase: Number of its phase.
+        phase: Number of the phase at work.
         step: Steps of the phase that are done.
         best: Lowest loss of the phase, of those that patience compares.
         best_step: The step at which it was seen.
@@ -35,7 +35,7 @@ class Notes:
 
     @property
     def position(self) -> Position:
-        """Where the run is."""
+        """Place in the run."""
         return Position(self.batch, self.phase, self.step)
 
 
@@ -55,6 +55,6 @@ class Outcome:
 
 
 def run_checkpoints(folder: Path) -> Checkpoints:
-    """Where a run keeps its state; their notes say how far it is."""
+    """Make the checkpoints of a run, whose notes say how far it is."""
     names = {field.name for field in fields(Notes)}
     return Checkpoints(folder, names - {"begun"})  # which earlier versions left out

@@ -14,7 +14,7 @@ Schedule = Literal["constant", "cosine", "step", "exponential", "plateau"]
 def make_schedule(
     name: Schedule, peak: float, steps: int, warmup: int = 0
 ) -> optax.Schedule:
-    """The learning rate over the steps of one phase.
+    """Make the schedule of the learning rate over the steps of one phase.
 
     After a linear warm-up from 0 over `warmup` steps:
 
@@ -24,7 +24,7 @@ def make_schedule(
     - exponential: falls evenly to a hundredth.
 
     Raises:
-        ConfigError: Unknown name, or a warm-up as long as the phase.
+        ConfigError: The warm-up is as long as the phase.
     """
     if warmup >= steps:
         raise ConfigError(f"a warm-up of {warmup} steps needs more than {steps} steps")
@@ -51,16 +51,13 @@ def make_optimizer(
     betas: tuple[float, float] = (0.9, 0.999),
     patience: int | None = None,
 ) -> optax.GradientTransformationExtraArgs:
-    """An optimiser; with `patience`, one that watches the loss.
+    """Make an optimiser; with `patience`, one that watches the loss.
 
     Args:
         name: "adam" (eps 1e-8) or "sgd" (momentum is the first of `betas`).
         learning_rate: Step → learning rate.
         betas: Adam's decay rates.
         patience: Steps without improvement after which the rate is cut to a tenth.
-
-    Raises:
-        ConfigError: Unknown name.
     """
     if name == "adam":
         chosen = optax.adam(learning_rate, *betas)

@@ -34,7 +34,7 @@ class Network(Protocol):
         ...
 
     def respond(self, variables: Any, inputs: jax.Array) -> Any:
-        """What it says of inputs (batch, height, width, channels): a tree of arrays."""
+        """Respond to inputs (batch, height, width, channels) by a tree of arrays."""
         ...
 
 
@@ -117,11 +117,11 @@ class Term:
     Attributes:
         name: What it is called in logs.
         value: (evaluation) → scalar for the batch.
-        weight: The number by which it is multiplied, or the name of one.
+        weight: Number by which it is multiplied, or the name of one.
         cast: Roles of the networks that it looks at.
         asks: Names of what it wants to be asked of each image.
-        memory: What it remembers before the first step: a tree of arrays.
-        remember: (evaluation) → its memory after a step.
+        memory: Tree of arrays that it remembers before the first step.
+        remember: (evaluation) → the memory after a step.
     """
 
     name: str
@@ -162,7 +162,7 @@ class Image:
 
 
 def unsettled(params: Any, state: Any) -> tuple[Any, Any]:
-    """What batches share goes on as if there were one batch only."""
+    """Let what batches share go on as if there were one batch only."""
     return params, state
 
 
@@ -170,9 +170,9 @@ class Optimizers(NamedTuple):
     """How both parts of the parameters are moved; each takes the loss as `value`.
 
     Attributes:
-        own: For one image's own parameters, without the axis that counts images: no
-            image knows of another.
-        shared: For what images share.
+        own: Optimiser of one image's own parameters, without the axis that counts
+            images: no image knows of another.
+        shared: Optimiser of what images share.
         settle: (shared parameters, their optimiser's state) after a batch → those with
             which the next one begins, where they pass on.
     """
@@ -187,7 +187,7 @@ class Descent:
     """How the parameters go down.
 
     Attributes:
-        steps: How many updates at most.
+        steps: Number of updates at most.
         optimizers: (numbers) → the optimisers. The numbers are data: no shape and no
             state may depend on them.
         learning_rate: (numbers, step) → learning rate; for the log.
@@ -211,8 +211,8 @@ class Phase:
     Attributes:
         image: How images are parametrised.
         view: How the networks see them.
-        wanted: The objective: a weighted sum.
-        descent: How it is reached.
+        wanted: Terms of the objective, which is their weighted sum.
+        descent: How the objective is reached.
     """
 
     image: Image
@@ -222,12 +222,12 @@ class Phase:
 
     @property
     def cast(self) -> frozenset[str]:
-        """Roles of all networks that it looks at."""
+        """Roles of all networks that the phase looks at."""
         return frozenset(self.image.cast).union(*(term.cast for term in self.wanted))
 
     @property
     def asks(self) -> frozenset[str]:
-        """Names of all that it wants to be asked of each image."""
+        """Names of all that the phase wants to be asked of each image."""
         return frozenset(self.image.asks).union(*(term.asks for term in self.wanted))
 
 
@@ -250,15 +250,15 @@ class Procedure:
 
     @property
     def cast(self) -> frozenset[str]:
-        """Roles of all networks that it looks at."""
+        """Roles of all networks that the procedure looks at."""
         return frozenset().union(*(phase.cast for phase in self.phases))
 
     @property
     def asks(self) -> frozenset[str]:
-        """Names of all that it wants to be asked of each image."""
+        """Names of all that the procedure wants to be asked of each image."""
         return frozenset().union(*(phase.asks for phase in self.phases))
 
     @property
     def steps(self) -> int:
-        """How many updates a batch takes at most."""
+        """Number of updates that a batch takes at most."""
         return sum(phase.descent.steps for phase in self.phases)

@@ -27,13 +27,13 @@ class Placement(Protocol):
     """
 
     devices: int
-    """How many there are."""
+    """Number of the devices."""
     team: Team
-    """The devices that run a program each."""
+    """Devices that run a program each."""
 
     @property
     def key(self) -> Hashable:
-        """What tells its programs from those of others."""
+        """What tells programs for this placement from those for others."""
         ...
 
     def put(self, tree: Any) -> Any:
@@ -47,12 +47,12 @@ class Placement(Protocol):
     def compile(
         self, function: Callable, *arguments: Any, donate: bool = True
     ) -> Callable:
-        """Compile for arguments of this layout.
+        """Compile a function of trees for arguments of this layout.
 
         Args:
-            function: Of trees, to trees.
-            *arguments: Examples.
-            donate: Whether the first one is given up.
+            function: Function of trees, to trees.
+            *arguments: Example arguments.
+            donate: Whether the first argument is given up.
         """
         ...
 
@@ -74,18 +74,18 @@ class Sharded:
 
     @property
     def key(self) -> Hashable:
-        """See `Placement.key`."""
+        """What tells programs of this kind, over so many devices, from others."""
         return "jit", self.devices
 
     def _layout(self, tree: Any) -> Any:
         return jax.tree.map(self._layouts.get, _spread(tree))
 
     def put(self, tree: Any) -> Any:
-        """See `Placement.put`."""
+        """Lay a tree of whole arrays out, each as one array over all devices."""
         return jax.device_put(tree, self._layout(tree))
 
     def get(self, tree: Any) -> Any:
-        """See `Placement.get`."""
+        """Read a tree back as whole NumPy arrays."""
         if jax.process_count() > 1:
             return multihost_utils.process_allgather(tree, tiled=True)
         return jax.device_get(tree)
@@ -93,7 +93,7 @@ class Sharded:
     def compile(
         self, function: Callable, *arguments: Any, donate: bool = True
     ) -> Callable:
-        """See `Placement.compile`."""
+        """Compile one program; see `Placement.compile`."""
         layout = self._layout(jax.eval_shape(function, *arguments))
         given = (0,) if donate else ()
         jitted = jax.jit(function, donate_argnums=given, out_shardings=layout)
@@ -115,11 +115,11 @@ class Mapped:
 
     @property
     def key(self) -> Hashable:
-        """See `Placement.key`."""
+        """What tells programs of this kind, over so many devices, from others."""
         return "pmap", self.devices
 
     def put(self, tree: Any) -> Any:
-        """See `Placement.put`."""
+        """Lay a tree of whole arrays out, in parts along a first axis of devices."""
         count = self.team.size
 
         def split(leaf: Any, spread: bool) -> Any:
@@ -132,7 +132,7 @@ class Mapped:
         return jax.device_put(parts, self._layout)
 
     def get(self, tree: Any) -> Any:
-        """See `Placement.get`."""
+        """Read a tree back as whole NumPy arrays."""
 
         def join(leaf: np.ndarray, spread: bool) -> np.ndarray:
             return leaf.reshape(-1, *leaf.shape[2:]) if spread else leaf[0]
@@ -142,7 +142,7 @@ class Mapped:
     def compile(
         self, function: Callable, *arguments: Any, donate: bool = True
     ) -> Callable:
-        """See `Placement.compile`."""
+        """Compile a program for each device; see `Placement.compile`."""
         given = (0,) if donate else ()
         mapped = jax.pmap(function, _AXIS, devices=self._devices, donate_argnums=given)
         return mapped.lower(*arguments).compile()
@@ -158,9 +158,9 @@ def make_placement(
 
     Args:
         parallel: "jit" (one sharded program) or "pmap" (a program per device).
-        devices: How many devices; 0 for as many as can; see `sharing_devices`.
+        devices: Number of devices; 0 for as many as can; see `sharing_devices`.
         batch: Images in the batch.
-        company: How many of the images are company, for messages.
+        company: Number of the images that are company, for messages.
 
     Raises:
         ConfigError: There are fewer devices, or they cannot share the batch evenly.
@@ -172,16 +172,16 @@ def make_placement(
 
 
 def sharing_devices(devices: int, batch: int, company: int = 0) -> int:
-    """How many devices share a batch evenly.
+    """Tell how many devices share a batch evenly.
 
     The batch decides how many devices are used, never they how large it is: images
     would depend on the machine.
 
     Args:
-        devices: How many were asked for; 0 for as many as can, at most all. Where
-            several processes compute together, all of their devices take part.
+        devices: Number asked for; 0 for as many as can, at most all. Where several
+            processes compute together, all of their devices take part.
         batch: Images in the batch.
-        company: How many of them are company, for the message.
+        company: Number of the images that are company, for messages.
 
     Raises:
         ConfigError: There are fewer devices, or they cannot share the batch evenly.

@@ -34,8 +34,8 @@ class Programs:
         """Find and keep programs.
 
         Args:
-            memo: Where they are remembered, e.g. a classifier's.
-            placement: For which they are compiled.
+            memo: Memo that remembers them, e.g. a classifier's.
+            placement: Placement that they are compiled for.
             on_compiled: Told of the seconds that compiling took, where it was needed.
         """
         self._memo, self._placement = memo, placement
@@ -49,12 +49,12 @@ class Programs:
         *arguments: Any,
         donate: bool = True,
     ) -> Callable:
-        """A program for arguments such as these.
+        """Find a program, or compile it.
 
         Args:
             name: What tells the function from others, across runs.
             make: Makes the function, of trees, to trees.
-            *arguments: Examples, alike for all calls of one run with this name.
+            *arguments: Example arguments, alike in all calls of a run with this name.
             donate: Whether the first one is given up.
         """
         if name not in self._here:

@@ -31,5 +31,5 @@ class Batches(Protocol):
         ...
 
     def made(self, batch: int, inputs: np.ndarray) -> Made:
-        """What inputs of a batch (size, height, width, channels) are kept as."""
+        """Make of a batch's inputs (size, height, width, channels) what is kept."""
         ...

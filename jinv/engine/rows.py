@@ -15,7 +15,7 @@ def make_row(
     metrics: Metrics,
     speed: float,
 ) -> dict[str, Any]:
-    """A row of the log.
+    """Make a row of the log.
 
     Args:
         phase: The phase at work.

@@ -127,7 +127,7 @@ class Session:
 
     @property
     def outcome(self) -> Outcome:
-        """The bill so far."""
+        """Bill of the run so far."""
         return Outcome(self._now.compiling, self._now.running, self._now.passes)
 
     @property

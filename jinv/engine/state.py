@@ -46,15 +46,15 @@ def give(
     key: jax.Array,
     start: jax.Array,
 ) -> Split:
-    """What a step reads: each image's number and what is asked of it, and `Common`.
+    """Put together what a step reads: what each image has of its own, and `Common`.
 
     Args:
         cast: Variables of the networks, by role.
         asked: What is asked of each image, by name.
         numbers: Loss weights and learning rates, by name.
         index: Each image's number in the whole run (batch,).
-        key: The phase's random key.
-        start: The run's random key.
+        key: Random key of the phase.
+        start: Random key of the run.
     """
     data = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
     common = Common(cast, data, jax.random.key_data(key), jax.random.key_data(start))
@@ -63,7 +63,7 @@ def give(
 
 
 def initial_state(phase: Phase, params: Split, numbers: Numbers) -> State:
-    """The state of a phase before its first step."""
+    """Make the state of a phase before its first step."""
     optimizers = phase.descent.optimizers(numbers)
     remembering = (term for term in phase.wanted if jax.tree.leaves(term.memory))
     memory = {term.name: term.memory for term in remembering}
@@ -77,12 +77,12 @@ def initial_state(phase: Phase, params: Split, numbers: Numbers) -> State:
 
 
 def next_state(phase: Phase, state: State, params: Split, numbers: Numbers) -> State:
-    """The state with which a phase that passes on begins another batch.
+    """Make the state with which a phase that passes on begins another batch.
 
     Args:
-        phase: The phase.
-        state: At the end of the batch before.
-        params: Fresh ones, of which the images' own are taken.
+        phase: Phase that passes on.
+        state: State at the end of the batch before.
+        params: Fresh parameters, of which the images' own are taken.
         numbers: Loss weights and learning rates, by name.
     """
     optimizers = phase.descent.optimizers(numbers)
@@ -97,14 +97,14 @@ def next_state(phase: Phase, state: State, params: Split, numbers: Numbers) -> S
 
 
 def init_own(optimizers: Optimizers, own: Any) -> Any:
-    """The optimiser's state of each image; the first axis of all arrays counts them."""
+    """Make each image's state of the optimiser; the first axes count the images."""
     return jax.vmap(optimizers.own.init)(own) if jax.tree.leaves(own) else ()
 
 
 def update_own(
     optimizers: Optimizers, gradients: Any, state: Any, own: Any, loss: jax.Array
 ) -> tuple[Any, Any]:
-    """Updates of the images' own parameters, each by an optimiser of its own."""
+    """Update the images' own parameters, each by an optimiser of its own."""
     if not jax.tree.leaves(own):
         return own, state
     update = optax.with_extra_args_support(optimizers.own).update

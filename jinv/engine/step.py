@@ -21,8 +21,8 @@ class Team(NamedTuple):
     """The devices that share a batch, each running the step on its own part.
 
     Attributes:
-        mean: Averages a tree over them.
-        size: How many they are.
+        mean: Averages a tree over the devices.
+        size: Number of the devices.
     """
 
     mean: Callable[[Any], Any]
@@ -30,7 +30,7 @@ class Team(NamedTuple):
 
 
 ALONE = Team(lambda tree: tree, 1)
-"""One program sees the whole batch, however it is laid out over devices."""
+"""The team of one program that sees the whole batch, however that is laid out."""
 
 
 _RENDERING = 2**31
@@ -47,11 +47,11 @@ def make_step(
     """Build the function (state, given) → (state, metrics) of one update.
 
     Args:
-        cast: The networks that take part, by role.
+        cast: Networks that take part, by role.
         phase: What is optimised, and how.
         watched: Terms that are measured, and not optimised.
-        devices: How many devices share the batch.
-        team: Those that run a copy of this function each; `ALONE` where one program
+        devices: Number of devices that share the batch.
+        team: Devices that run a copy of this function each; `ALONE` where one program
             sees the whole batch.
     """
     descent = phase.descent
@@ -136,7 +136,7 @@ def make_step(
 
 
 def weight_of(term: Term, numbers: Mapping[str, Any]) -> Any:
-    """The number by which a term is multiplied."""
+    """Look up the number by which a term is multiplied."""
     return numbers[term.weight] if isinstance(term.weight, str) else term.weight
 
 
@@ -244,7 +244,7 @@ def _merge_taps(taps: Taps, team: Team) -> Taps:
 
 
 def _plateau(optimizer: Any) -> Any:
-    """By how much a plateau has reduced the learning rate."""
+    """Factor by which a plateau has reduced the learning rate."""
 
     def is_plateau(node: Any) -> bool:
         return isinstance(node, ReduceLROnPlateauState)
