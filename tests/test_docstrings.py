@@ -23,7 +23,6 @@ NOT_YET = (
     "cli/training.py",
     "former.py",
     "images/",
-    "inversion/",
     "models/classifier.py",
     "models/wrapping.py",
     "report/run_folder.py",

@@ -21,19 +21,18 @@ Classes = str | int | Sequence[int | str]
 
 
 def find_classes(asked: Any, names: Sequence[str]) -> tuple[int, ...]:
-    """The classes that are asked for.
+    """Find the classes that are asked for.
 
     Args:
-        asked: See `Classes`. An integer is an index. A text of its own is read by
-            `parse_classes`; one in a list is one item of it, so that its name may have
-            commas.
-        names: The classifier's classes.
+        asked: Classes as text, which `parse_classes` reads, as an index, or as a list
+            of names and indices, where a name may have commas.
+        names: Names of the classifier's classes.
 
     Returns:
         Indices, in the order given; `RANDOM` for "random".
 
     Raises:
-        ConfigError: It is none of these, or no class of the classifier.
+        ConfigError: What is asked is none of these, or no class of the classifier.
 
     Example:
         >>> find_classes([3, "car"], ["plane", "car", "bird", "cat"])
@@ -68,7 +67,7 @@ def parse_classes(text: str, names: Sequence[str]) -> tuple[int, ...]:
         text: Items may be names (cat), indices (3), ranges (0-4, both ends included),
             "all", or "random" (drawn anew for each image). Where classes are called by
             numbers that are not their indices, `name:3` and `index:3` tell them apart.
-        names: The classifier's classes.
+        names: Names of the classifier's classes.
 
     Returns:
         Indices, in the order given; `RANDOM` for "random".
@@ -96,13 +95,13 @@ def assign_labels(
     """Give each image a class, cycling through the targets.
 
     Args:
-        targets: As `parse_classes` returns them.
-        images: How many images.
-        classes: How many classes there are to draw from.
-        seed: Of the draw.
+        targets: Classes, as `parse_classes` returns them.
+        images: Number of images.
+        classes: Number of classes to draw from.
+        seed: Seed of the draw.
 
     Returns:
-        (images,), int32.
+        Labels (images,), int32.
     """
     labels = np.asarray(targets, np.int32)[np.arange(images) % len(targets)]
     drawn = np.random.default_rng(seed).integers(0, classes, images, np.int32)
@@ -157,7 +156,7 @@ def _named(item: str, names: Sequence[str]) -> list[int] | None:
 
 
 def _numbered(item: str, names: Sequence[str]) -> list[int] | None:
-    """The indices of a number or a range; None where it is neither."""
+    """Indices of a number or a range; None where a text is neither."""
     if not (found := re.fullmatch(r"(\d{1,9})(?:-(\d{1,9}))?", item, re.ASCII)):
         return None
     low, high = int(found[1]), int(found[2] or found[1])

@@ -24,17 +24,24 @@ from jinv.values import Count
 class DAFL(OneGenerator):
     """Settings of DAFL: images that excite a classifier, and of which it is sure.
 
-        loss = w_onehot CE(logits, argmax logits) - w_activation ‖features‖
-               - w_entropy H(mean answer)
+        image = sigmoid(generator(latent))
+        loss = w_onehot CE(logits, argmax logits) - w_activation mean |features|
+               - w_entropy H(mean softmax of the logits)
 
     Chen et al. 2019, "Data-Free Learning of Student Networks", section 3.2. Each batch
-    is made of fresh latents, and all go to the same generator.
+    is made of fresh latents by the same generator, which goes on learning.
 
     Attributes:
         w_onehot: Weight of the cross-entropy with the classifier's own answers.
         w_activation: Weight of the features' size.
         w_entropy: Weight of the information entropy; 5 / ln 10, as the published code
             takes logarithms to base 10.
+
+    Example:
+        >>> from jinv import load_classifier
+        >>> parts = DAFL(w_activation=0).procedure(load_classifier("cifar10_resnet20"))
+        >>> [term.name for term in parts.phases[0].wanted]
+        ['one_hot', 'entropy']
     """
 
     w_onehot: Weight = 1.0
@@ -63,7 +70,7 @@ def _entropy(e: Evaluation) -> jax.Array:
 
 
 def _activation(classifier: Classifier) -> Term:
-    """The size of the features that the last layer reads, or else of the last stage."""
+    """Size of the features that the last layer reads, or else of the last stage."""
     names = classifier.feature_shapes
     name = "pooled" if "pooled" in names else next(reversed(classifier.stages), "")
     if not name:

@@ -37,17 +37,18 @@ class DeepInversion(Descending, Moves, Statistics, Smoothness, Method):
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_tv1 TV_l1
                + w_l2 ‖image‖
 
-    Yin et al. 2020, "Dreaming to Distill", section 3.1. Losses and learning rates live
-    in the classifier's normalised space, as published.
+    Yin et al. 2020, "Dreaming to Distill", section 3.2; R_bn is their R_feature, see
+    `bn_loss`. Losses and learning rates live in the classifier's normalised space, as
+    published.
 
     Attributes:
         steps: Updates in each phase; one number stands for all phases.
         resolutions: Height and width in each phase, in pixels; empty for the
             classifier's own.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
-        temperature: By which logits are divided in the cross-entropy.
+        temperature: Number by which logits are divided in the cross-entropy.
         w_class: Weight of the class loss.
-        k_first: Weight of the first BatchNorm layer in it, relative to the others.
+        k_first: Weight of the first BatchNorm layer in R_bn, relative to the others.
         w_tv1: Weight of the l1 total variation.
         reduction: "image" (independent of the batch size) or "nvlabs" (TV-l2 over the
             whole batch at once, as in the published scripts).
@@ -55,6 +56,12 @@ class DeepInversion(Descending, Moves, Statistics, Smoothness, Method):
             what leaves on one side re-enter on the other, as published.
         clip: Keep pixels within what an image can show.
         init_scale: Standard deviation of the initial noise.
+
+    Example:
+        >>> small = DeepInversion(resolutions=(16, 32), jitter=2)
+        >>> large = small.scaled(7)  # for inputs of 224 pixels
+        >>> large.resolutions, large.jitter
+        ((112, 224), 14)
     """
 
     steps: tuple[Count, ...] = (2000,)
@@ -71,10 +78,10 @@ class DeepInversion(Descending, Moves, Statistics, Smoothness, Method):
     init_scale: NotNegative = 1.0
 
     def follow(self, given: frozenset[str]) -> Self:
-        """Itself, with as many phases as resolutions, and room in them for the warm-up.
+        """Fit steps to the resolutions, and the warm-up to the steps.
 
-        Steps follow resolutions: as many in all, and shared out as they were. A warm-up
-        follows steps: it takes half of the shortest phase at most.
+        There are as many steps in all, shared out as they were over as many phases as
+        resolutions; a warm-up takes half of the shortest phase at most.
         """
         steps, warmup = self.steps, self.warmup
         count = len(self.resolutions) or 1
@@ -125,7 +132,7 @@ def _view(config: DeepInversion, size: int, shift: int) -> View:
 
 
 def _share_out(steps: tuple[int, ...], phases: int) -> tuple[int, ...]:
-    """As many steps in another number of phases; one number stands for any."""
+    """Share as many steps out over other phases; one number stands for any."""
     if len(steps) in (0, 1, phases):
         return steps
     done = np.cumsum((0, *steps))

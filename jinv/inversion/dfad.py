@@ -18,10 +18,15 @@ from jinv.models.classifier import Classifier
 class DFAD(OneGenerator):
     """Settings of DFAD's generator: images on which a student disagrees.
 
-        loss = -‖logits - student's logits‖₁
+        image = sigmoid(generator(latent))
+        loss = -mean |logits - student's logits|
 
-    Fang et al. 2019, "Data-Free Adversarial Distillation", section 3.2. Each batch is
-    made of fresh latents, and all go to the same generator.
+    Fang et al. 2019, "Data-Free Adversarial Distillation", section 3. Each batch is
+    made of fresh latents by the same generator, which goes on learning.
+
+    Example:
+        >>> DFAD(lr=0.002).numbers
+        {'lr': 0.002}
     """
 
     def procedure(self, classifier: Classifier) -> Procedure:

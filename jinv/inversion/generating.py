@@ -35,11 +35,11 @@ class Source:
     """A generator that fits a classifier, and the latents that it reads.
 
     Attributes:
-        classifier: Whose inputs are generated.
-        latent: Random numbers for each image.
-        channels: Of the generator; see `Generator`.
+        classifier: Classifier whose inputs are generated.
+        latent: Number of random numbers for each image.
+        channels: Channels of the generator; see `Generator`.
         labelled: Whether the generator is told the class asked for, as a one-hot code.
-        activate_first: See `Generator`.
+        activate_first: Whether its base is activated; see `Generator`.
     """
 
     classifier: Classifier
@@ -49,15 +49,15 @@ class Source:
     activate_first: bool = True
 
     def __post_init__(self) -> None:
-        """Find out whether the generator can be built.
+        """Refuse a classifier for whose inputs no generator can be built.
 
         Raises:
-            ConfigError: It cannot.
+            ConfigError: There is none of this size.
         """
         plan_sizes(self.classifier.spec.input_size)
 
     def module(self, average: Callable[[Any], Any] = unshared) -> Generator:
-        """The generator."""
+        """Make the generator."""
         base, doublings = plan_sizes(self.classifier.spec.input_size)
         return Generator(
             self.channels,
@@ -70,16 +70,16 @@ class Source:
         )
 
     def init_latents(self, key: jax.Array, index: jax.Array) -> jax.Array:
-        """Noise for the images of the given numbers: (batch, latent)."""
+        """Draw latents for the images of the given numbers: (batch, latent)."""
         return draw_normal(key, index, (self.latent,))
 
     def init_weights(self, key: jax.Array, index: jax.Array) -> Any:
-        """Weights of the generator, drawn anew for each batch."""
+        """Draw weights of the generator, other ones for each batch."""
         width = self.latent + self.labelled * len(self.classifier.spec.classes)
         return self.module().init(of_batch(key, index), jnp.zeros((1, width)))
 
     def generate(self, weights: Any, latents: jax.Array, context: Context) -> jax.Array:
-        """Unbounded images (batch, height, width, colours)."""
+        """Generate unbounded images (batch, height, width, colours)."""
         if self.labelled:
             classes = len(self.classifier.spec.classes)
             codes = jax.nn.one_hot(context.asked[LABELS], classes, dtype=latents.dtype)
@@ -89,12 +89,12 @@ class Source:
 
     @property
     def asks(self) -> tuple[str, ...]:
-        """What it wants to be asked of each image."""
+        """Names of what the generator wants to be asked of each image."""
         return (LABELS,) * self.labelled
 
 
 def generated_image(source: Source) -> Image:
-    """Images that are the sigmoid of what one generator puts out."""
+    """Parametrise images as the sigmoid of what one generator puts out."""
 
     def init(key: jax.Array, index: jax.Array) -> Split:
         return Split(source.init_latents(key, index), source.init_weights(key, index))
@@ -121,7 +121,7 @@ class OneGenerator(Generated, Method):
     lr: Rate = 1e-3
 
     def learning(self, classifier: Classifier, wanted: tuple[Term, ...]) -> Procedure:
-        """What the engine is to do for an objective.
+        """Say what the engine is to do for an objective.
 
         Raises:
             ConfigError: The generator cannot be built.
@@ -139,5 +139,5 @@ class OneGenerator(Generated, Method):
 
 
 def of_batch(key: jax.Array, index: jax.Array) -> jax.Array:
-    """A key for what the images of a batch share, other than those of single images."""
+    """Make a key for what a batch's images share, unlike those of single images."""
     return jax.random.fold_in(jax.random.fold_in(key, index[0]), np.uint32(2**32 - 1))

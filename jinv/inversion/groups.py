@@ -28,7 +28,7 @@ class Descending(Checked):
         betas: Adam's decay rates; the first is SGD's momentum.
         schedule: Learning rate over a phase; see `make_schedule`.
         warmup: Steps of each phase over which the rate rises from 0.
-        decay_power: By which power of its spatial frequency each part of an update is
+        decay_power: Power of the spatial frequency by which each part of an update is
             divided: 0 as published, 1 as amplitudes fall in photographs.
     """
 
@@ -93,7 +93,7 @@ class MovesWithoutMargin(Moves):
     jitter_mode: JitterMode = "roll"
 
     def moves(self, size: int) -> View:
-        """The view of images of so many pixels, without a margin."""
+        """Make the view of images of so many pixels, without a margin."""
         shifts = {
             "roll": (jitter(self.jitter, self.per),),
             "edge": (pad(self.jitter), crop(size, self.per)),
@@ -118,7 +118,7 @@ class Statistics(Checked):
     def bn(
         self, classifier: Classifier, k_first: float = 1.0, momentum: float = 0.0
     ) -> tuple[Term, ...]:
-        """The term, unless its weight is 0; see `bn_term`."""
+        """Make the BatchNorm term, unless its weight is 0; see `bn_term`."""
         if not self.w_bn:
             return ()
         return (bn_term(classifier, self.bn_norm, k_first, momentum),)

@@ -22,11 +22,18 @@ class Result:
     """What an inversion yields.
 
     Attributes:
-        images: (images, height, width, channels), float32 in [0, 1].
-        labels: The class asked for in each (images,).
+        images: Images (images, height, width, channels), float32 in [0, 1].
+        labels: Class asked for in each (images,).
         log: Measurements over the steps, as in `metrics.jsonl`.
-        outcome: What it took.
-        job: What was computed.
+        outcome: Bill of the run.
+        job: Job that was done.
+
+    Example:
+        >>> import jinv
+        >>> teacher = jinv.load_classifier("cifar10_resnet20")
+        >>> result = jinv.invert(teacher, "cat,ship", images=2, steps=(2,))
+        >>> result.labels.tolist(), result.log[-1]["step"]
+        ([3, 8], 2)
     """
 
     images: np.ndarray
@@ -54,10 +61,10 @@ def invert(
     """Turn a classifier back into images of some of its classes.
 
     Args:
-        classifier: From `load_classifier`.
-        classes: E.g. "cat,ship", "0-4", "all", 3, or [0, 3].
-        images: How many.
-        **options: As for `make_job`.
+        classifier: Classifier, e.g. from `load_classifier`.
+        classes: Classes, e.g. "cat,ship", "0-4", "all", 3, or [0, 3].
+        images: Number of images in all.
+        **options: Options of `make_job`.
 
     Raises:
         ConfigError: Something cannot work.

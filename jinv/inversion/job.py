@@ -26,10 +26,10 @@ class Job:
     """What is computed: all that changes the images, and how the work is carried out.
 
     Attributes:
-        cast: The networks that take part, by role; the teacher is inverted.
-        request: What is asked of the images.
+        cast: Networks that take part, by role; the teacher is inverted.
+        request: Request, which says what is asked of the images.
         batch_size: Images that are optimised together, and kept.
-        method: Which parts do it, and with which settings.
+        method: Method, with its settings.
         seed: Seed of all randomness.
         execution: How the work is carried out.
     """
@@ -73,12 +73,12 @@ class Job:
 
     @property
     def classifier(self) -> Classifier:
-        """The network that is inverted."""
+        """Network that is inverted."""
         return self.cast[TEACHER]
 
     @property
     def student(self) -> Classifier | None:
-        """The network with which some methods compare it."""
+        """Network with which some methods compare the one that is inverted."""
         return self.cast.get(STUDENT)
 
     @property
@@ -99,37 +99,38 @@ class Job:
 
     @property
     def count(self) -> int:
-        """How many images are made."""
+        """Number of images that are made."""
         return self.request.count
 
     @property
     def company(self) -> int:
-        """How many images accompany every batch, and are dropped."""
+        """Number of images that accompany every batch, and are dropped."""
         return max(map(len, self.request.company.values()), default=0)
 
     @property
     def batch_count(self) -> int:
-        """How many batches make all the images."""
+        """Number of batches that make all the images."""
         return -(-self.count // self.batch_size)
 
     @property
     def devices(self) -> int:
-        """How many devices share each batch, of those that there are."""
+        """Number of devices that share each batch, of those that there are."""
         company = self.company
         return sharing_devices(
             self.execution.devices, self.batch_size + company, company
         )
 
     def numbers_of(self, batch: int) -> range:
-        """The numbers of the images that a batch yields."""
+        """Numbers of the images that a batch yields."""
         first = batch * self.batch_size
         return range(first, min(first + self.batch_size, self.count))
 
     def session(self, **options: Any) -> Session:
-        """An iterator of events that does the work; see `jinv.engine.session.Session`.
+        """Begin a session, an iterator of events that does the work.
 
         Args:
-            **options: `live`, `chosen`, `should_stop`, `checkpoints`, `resume`.
+            **options: Options of `jinv.engine.session.Session`: `live`, `chosen`,
+                `should_stop`, `checkpoints`, `resume`.
         """
         return Session(
             self.cast,

@@ -45,11 +45,11 @@ def make_job(
     as share a batch evenly; see `Job.devices`.
 
     Args:
-        classifier: The network to invert.
+        classifier: Classifier to invert.
         classes: Names, indices, or text that `parse_classes` reads; in a list, integers
             are indices.
-        images: How many in all.
-        per_class: Instead, how many of each class; by default 6 (4 where inputs are
+        images: Number of images in all.
+        per_class: Number for each class, instead; by default 6 (4 where inputs are
             large).
         batch_size: Images optimised together; by default as many as is sensible, the
             images being shared out evenly over batches.
@@ -57,16 +57,23 @@ def make_job(
             batch and dropped: BatchNorm's statistics are those of all classes, and
             images of few cannot have them alone. By default 3 of each for up to 20
             classes; where there are more, of random ones as many as make a batch of 20.
-        method: Its name, from `METHODS`, or its configuration; by default the preset's.
-        preset: A name from `PRESETS`; by default one that suits the classifier.
-        seed: Of all randomness.
+        method: Method by its name, from `METHODS`, or its settings; by default the
+            preset's.
+        preset: Name from `PRESETS`; by default one that suits the classifier.
+        seed: Seed of all randomness.
         execution: How to carry the work out.
-        student: A network whose answers the method is to compare with the classifier's.
+        student: Network whose answers the method is to compare with the classifier's.
         **overrides: Settings of the method that differ, e.g. `steps=(500,)`; others
             that are tied to them follow, see `with_given`.
 
     Raises:
         ConfigError: Something cannot work.
+
+    Example:
+        >>> from jinv import load_classifier
+        >>> job = make_job(load_classifier("cifar10_resnet20"), "cat,ship", per_class=3)
+        >>> job.count, job.batch_count, job.company
+        (6, 1, 24)
     """
     spec = classifier.spec
     given = set(overrides)
@@ -151,13 +158,13 @@ def _check_unasked(
 
 
 def _even_batch(images: int, most: int) -> int:
-    """A batch size that shares images out evenly."""
+    """Choose a batch size that shares images out evenly."""
     batches = -(-images // most)
     return -(-images // batches)
 
 
 def _choose(absent: np.ndarray, wanted: int, seed: int) -> np.ndarray:
-    """Labels of company: of each absent class as many, or of some of them one."""
+    """Choose labels of company: of each absent class as many, or of some one."""
     if wanted == 0 or len(absent) == 0:
         return absent[:0]
     mixed = np.random.default_rng(seed).permutation(absent)

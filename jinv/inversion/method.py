@@ -36,17 +36,17 @@ class Method(Checked, ABC):
 
     @abstractmethod
     def procedure(self, classifier: Classifier) -> Procedure:
-        """What the engine is to do: image, view, wanted and descent of each phase.
+        """Say what the engine is to do: image, view, wanted and descent of each phase.
 
-        It depends on the form of the settings alone: weights and rates are data, which
-        terms and optimisers find under the names of their settings.
+        That depends on the form of the settings alone: weights and rates are data,
+        which terms and optimisers find under the names of their settings.
 
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
 
     def follow(self, given: frozenset[str]) -> Self:
-        """The settings with what nobody gave made to fit what somebody gave.
+        """Make what nobody gave fit what somebody gave.
 
         Args:
             given: Names of the settings that were given; they stay as they are.
@@ -55,7 +55,7 @@ class Method(Checked, ABC):
         return self
 
     def scaled(self, factor: float) -> Self:
-        """The settings for inputs larger by a factor: lengths are multiplied."""
+        """Make the settings for inputs larger by a factor: lengths are multiplied."""
 
         def longer(value: Any) -> Any:
             if isinstance(value, tuple):
@@ -72,13 +72,13 @@ class Method(Checked, ABC):
 
     @property
     def form(self) -> Self:
-        """The settings without their numbers, of which only 0 is told from others."""
+        """Settings without their numbers, of which only 0 is told from others."""
         return replace(self, **{n: float(x != 0) for n, x in self.numbers.items()})
 
 
 @cache
 def _fields(method: type, note: str) -> tuple[str, ...]:
-    """Names of the settings whose annotation, or that of whose elements, says so."""
+    """List the settings whose annotation, or that of whose elements, has a note."""
 
     def says(kind: Any) -> bool:
         return note in getattr(kind, "__metadata__", ()) or any(

@@ -20,8 +20,8 @@ class MethodInfo:
     """A method as it may be chosen.
 
     Attributes:
-        kind: Its configuration, by whose class name files know the method.
-        preset: The name of the preset for a classifier when none is asked for.
+        kind: Class of its settings, by whose name files know the method.
+        preset: Tells the name of the preset for a classifier when none is asked for.
     """
 
     kind: type[Method]
@@ -45,7 +45,7 @@ METHODS = {
 
 
 def find_method(name: str) -> MethodInfo:
-    """Look a method up.
+    """Look a method up by its name.
 
     Raises:
         ConfigError: There is none of this name; near matches are offered.
@@ -56,7 +56,7 @@ def find_method(name: str) -> MethodInfo:
 
 
 def find_kind(title: Any) -> type[Method]:
-    """The configuration that files know by a name, e.g. "DeepInversion".
+    """Look up the settings that files know by a name, e.g. "DeepInversion".
 
     Raises:
         ConfigError: There is none of this name; near matches are offered.
@@ -68,7 +68,7 @@ def find_kind(title: Any) -> type[Method]:
 
 
 def method_name(method: Method) -> str:
-    """What `--method` takes for a configuration."""
+    """Name of a configuration's method, as `--method` takes it."""
     return next(n for n, info in METHODS.items() if info.kind is type(method))
 
 

@@ -50,12 +50,13 @@ from jinv.values import Count, Natural, NotNegative
 class NaturalInversion(MovesWithoutMargin, Statistics, Smoothness, Generated, Method):
     """Settings of NaturalInversion: a generator for each batch, and what refines it.
 
-        image = scale · (generated + pyramid(features of generated))
+        generated = generator(latent, class)
+        image = scale · tanh(W(generated + pyramid(features of generated)))
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_l2 ‖image‖
 
-    Kim et al. 2022, "NaturalInversion", section 3. Losses live in the classifier's
-    normalised space, and images are moved before the pyramid and after it, as
-    published; `latent` numbers belong to each image, beside its class.
+    Kim et al. 2022, "NaturalInversion", section 3; W is the last convolution of
+    `FeaturePyramid`. Losses live in the classifier's normalised space, and images are
+    moved before the pyramid and after it, as published.
 
     Attributes:
         steps: Updates of each batch.
@@ -73,6 +74,12 @@ class NaturalInversion(MovesWithoutMargin, Statistics, Smoothness, Generated, Me
             for all.
         channel_scaling: Whether each image has a scale for each of its channels.
         init_scale: Mean of the scales in the beginning; their deviation is 1.
+
+    Example:
+        >>> from jinv.inversion.settings import with_given
+        >>> found = with_given(NaturalInversion(pyramid_stages=2), {"pyramid": False})
+        >>> found.pyramid_stages  # means nothing without a pyramid
+        0
     """
 
     steps: Count = 2000
@@ -94,7 +101,7 @@ class NaturalInversion(MovesWithoutMargin, Statistics, Smoothness, Generated, Me
     init_scale: NotNegative = 5.0
 
     def follow(self, given: frozenset[str]) -> Self:
-        """Itself, without settings of parts that are switched off."""
+        """Drop settings of parts that are switched off."""
         plain, follows = NaturalInversion(), {}
         for switch, options in _PARTS.items():
             if switch in given and not getattr(self, switch):
@@ -134,7 +141,7 @@ def _refined_image(config: NaturalInversion, classifier: Classifier) -> Image:
     move = config.moves(size)
 
     def read(context: Context, inputs: jax.Array) -> list[jax.Array]:
-        """What the pyramid's stages see, as constants."""
+        """Read what the pyramid's stages see, as constants."""
         seen = classifier.features(context.cast[TEACHER], inputs)
         return [jax.lax.stop_gradient(seen[name]) for name in stages]
 
@@ -198,7 +205,7 @@ def _descent(config: NaturalInversion) -> Descent:
 def _apart(
     optimizers: dict[Hashable, optax.GradientTransformation],
 ) -> optax.GradientTransformation:
-    """An optimiser for each branch of a tree."""
+    """Make an optimiser of those for each branch of a tree."""
     return optax.partition(optimizers, lambda params: {name: name for name in params})
 
 

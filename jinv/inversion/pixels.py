@@ -6,11 +6,11 @@ from jinv.models.classifier import Classifier
 
 
 def pixel_image(pixels: Pixels, within: Classifier | None = None) -> Image:
-    """Images that are their own parameters, at one of several resolutions.
+    """Parametrise images by their own pixels, at one of several resolutions.
 
     Args:
-        pixels: Their size, margin and start.
-        within: A classifier within whose `input_range` they are kept, if any.
+        pixels: Pixels with their size, margin and start.
+        within: Classifier within whose `input_range` they are kept, if any.
     """
 
     def project(params: Split) -> Split:

@@ -27,12 +27,12 @@ class Preset(Checked):
     """A configuration with its provenance.
 
     Attributes:
-        method: The configuration, of any method.
-        source: Where it comes from.
-        expected: What it is known to yield.
-        input_size: The classifier's input size that it was made for, in pixels.
-        batch_size: The batch that its weights were tuned for; 0 for any. Not imposed:
-            it may not fit the device at hand.
+        method: Settings, of any method.
+        source: Source of the settings.
+        expected: What they are known to yield.
+        input_size: Input size of classifiers that they were made for, in pixels.
+        batch_size: Size of the batch that their weights were tuned for; 0 for any. Not
+            imposed: it may not fit the device at hand.
     """
 
     method: Method
@@ -42,7 +42,7 @@ class Preset(Checked):
     batch_size: Natural = 0
 
     def fitted(self, spec: ClassifierSpec) -> Method:
-        """The configuration with its lengths scaled to a classifier's input size."""
+        """Scale the settings' lengths to a classifier's input size."""
         return self.method.scaled(spec.input_size / self.input_size)
 
 
@@ -211,11 +211,11 @@ PRESETS = {
 
 
 def find_preset(name: str, method: str | None = None) -> Preset:
-    """Look a preset up.
+    """Look a preset up by its name.
 
     Args:
-        name: From `PRESETS`, or the path of a .json file; see `read_preset`.
-        method: From `METHODS`: the one that it has to be for, if any.
+        name: Name from `PRESETS`, or the path of a .json file; see `read_preset`.
+        method: Name of the method that it has to be for, if any.
 
     Raises:
         ConfigError: There is none of this name (near matches are offered), the file
@@ -239,7 +239,7 @@ def find_preset(name: str, method: str | None = None) -> Preset:
 
 
 def presets_of(method: str) -> list[str]:
-    """The names of a method's presets.
+    """List the names of a method's presets.
 
     Raises:
         ConfigError: There is no such method; near matches are offered.
@@ -249,11 +249,11 @@ def presets_of(method: str) -> list[str]:
 
 
 def default_preset(spec: ClassifierSpec, method: str | None = None) -> str:
-    """The name of the preset for a classifier when none is asked for.
+    """Name of the preset for a classifier when none is asked for.
 
     Args:
-        spec: The classifier.
-        method: From `METHODS`; by default the first of them.
+        spec: Specification of the classifier.
+        method: Name from `METHODS`; by default the first of them.
 
     Raises:
         ConfigError: There is no such method; near matches are offered.
@@ -262,7 +262,7 @@ def default_preset(spec: ClassifierSpec, method: str | None = None) -> str:
 
 
 def read_preset(path: Path) -> Preset:
-    """Read what `write_preset` wrote, or somebody by hand.
+    """Read a preset from a file that `write_preset` wrote, or somebody by hand.
 
     The file needs `input_size` and `settings`; settings that it leaves out have their
     defaults.

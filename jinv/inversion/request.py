@@ -32,7 +32,7 @@ class Request(ABC):
     @property
     @abstractmethod
     def count(self) -> int:
-        """How many images are to be made."""
+        """Number of images that are to be made."""
 
     @property
     def labels(self) -> np.ndarray:
@@ -58,19 +58,19 @@ class Request(ABC):
 
     @abstractmethod
     def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
-        """What finished images are called, in file names and on pages.
+        """Name finished images, for file names and pages.
 
         Args:
-            numbers: Their numbers.
-            images: (images, height, width, channels), uint8.
+            numbers: Numbers of the images.
+            images: Images (images, height, width, channels), uint8.
         """
 
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """Classes by which finished images are judged; none where they are not.
+        """Tell by which classes to judge finished images; none where they are not.
 
         Args:
-            numbers: Their numbers.
-            images: (images, height, width, channels), uint8.
+            numbers: Numbers of the images.
+            images: Images (images, height, width, channels), uint8.
         """
         del numbers, images
         return _NO_LABELS
@@ -78,11 +78,11 @@ class Request(ABC):
     def rows_of(
         self, numbers: Sequence[int], images: np.ndarray
     ) -> tuple[list[int], Sequence[str]]:
-        """The row of each finished image on a grid, and titles of the rows.
+        """Tell the row of each finished image on a grid, and titles of the rows.
 
         Args:
-            numbers: Their numbers.
-            images: (images, height, width, channels), uint8.
+            numbers: Numbers of the images.
+            images: Images (images, height, width, channels), uint8.
         """
         names = self.names_of(numbers, images)
         titles = list(dict.fromkeys(names))
@@ -95,8 +95,8 @@ class ClassRequest(Request):
     """Images of given classes.
 
     Attributes:
-        classifier: The network that knows the classes.
-        wanted: The class of each image (images,).
+        classifier: Network that knows the classes.
+        wanted: Class of each image (images,).
         others: Classes of further images that are optimised with each batch, and
             dropped: they let it have the statistics of all classes.
     """
@@ -109,7 +109,7 @@ class ClassRequest(Request):
 
     @property
     def count(self) -> int:
-        """How many images are to be made."""
+        """Number of images that are to be made."""
         return len(self.wanted)
 
     @property
@@ -131,23 +131,23 @@ class ClassRequest(Request):
         return {"labels": self.wanted.tolist(), "company": self.others.tolist()}
 
     def about(self) -> str:
-        """How many images there are, and of how many classes."""
+        """Say how many images there are, and of how many classes."""
         return about_labels(self.wanted)
 
     def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
-        """The images' classes, in words."""
+        """Name the images by their classes."""
         labels = self.labels_of(numbers, images)
         return [self.classifier.spec.classes[label] for label in labels]
 
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """The classes asked for."""
+        """Tell the classes that were asked for."""
         del images
         return self.wanted[np.asarray(numbers, int)]
 
     def rows_of(
         self, numbers: Sequence[int], images: np.ndarray
     ) -> tuple[list[int], Sequence[str]]:
-        """A row for each class."""
+        """Give each class a row of the grid."""
         labels = self.labels_of(numbers, images)
         return labels.tolist(), self.classifier.spec.classes
 
@@ -162,18 +162,18 @@ class OpenRequest(ClassRequest):
     watched = ()
 
     def asked(self, numbers: np.ndarray) -> Arrays:
-        """Nothing is asked."""
+        """Ask nothing of the images."""
         del numbers
         return {}
 
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """The classifier's answers."""
+        """Let the classifier name the images' classes."""
         del numbers
         return np.argmax(classify(self.classifier, images), -1).astype(np.int32)
 
 
 def about_labels(labels: np.ndarray) -> str:
-    """How many images there are, and of how many classes.
+    """Say how many images there are, and of how many classes.
 
     Example:
         >>> about_labels(np.array([3, 3, 5]))

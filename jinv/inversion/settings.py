@@ -16,7 +16,7 @@ _OWN = "__annotations__"
 
 
 def with_given(method: Config, given: Mapping[str, Any]) -> Config:
-    """A configuration with some settings replaced, and others that follow from them.
+    """Replace some settings of a method, and others that follow from them.
 
     What nobody gave must not stand in the way of what somebody did: settings that are
     tied to the given ones, and not given themselves, are made to fit, as
@@ -24,8 +24,8 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
     settings that contradict each other are left for `Method.procedure` to refuse.
 
     Args:
-        method: The configuration, e.g. a preset's.
-        given: Settings by name; former names are understood.
+        method: Settings to start from, e.g. a preset's.
+        given: Settings to replace, by name; former names are understood.
 
     Raises:
         ConfigError: There is no such setting; near matches are offered.
@@ -42,15 +42,15 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
 
 
 def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:
-    """A method whose resolutions a classifier takes: where it does not, its own alone.
+    """Make a method's resolutions those that a classifier takes: else its own alone.
 
     Args:
-        method: The configuration.
-        classifier: Networks with dense layers over positions take one size only.
+        method: Settings of the method.
+        classifier: Classifier; with dense layers over positions it takes one size only.
         given: Names of the settings that somebody gave.
 
     Raises:
-        ConfigError: Resolutions were given that it does not take.
+        ConfigError: Resolutions were given that the classifier does not take.
     """
     sizes = getattr(method, "resolutions", ())
     least = min(sizes, default=classifier.spec.input_size)
@@ -65,7 +65,7 @@ def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:
 
 
 def setting_kind(method: type, name: str) -> Any:
-    """The annotation of one field of a method's configuration.
+    """Look up the annotation of one field of a method's settings.
 
     Raises:
         ConfigError: There is no such field; near matches are offered.
@@ -82,7 +82,7 @@ def setting_kind(method: type, name: str) -> Any:
 
 
 def setting_from_json(method: type, name: str, value: Any) -> Any:
-    """A field's value from what JSON holds.
+    """Make a field's value of what JSON holds.
 
     Raises:
         ConfigError: There is no such field, or it does not take this value.
@@ -96,7 +96,7 @@ def setting_from_json(method: type, name: str, value: Any) -> Any:
 
 
 def setting_from_text(method: type, name: str, text: str) -> Any:
-    """A field's value from text; the elements of a list are parted by `/`.
+    """Read a field's value from text; the elements of a list are parted by `/`.
 
     Raises:
         ConfigError: There is no such field, or it does not take this value.

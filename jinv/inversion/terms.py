@@ -24,7 +24,7 @@ LABELS = "labels"
 
 
 def used(config: Any, *terms: Term) -> tuple[Term, ...]:
-    """Terms whose weight is not 0 in a method's settings: the others cost nothing."""
+    """Choose the terms whose weight is not 0 in a method's settings."""
     return tuple(term for term in terms if getattr(config, str(term.weight)))
 
 
@@ -39,7 +39,7 @@ def check_weights(config: Any, names: tuple[str, ...]) -> None:
 
 
 def class_term(loss: ClassLoss = "cross-entropy", temperature: float = 1.0) -> Term:
-    """The term that asks for the images' classes, weighted by `w_class`."""
+    """Make the term that asks for the images' classes, weighted by `w_class`."""
 
     def value(e: Evaluation) -> jax.Array:
         logits, labels = e.seen[TEACHER].logits, e.asked[LABELS]
@@ -65,16 +65,16 @@ def bn_term(
     k_first: float = 1.0,
     momentum: float = 0.0,
 ) -> Term:
-    """The term that asks for the BatchNorm statistics of training, weighted by `w_bn`.
+    """Make the term that asks for training's BatchNorm statistics, by `w_bn`.
 
     Args:
-        classifier: The network whose statistics they are, the teacher.
+        classifier: Network whose statistics they are, the teacher.
         norm: "raw" as published, or "layer", in units of each layer's own spread.
         k_first: Weight of the first layer, relative to the others.
         momentum: Share of earlier batches' statistics in those that are compared.
 
     Raises:
-        ConfigError: The classifier has none.
+        ConfigError: The classifier has no such statistics.
     """
     names = classifier.batchnorm_names
     if not names:
@@ -102,19 +102,19 @@ def bn_term(
 
 
 def tv2_term(reduction: Reduction = "image") -> Term:
-    """The term that asks for smooth images (l2 total variation), by `w_tv2`."""
+    """Make the term that asks for smooth images (l2 total variation), by `w_tv2`."""
     if reduction == "nvlabs":
         return _batch_prior("tv_l2", "w_tv2", losses.total_variation_l2_nvlabs)
     return _image_prior("tv_l2", "w_tv2", losses.total_variation_l2)
 
 
 def tv1_term() -> Term:
-    """The term that asks for flat images with few edges (l1 variation), by `w_tv1`."""
+    """Make the term that asks for flat images with few edges (l1), by `w_tv1`."""
     return _image_prior("tv_l1", "w_tv1", losses.total_variation_l1)
 
 
 def l2_term(reduction: Reduction = "image") -> Term:
-    """The term that asks for images near the mean colour, weighted by `w_l2`."""
+    """Make the term that asks for images near the mean colour, by `w_l2`."""
     if reduction == "nvlabs":
         return _batch_prior("l2", "w_l2", losses.l2_nvlabs)
     return _image_prior("l2", "w_l2", losses.l2)
@@ -129,9 +129,9 @@ def _batch_prior(name: str, weight: str, of_batch: Callable) -> Term:
 
 
 def adversarial_term() -> Term:
-    """The term that asks for images on which a student is wrong and the teacher right.
+    """Make the term that asks for images on which a student differs from the teacher.
 
-    Weighted by `w_adversarial`.
+    Both name the same class there, see `agreeing_divergence`; by `w_adversarial`.
     """
 
     def value(e: Evaluation) -> jax.Array:
@@ -146,7 +146,7 @@ class MomentMemory(NamedTuple):
 
     Attributes:
         known: 1 as soon as there was a batch, before that 0.
-        moments: Their moving average, by layer.
+        moments: Moving average of the moments, by layer.
     """
 
     known: jax.Array | np.ndarray
@@ -154,14 +154,14 @@ class MomentMemory(NamedTuple):
 
 
 def _no_moments(classifier: Classifier) -> MomentMemory:
-    """What is remembered before the first batch."""
+    """Make the memory before the first batch."""
     running = classifier.running_moments(classifier.variables)
     zeros = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), running)
     return MomentMemory(np.zeros((), np.float32), zeros)
 
 
 def _remember_moments(momentum: float) -> Callable[[Evaluation], MomentMemory]:
-    """Takes in a batch's statistics at its last step."""
+    """Make the function that takes in a batch's statistics at its last step."""
 
     def remember(e: Evaluation) -> MomentMemory:
         def kept(new: jax.Array, old: jax.Array) -> jax.Array:
