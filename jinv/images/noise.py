@@ -4,18 +4,18 @@ import jax
 
 
 def draw_normal(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Standard normal numbers for the images of the given numbers.
+    """Draw standard normal numbers for the images of the given numbers.
 
     They depend on the key and on an image's number alone, so that a result does not
     depend on how images are put together in batches, or spread over devices.
 
     Args:
-        key: Of the run.
+        key: Random key of the run.
         index: Each image's number (batch,), integers.
-        shape: Of what each image gets.
+        shape: Shape of what each image gets.
 
     Returns:
-        (batch, *shape), float32.
+        Array (batch, *shape), float32.
     """
 
     def one(i: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ class Pixels:
         margin: Pixels around the image that views may show, but that are cut off in
             the end. They let a view be shifted without wrapping around.
         scale: Standard deviation of the initial noise.
-        channels: Of the image.
+        channels: Channels of the image.
     """
 
     size: int
@@ -32,17 +32,17 @@ class Pixels:
         return self.size + 2 * self.margin
 
     def init(self, key: jax.Array, index: jax.Array) -> jax.Array:
-        """Noise for images by their numbers: (batch, canvas, canvas, channels)."""
+        """Draw noise by images' numbers: (batch, canvas, canvas, channels)."""
         shape = (self.canvas, self.canvas, self.channels)
         return self.scale * draw_normal(key, index, shape)
 
     def upsample(self, pixels: jax.Array) -> jax.Array:
-        """Parameters of another resolution, by nearest neighbour, at this one."""
+        """Bring parameters of another resolution to this one, by nearest neighbour."""
         shape = (pixels.shape[0], self.canvas, self.canvas, pixels.shape[3])
         return jax.image.resize(pixels, shape, "nearest")
 
     def inner(self, pixels: jax.Array) -> jax.Array:
-        """The images themselves: the canvas without its margin."""
+        """Cut the images out of the canvas, without its margin."""
         stop = self.margin + self.size
         return pixels[:, self.margin : stop, self.margin : stop]
 

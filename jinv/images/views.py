@@ -45,9 +45,7 @@ def jitter(pixels: int, per: Per = "image") -> View:
 
 
 def pad(pixels: int, mode: Margin = "edge") -> View:
-    """Lay images on a canvas with a margin.
-
-    Before `crop`, for images that have no margin of their own.
+    """Lay images that have no margin of their own on a canvas with one, to `crop`.
 
     Args:
         pixels: Width of the margin.
@@ -100,7 +98,7 @@ def flip(probability: float = 0.5, per: Per = "image") -> View:
     """Mirror images left to right.
 
     Args:
-        probability: Of being mirrored.
+        probability: Probability of being mirrored.
         per: Whether each image or the whole batch tosses the coin.
     """
 

@@ -33,13 +33,21 @@ class Classifier:
     programs never hold weights as constants.
 
     Attributes:
-        spec: What it is.
-        module: The Flax module.
-        variables: `params` and `batch_stats`.
+        spec: Specification: name, classes, input size, normalisation.
+        module: Flax module.
+        variables: Variables of the module, `params` and `batch_stats`.
         sha256: Checksum of the file that the weights came from; "" if from none.
         inference: Keyword arguments with which the module is called, e.g.
             `{"train": False}` where its own default is to train.
-        in_training: Those with which it is called to train.
+        in_training: Keyword arguments with which it is called to train.
+
+    Example:
+        >>> from jinv import load_classifier
+        >>> classifier = load_classifier("cifar10_resnet20")
+        >>> classifier.inputs_of(np.zeros((1, 40, 40, 3), np.uint8)).shape
+        (1, 32, 32, 3)
+        >>> classifier.feature_shapes["stage3"]
+        (8, 8, 64)
     """
 
     spec: ClassifierSpec
@@ -60,7 +68,7 @@ class Classifier:
         )
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
-        """Logits (batch, classes), float32, of (batch, height, width, channels)."""
+        """Compute logits (batch, classes), float32, of inputs."""
         logits: Any = self.module.apply(variables, inputs, **self.inference)
         return logits.astype(jnp.float32)
 
@@ -89,9 +97,9 @@ class Classifier:
         """Classify inputs as in training: by the batch's moments, and with dropout.
 
         Args:
-            variables: Its variables.
-            inputs: (batch, height, width, channels).
-            key: Of what it draws.
+            variables: Variables of the module.
+            inputs: Inputs (batch, height, width, channels).
+            key: Random key of dropout.
 
         Returns:
             Logits (batch, classes), float32; and the new `batch_stats`, empty if it has
@@ -103,7 +111,7 @@ class Classifier:
     def training_moments(
         self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
     ) -> Any:
-        """Moments that its BatchNorm layers see in training, as in `batch_stats`."""
+        """Compute moments that BatchNorm layers see in training, as `batch_stats`."""
         with nn.intercept_methods(tap_foreign):
             _, changed = self._train(variables, inputs, key, "batch_stats", TAPS)
         return changed.get(TAPS, {})
@@ -122,7 +130,7 @@ class Classifier:
     def features(
         self, variables: dict[str, Any], inputs: jax.Array
     ) -> dict[str, jax.Array]:
-        """Named activations, each (batch, height, width, channels) or (batch, units).
+        """Compute named activations (batch, height, width, channels) or (batch, units).
 
         The module documentation of each architecture says what the names mean; "logits"
         is always there.
@@ -138,7 +146,7 @@ class Classifier:
         return in_natural_order({name: leaf.shape[1:] for name, leaf in shapes.items()})
 
     def takes(self, size: int) -> bool:
-        """Whether it can be applied to inputs of another height and width, in pixels.
+        """Whether the network takes inputs of another height and width, in pixels.
 
         Networks that flatten their last activations, and compute from them by a dense
         layer, take those of one size only.
@@ -156,12 +164,12 @@ class Classifier:
 
     @cached_property
     def _taken(self) -> dict[int, bool]:
-        """Sizes that were asked for; its own is taken."""
+        """Answers of `takes` so far; the network's own size is taken."""
         return {self.spec.input_size: True}
 
     @cached_property
     def memo(self) -> Memo:
-        """What others remember with it, as long as it lives, such as its programs."""
+        """Memo of what others remember with the classifier, such as its programs."""
         return Memo()
 
     @property
@@ -171,11 +179,11 @@ class Classifier:
 
     @property
     def dtype(self) -> Any:
-        """Type of its activations."""
+        """Type of the activations."""
         return getattr(self.module, "dtype", None) or jnp.float32
 
     def running_moments(self, variables: dict[str, Any]) -> Taps:
-        """The moments that training left in each BatchNorm layer that can be heard."""
+        """Moments that training left in each BatchNorm layer that can be heard."""
         left = by_layer(variables.get("batch_stats", {}))
         heard = set(self.batchnorm_names)
         return {name: moments for name, moments in left.items() if name in heard}
@@ -192,11 +200,11 @@ class Classifier:
         return batchnorm_names(self.module, self.spec, self.inference)
 
     def inputs_of(self, images: Any) -> Any:
-        """Images of any size as inputs.
+        """Make inputs of images of any size.
 
         Args:
-            images: (batch, height, width, 3), or 1 where grey: uint8, or floats in
-                [0, 1]; resized (bilinear, antialiased where they shrink) if need be,
+            images: Images (batch, height, width, 3), or 1 where grey: uint8, or floats
+                in [0, 1]; resized (bilinear, antialiased where they shrink) if need be,
                 and made grey (ITU-R 601 luma, as Pillow does) or repeated as red,
                 green and blue. NumPy's or JAX's; outside of `jax.jit` the inputs of
                 NumPy's are computed by NumPy but for resizing.
@@ -213,27 +221,27 @@ class Classifier:
         return self.normalise(values)
 
     def images_of(self, inputs: Any) -> np.ndarray:
-        """Inputs as the bytes that are saved: brightness is rounded, never stretched.
+        """Make of inputs the bytes to save: brightness is rounded, never stretched.
 
         Args:
-            inputs: (batch, height, width, channels), on the host.
+            inputs: Inputs (batch, height, width, channels), on the host.
         """
         return to_uint8(self.denormalise(inputs))
 
     def normalise(self, images: Any) -> Any:
-        """Images, in [0, 1] or bytes → inputs of their size."""
+        """Make inputs of images, in [0, 1] or bytes, of the same size."""
         images = from_uint8(images)
         mean, std = self._beside(images)
         return (images - mean) / std
 
     def denormalise(self, inputs: Any) -> Any:
-        """Inputs → images; in [0, 1] if the inputs lie within `input_range`."""
+        """Make images of inputs; in [0, 1] if these lie within `input_range`."""
         mean, std = self._beside(inputs)
         return inputs * std + mean
 
     @property
     def input_range(self) -> tuple[np.ndarray, np.ndarray]:
-        """Per channel, the inputs that stand for black and for white."""
+        """Inputs that stand for black and for white, per channel."""
         mean, std = self._channels
         return -mean / std, (1 - mean) / std
 

@@ -51,17 +51,17 @@ def wrap_classifier(
     `jinv.tap` can be asked for by name.
 
     Args:
-        module: The module.
-        variables: `params`, and `batch_stats` if it has BatchNorm layers.
-        name: What it is called in reports.
-        classes: Names in the order of the logits.
+        module: Linen module.
+        variables: Variables `params`, and `batch_stats` if it has BatchNorm layers.
+        name: Name in reports.
+        classes: Names of the classes, in the order of the logits.
         input_size: Height and width of the inputs, in pixels.
-        mean: Subtracted from images in [0, 1], per channel, as in training.
-        std: By which the difference is divided, per channel.
+        mean: Mean subtracted from images in [0, 1], per channel, as in training.
+        std: Deviation by which the difference is divided, per channel.
         inference: Keyword arguments that make a call an inference, e.g.
             `{"train": False}`.
-        training: Those that make it a training, for `jinv.train`; by default those of
-            `inference` with every True and False turned round.
+        training: Keyword arguments that make a call a training, for `jinv.train`; by
+            default those of `inference` with every True and False turned round.
 
     Raises:
         ConfigError: Something is missing or cannot work; the message says what to do.
@@ -113,7 +113,7 @@ def check_training(classifier: Classifier) -> None:
     """Find out by shapes alone whether a network can be called to train.
 
     Raises:
-        ConfigError: It cannot; the message says what to do.
+        ConfigError: The network cannot; the message says what to do.
     """
     spec, arguments = classifier.spec, dict(classifier.in_training)
     size = spec.input_size
@@ -154,7 +154,7 @@ def check_training(classifier: Classifier) -> None:
 
 
 def _turned(inference: Mapping[str, Any]) -> dict[str, Any]:
-    """What makes a call a training, if this makes it an inference."""
+    """Turn what makes a call an inference into what makes it a training."""
     return {
         name: not value if isinstance(value, bool) else value
         for name, value in inference.items()
@@ -178,7 +178,7 @@ def _check_module(module: Any) -> None:
 
 
 def _side(given: Any) -> int:
-    """One number for height and width, which may be given as two."""
+    """Read one number for height and width, which may be given as two."""
     if isinstance(given, tuple | list):
         if len(given) != 2 or given[0] != given[1]:
             raise ConfigError(
@@ -201,7 +201,7 @@ def _check_variables(name: str, variables: Mapping[str, Any]) -> None:
 
 
 def _check_logits(wrapped: Classifier) -> None:
-    """Find out by shapes alone whether it can be called, and what comes out."""
+    """Find out by shapes alone whether a network can be called, and what comes out."""
     spec = wrapped.spec
     size = spec.input_size
     example = jax.ShapeDtypeStruct((1, size, size, spec.channels), jnp.float32)

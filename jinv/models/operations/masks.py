@@ -1,4 +1,4 @@
-"""Which weights of a layer are used: masks of 0 and 1, and how scores learn from them.
+"""Masks of 0 and 1, which say what weights are used, and how scores learn from them.
 
 Both rules pass the gradient of the mask straight through to what was rounded (Bengio et
 al. 2013): the mask itself is constant almost everywhere.
@@ -16,7 +16,7 @@ _FINEST = 10**9
 
 
 def kept_count(keep_fraction: float, weights: int) -> int:
-    """How many of a layer's weights a mask keeps: ⌈keep_fraction · weights⌉.
+    """Count a layer's weights that a mask keeps: ⌈keep_fraction · weights⌉.
 
     The fraction is what was meant: 0.9 of 10 weights are 9, although 1 - 0.9 is a
     little less than 0.1, and 0.1 · 3 of them are 3, although that float is over 0.3.
@@ -37,8 +37,8 @@ def top_mask(scores: jax.Array, kept: int) -> jax.Array:
     gradient passes: ∂mask/∂score = sign(score). Ramanujan et al. 2020, section 3.
 
     Args:
-        scores: Of any shape, float32.
-        kept: How many; see `kept_count`.
+        scores: Scores of any shape, float32.
+        kept: Number of weights to keep; see `kept_count`.
 
     Returns:
         Array of the scores' shape and type.
@@ -57,8 +57,8 @@ def sampled_mask(scores: jax.Array, key: jax.Array | None) -> jax.Array:
     "Deconstructing Lottery Tickets", section 5.
 
     Args:
-        scores: Of any shape, float32.
-        key: Of the draw; None takes the likelier value of each weight, p > ½.
+        scores: Scores of any shape, float32.
+        key: Key of the draw; None takes the likelier value of each weight, p > ½.
 
     Returns:
         Array of the scores' shape and type.
@@ -78,8 +78,8 @@ def largest(values: jax.Array, count: int) -> jax.Array:
     as much on CPU (`scripts/benchmark.py --forms`), and this is exact as well.
 
     Args:
-        values: Of any shape, float32, not negative.
-        count: From 1 to the number of values.
+        values: Values of any shape, float32, not negative.
+        count: Number to mark, from 1 to that of the values.
 
     Returns:
         Booleans of the same shape.
@@ -100,9 +100,9 @@ def largest(values: jax.Array, count: int) -> jax.Array:
 
 
 def _highest(holds, digits: int) -> jax.Array:
-    """The largest number of so many binary digits for which a falling predicate holds.
+    """Find the largest number of so many bits for which a falling predicate holds.
 
-    It must hold for 0.
+    The predicate must hold for 0.
     """
 
     def digit(index, found):
@@ -113,7 +113,7 @@ def _highest(holds, digits: int) -> jax.Array:
 
 
 def _straight_through(value: jax.Array, rounded: jax.Array) -> jax.Array:
-    """`rounded` going forward, with the gradient of `value`."""
+    """Pass `rounded` on going forward, with the gradient of `value`."""
     return _as_if(value, rounded.astype(value.dtype))
 
 
