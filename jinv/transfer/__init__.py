@@ -1,1 +1,1 @@
-"""Training networks: on real images now, on synthetic ones to come."""
+"""Training networks: lessons about labelled images."""

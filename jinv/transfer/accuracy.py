@@ -1,4 +1,4 @@
-"""How much of a labelled set a network gets right."""
+"""Accuracy: how much of a labelled set a network gets right."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from jinv.models.classify import classify
 def accuracy(
     classifier: Classifier, variables: dict[str, Any], data: LabelledImages
 ) -> float:
-    """Top-1 accuracy on labelled images, in percent."""
+    """Measure the top-1 accuracy on labelled images, in percent."""
     right = 0
     for images, labels in minibatches(data, np.arange(len(data)), 500):
         logits = classify(classifier, images, 500, variables)

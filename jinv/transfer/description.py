@@ -16,13 +16,13 @@ from jinv.transfer.train_config import TrainConfig
 def description(
     classifier: Classifier, training: LabelledImages, config: TrainConfig, dtype: Any
 ) -> dict[str, Any]:
-    """All that the outcome of a training depends on, as JSON.
+    """Describe all that the outcome of a training depends on, as JSON.
 
     Args:
-        classifier: Architecture and initial weights.
+        classifier: Classifier with its initial weights.
         training: Images to learn from.
-        config: How.
-        dtype: Of the activations.
+        config: How to train.
+        dtype: Type of the activations.
     """
     return {
         "model": classifier.spec.name,
@@ -37,7 +37,7 @@ def description(
 
 
 def _weights(classifier: Classifier) -> str:
-    """Of weights that are from no file; those of the zoo are drawn by the seed."""
+    """Checksum of weights that are from no file; the seed tells those of the zoo."""
     if classifier.spec.name in classifier_names():
         return ""
     leaves = map(np.asarray, jax.tree.leaves(classifier.variables))

@@ -22,10 +22,10 @@ class Examples:
     """A batch of labelled images.
 
     Attributes:
-        images: (batch, height, width, channels), uint8.
-        labels: (batch,), int32.
+        images: Images (batch, height, width, channels), uint8.
+        labels: Labels (batch,), int32.
         index: Each image's number in the set (batch,), int32.
-        seen: Height and width of what is seen of them, in pixels.
+        seen: Height and width of what is seen of the images, in pixels.
     """
 
     images: Any
@@ -42,14 +42,14 @@ def shuffled(
     epoch: int,
     first: int,
 ) -> Iterator[Examples]:
-    """One epoch's whole batches, in an order of its own.
+    """Yield one epoch's whole batches, in an order of its own.
 
     Args:
-        data: The set.
+        data: Set to learn from.
         batch_size: Images in a batch.
-        seed: Of the order.
+        seed: Seed of the order.
         seen: Height and width of what is seen of the images; None for all.
-        epoch: Its number.
+        epoch: Number of the epoch.
         first: Number of the first batch that is wanted.
     """
     order = np.random.default_rng((seed, epoch)).permutation(len(data))
@@ -67,7 +67,7 @@ def training_view(size: int, seen: int, margin: int, mirrored: bool) -> View:
 
     Args:
         size: Height and width of the images, in pixels.
-        seen: Those of the window.
+        seen: Height and width of the window.
         margin: Pixels by which each image is extended beforehand, on every side; where
             the window is smaller than the image, there is none.
         mirrored: Whether any are mirrored; digits must not be.

@@ -18,16 +18,16 @@ def population_statistics(
     images: int = 10_000,
     batch_size: int = 500,
 ) -> dict[str, Any]:
-    """BatchNorm statistics of plain training images, pooled over many batches.
+    """Measure BatchNorm statistics of plain training images, over many batches.
 
     The mean is the mean of the batches' means; the variance is the mean of their
     variances plus the variance of their means (Wu & Johnson 2021, section 3).
 
     Args:
-        classifier: The network.
-        variables: Its weights.
-        data: Its training images, not augmented.
-        images: How many of them to use.
+        classifier: Network whose statistics they are.
+        variables: Variables of the network.
+        data: Images that it was trained on, not augmented.
+        images: Number of images to use.
         batch_size: Images that are normalised together.
 
     Returns:

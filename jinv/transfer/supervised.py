@@ -32,7 +32,7 @@ from jinv.values import Natural
 
 
 def training_kind(model: str) -> Kind:
-    """What training a model leaves in a folder."""
+    """Tell what training a model leaves in a folder."""
     name = glob.escape(model)
     return Kind(
         "training",
@@ -45,9 +45,9 @@ class Trained(NamedTuple):
     """What comes out of a training.
 
     Attributes:
-        classifier: The network with its new weights and statistics.
+        classifier: Network with its new weights and statistics.
         trained: What the optimiser made of `Trainable.trained`.
-        achieved: By name: `test_accuracy`, in percent.
+        achieved: Numbers by name: `test_accuracy`, in percent.
     """
 
     classifier: Classifier
@@ -71,7 +71,7 @@ def train(
     on_event: Callable[[Learning | Measured], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train a classifier.
+    """Train a classifier on labelled images.
 
     What is learnt is kept under `folder`, where a later call with the same
     configuration goes on; see `fit`. When training ends, the running statistics are
@@ -80,26 +80,41 @@ def train(
     would reproduce its noise.
 
     Args:
-        classifier: Architecture and initial weights; `config` decides its precision.
+        classifier: Network with its initial weights; `config` decides its precision.
         training: Images to learn from.
         test: Images to measure the accuracy on.
         config: How to train.
         folder: Where the checkpoint and `metrics.jsonl` are written.
         report: Called after every epoch with its row of the log.
         trainable: What is trained, where it is not the parameters themselves.
-        devices: Over how many each batch is spread; 0 for as many as share it evenly.
-            It changes nothing but the order of sums: BatchNorm sees the whole batch.
-        overwrite: Remove the training that the folder holds.
+        devices: Devices that each batch is spread over; 0 for as many as share it
+            evenly. They change nothing but the order of sums: BatchNorm sees the whole
+            batch.
+        overwrite: Whether to remove the training that the folder holds.
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
 
     Raises:
-        ConfigError: The devices cannot share a batch.
+        ConfigError: The images are too few, or the devices cannot share a batch.
         FolderError: The folder holds something else, e.g. a training of another
             configuration.
         Interrupted: `should_stop` said so; every step so far is kept.
         Diverged: The loss became NaN or infinite.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from jinv import classifier_spec, make_classifier
+        >>> from jinv.data.labelled import ArrayImages
+        >>> network = make_classifier(classifier_spec("mnist_fc"))
+        >>> noise = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
+        >>> data = ArrayImages(noise, np.arange(12) % 10)
+        >>> config = TrainConfig(epochs=1, batch_size=6, warmup_epochs=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     trained = train(network, data, data, config, Path(folder) / "run")
+        >>> list(trained.achieved)
+        ['test_accuracy']
     """
     dtype = activation_type(config.precision)
     classifier = replace(classifier, module=classifier.spec.make_module(dtype=dtype))
@@ -210,7 +225,7 @@ def _objective(
     batch: Examples,
     key: jax.Array,
 ) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
-    """Cross-entropy of the labels, the mean over the batch."""
+    """Compute the cross-entropy of the labels, the mean over the batch."""
     view_key, network_key, dropout_key = jax.random.split(key, 3)
     inputs = classifier.normalise(batch.images)
     size = inputs.shape[1]

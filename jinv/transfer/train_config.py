@@ -1,4 +1,4 @@
-"""How a classifier is trained."""
+"""Settings of a training."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,12 @@ class TrainConfig(Checked):
         flip: Mirror half of the images; digits must not be.
         margin: Reflected pixels around an image before a full-size crop.
         precision: Type of the activations; "auto": bfloat16 on accelerators.
-        seed: Of the initialisation, the order and the augmentation.
+        seed: Seed of the initialisation, the order and the augmentation.
+
+    Example:
+        >>> config = TrainConfig(epochs=30, crops=((16, 2),))
+        >>> config.crop(1), config.crop(2)
+        (16, None)
     """
 
     epochs: Count = 100
@@ -43,12 +48,7 @@ class TrainConfig(Checked):
     seed: Seed = 0
 
     def crop(self, epoch: int) -> int | None:
-        """Height and width of the crops of an epoch, in pixels; None for all there is.
-
-        Example:
-            >>> TrainConfig(crops=((16, 2),)).crop(1)
-            16
-        """
+        """Height and width of an epoch's crops, in pixels; None for all there is."""
         for size, epochs in self.crops:
             if epoch < epochs:
                 return size

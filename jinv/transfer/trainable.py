@@ -1,4 +1,4 @@
-"""What a training changes of a network."""
+"""Trainables: what a training changes of a network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ class Trainable:
     """What a training changes, and the network's parameters that follow from it.
 
     Attributes:
-        trained: The arrays that the optimiser changes, as they start.
+        trained: Arrays that the optimiser changes, as they start.
         frozen: Arrays that stay as they are, bit for bit.
-        params: (trained, frozen, key) → the network's `params`. The key is that of the
-            step; None where its accuracy is.
-        described: All that they depend on, as JSON: what tells one training from
+        params: Function (trained, frozen, key) → the network's `params`. The key is
+            that of the step; None where the accuracy is measured.
+        described: All that the arrays depend on, as JSON: what tells one training from
             another.
     """
 
