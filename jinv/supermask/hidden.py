@@ -36,7 +36,11 @@ _Flat = dict[tuple[str, ...], Any]
 
 @dataclass(frozen=True)
 class Supermask(Checked):
-    """Which random network is searched, and for how much of it.
+    """Settings of a search: which random network, and how much of it is kept.
+
+    A layer computes with kernel · mask, where mask is 1 for the ⌈keep_fraction · n⌉ of
+    its n weights whose |score| is largest, else 0: edge-popup. Ramanujan et al. 2020,
+    "What's Hidden in a Randomly Weighted Neural Network?", section 3.
 
     Attributes:
         keep_fraction: Fraction of each layer's weights that is kept.
@@ -50,7 +54,11 @@ class Supermask(Checked):
         scaled: Divide the weights' variance by the fraction that is kept.
         affine: Train the scales and offsets of BatchNorm as well. Otherwise they stay
             1 and 0, as if there were none.
-        weight_seed: Of the weights and of the scores' start.
+        weight_seed: Seed of the weights and of the scores' start.
+
+    Example:
+        >>> Supermask(keep_fraction=0.3, first_dense=True).fractions(("conv1", "fc"))
+        {'conv1': 1.0, 'fc': 0.3}
     """
 
     keep_fraction: Annotated[float, Range(over=0, most=1)] = 0.5
@@ -64,7 +72,7 @@ class Supermask(Checked):
     weight_seed: Seed = 0
 
     def fractions(self, names: tuple[str, ...]) -> dict[str, float]:
-        """The fraction that is kept of each layer.
+        """Tell the fraction that is kept of each layer.
 
         Args:
             names: Layers with a kernel, in the order in which an input meets them.
@@ -104,7 +112,7 @@ class HiddenNetwork:
     """A random network whose subnetworks can be searched.
 
     Attributes:
-        frozen: How its weights are drawn.
+        frozen: How the weights are drawn.
         trainable: Scores, weights, and the parameters that follow from them.
         sampled: Whether masks are drawn.
     """
@@ -114,7 +122,7 @@ class HiddenNetwork:
     sampled: bool
 
     def masks(self, trained: Any) -> StateDict:
-        """The masks that scores decide: booleans of PyTorch's shapes, by layer.
+        """Compute the masks that scores decide: booleans of PyTorch's shapes, by layer.
 
         Layers that are kept whole have none.
         """
@@ -132,11 +140,11 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
     """Draw the random network in which a subnetwork is to be found.
 
     Args:
-        spec: Its architecture.
+        spec: Specification of the network.
         config: Which weights, and how much of them.
 
     Raises:
-        ConfigError: See `Supermask.fractions`; an unknown way to draw weights; or the
+        ConfigError: A fraction cannot be (see `Supermask.fractions`), or the
             architecture has parameters that are no kernels, biases or scales.
     """
     module = spec.make_module()
@@ -177,7 +185,7 @@ def hide(spec: ClassifierSpec, config: Supermask) -> HiddenNetwork:
 
 
 def _others(params: _Flat, affine: bool) -> tuple[_Flat, _Flat]:
-    """Parameters that are no kernels, at 1 and 0: those to train, and the rest."""
+    """Set parameters that are no kernels to 1 and 0: those to train, and the rest."""
     start = {"scale": np.ones, "bias": np.zeros}
     for path in params:
         if path[-1] not in ("kernel", *start):

@@ -25,12 +25,12 @@ from jinv.values import Natural
 
 
 class Found(NamedTuple):
-    """A subnetwork.
+    """A subnetwork that was found.
 
     Attributes:
-        classifier: The network with what the mask removes at 0.
-        path: The file that it was written to.
-        masks: By layer, booleans of PyTorch's shapes; none for layers kept whole.
+        classifier: Network with what the mask removes at 0.
+        path: Path of the file that it was written to.
+        masks: Booleans of PyTorch's shapes, by layer; none for layers kept whole.
         achieved: `test_accuracy` and `kept` (the fraction of all weights), in percent.
     """
 
@@ -64,16 +64,17 @@ def find_subnetwork(
     weights can.
 
     Args:
-        spec: The architecture.
+        spec: Specification of the network.
         training: Images to learn from.
         test: Images to measure the accuracy on.
         supermask: Which random network, and how much of it is kept.
         config: How the scores are trained.
-        folder: For the checkpoint, the log and the result; an interrupted search goes
-            on where it stopped.
+        folder: Folder of the checkpoint, the log and the result; an interrupted search
+            goes on where it stopped.
         report: Called after every epoch with its measurements.
-        devices: Over how many each batch is spread; 0 for as many as share it evenly.
-        overwrite: Remove the search that the folder holds.
+        devices: Devices that each batch is spread over; 0 for as many as share it
+            evenly.
+        overwrite: Whether to remove the search that the folder holds.
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
@@ -83,6 +84,19 @@ def find_subnetwork(
         FolderError: The folder holds something else, e.g. another search.
         Interrupted: `should_stop` said so; every step so far is kept.
         Diverged: The loss became NaN or infinite.
+
+    Example:
+        >>> import tempfile
+        >>> from jinv import classifier_spec
+        >>> from jinv.data.labelled import ArrayImages
+        >>> noise = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
+        >>> data = ArrayImages(noise, np.arange(12) % 10)
+        >>> spec, mask = classifier_spec("mnist_fc"), Supermask(keep_fraction=0.3)
+        >>> config = TrainConfig(epochs=1, batch_size=6, warmup_epochs=0)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     found = find_subnetwork(spec, data, data, mask, config, Path(folder))
+        >>> round(found.achieved["kept"])
+        30
     """
     hidden = hide(spec, supermask)
     network = make_classifier(spec, config.seed)
