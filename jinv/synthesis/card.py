@@ -24,9 +24,9 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
     It depends on the recipe and the images alone: no dates, no seconds.
 
     Args:
-        path: The file.
-        recipe: What the set was made of.
-        summary: As `SyntheticSet.finish` returns it.
+        path: Path of the file.
+        recipe: Recipe of the set.
+        summary: Summary of the set, from `SyntheticSet.finish`.
     """
     job, spec = recipe.job, recipe.job.classifier.spec
     front = {
@@ -90,6 +90,6 @@ def _steps(job: Job) -> str:
 
 
 def _size_category(images: int) -> str:
-    """The bracket that Hugging Face sorts data sets into."""
+    """Find the bracket that Hugging Face sorts a data set into."""
     bounds = [("n<1K", 10**3), ("1K<n<10K", 10**4), ("10K<n<100K", 10**5)]
     return next((name for name, bound in bounds if images < bound), "100K<n<1M")

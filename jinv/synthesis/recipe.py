@@ -27,12 +27,12 @@ class Recipe(Checked):
     """All that a set's bytes depend on.
 
     Attributes:
-        job: The inversion that makes the candidates.
-        form: How the set is written.
+        job: Job that makes the candidates.
+        form: Form in which the set is written.
         split: Name of the split.
-        judge: A network that took no part, whose verdict is noted for each image.
+        judge: Network that took no part, whose verdict is noted for each image.
         accepted_only: Keep only images that the judge recognises.
-        best: Keep this many of each class, those of which the judge (without one,
+        best: Number of each class to keep, those of which the judge (without one,
             the teacher) is surest; None for all.
     """
 
@@ -44,7 +44,7 @@ class Recipe(Checked):
     best: Count | None = None
 
     def __post_init__(self) -> None:
-        """Check it before any work is done.
+        """Check the recipe before any work is done.
 
         Raises:
             ConfigError: Something cannot work.
@@ -65,7 +65,7 @@ class Recipe(Checked):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names, in the order of the labels."""
+        """Names of the classes, in the order of the labels."""
         return tuple(self.job.classifier.spec.classes)
 
     def describe(self) -> dict[str, Any]:
@@ -80,10 +80,10 @@ class Recipe(Checked):
         }
 
     def inspect(self, images: np.ndarray, labels: np.ndarray) -> list[Row]:
-        """What the networks say of images as they will lie on disk.
+        """Ask the networks about images as they will lie on disk.
 
         Args:
-            images: (images, height, width, channels), uint8.
+            images: Images (images, height, width, channels), uint8.
             labels: Classes asked for (images,).
         """
         classifier = self.job.classifier
@@ -101,10 +101,10 @@ class Recipe(Checked):
         return facts
 
     def select(self, facts: Sequence[Row]) -> list[int]:
-        """Positions of the images to keep, in order.
+        """Choose the images to keep: their positions, in order.
 
         Args:
-            facts: Of all candidates; beside what `inspect` notes, their `label`.
+            facts: Facts of all candidates: their `label` and what `inspect` notes.
         """
         kept = range(len(facts))
         if self.accepted_only:
@@ -129,7 +129,7 @@ def _identity(network: Classifier) -> dict[str, Any]:
 def _opinions(
     network: Classifier, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
 ) -> list[Row]:
-    """What one network sees in each image, and how sure it is of the class wanted."""
+    """Ask one network what each image shows, and how sure it is of the class wanted."""
     wanted = translate_labels(network, labels, classes)
     logits = classify(network, images).astype(np.float64)
     here = np.arange(len(wanted))
@@ -149,5 +149,5 @@ def _opinions(
 
 
 def _plain(value: Any) -> float:
-    """A number with as many digits as mean anything."""
+    """Round to as many digits as mean anything."""
     return float(f"{float(value):.6g}")

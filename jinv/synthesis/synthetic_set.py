@@ -64,10 +64,10 @@ class SyntheticSet(Held):
         """Take a folder for a set, or join those who work on the same one.
 
         Args:
-            path: The folder; made if missing.
-            recipe: What to make.
-            shard: (i, n): of every n batches, the one that leaves i is made here.
-            overwrite: Remove the set that the folder holds, finished or not.
+            path: Path of the folder; made if missing.
+            recipe: Recipe of the set.
+            shard: Pair (i, n): of every n batches, the one that leaves i is made here.
+            overwrite: Whether to remove the set that the folder holds, finished or not.
 
         Raises:
             ConfigError: Each batch builds on the one before, so none can be left out.
@@ -82,12 +82,12 @@ class SyntheticSet(Held):
         self.path, self.recipe, self.shard = path, recipe, shard
         self._parts = path / "parts"
         self._row: dict[str, Any] = {}
-        """The last row of the log."""
+        """Last row of the log."""
         self._folder = Folder(path, SET, recipe.describe(), overwrite=overwrite)
         self._place: Lock | None = None
         name = "{}-of-{}".format(*shard)
         self.checkpoints: Checkpoints = run_checkpoints(path / f"checkpoint-{name}")
-        """Where this process keeps its state."""
+        """Checkpoints in which this process keeps its state."""
         try:
             self._place = self._folder.member(f"shard-{name}")
             if not self.complete:
@@ -109,11 +109,11 @@ class SyntheticSet(Held):
         return self._folder.finished
 
     def missing(self) -> list[int]:
-        """Batches of this shard that are not done yet."""
+        """List the batches of this shard that are not done yet."""
         return self._missing(*self.shard)
 
     def left(self) -> int:
-        """How many batches of all shards are not done yet."""
+        """Count the batches of all shards that are not done yet."""
         return len(self._missing(0, 1))
 
     def _missing(self, first: int, step: int) -> list[int]:
@@ -226,7 +226,7 @@ class SyntheticSet(Held):
         return facts, bills
 
     def _examples(self, facts: list[Row], kept: list[int]) -> Iterator[Example]:
-        """Images and facts in order, with one part in memory at a time."""
+        """Read images and facts in order, with one part in memory at a time."""
         batch, images = -1, np.empty(0)
         for number in kept:
             wanted, position = divmod(number, self.recipe.job.batch_size)
@@ -247,12 +247,12 @@ def synthesize(
     on_event: Callable[[Event], None] = lambda _: None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Make a set, or go on with it, as the command line would.
+    """Make a synthetic set, or go on with it, as the command line would.
 
     Args:
-        job: From `make_job`.
-        path: The set's folder.
-        overwrite: Remove the set that the folder holds, finished or not.
+        job: Job from `make_job`.
+        path: Path of the set's folder.
+        overwrite: Whether to remove the set that the folder holds, finished or not.
         on_event: Told what the engine reports.
         **options: More fields of `Recipe`: `form`, `judge`, `best`, …
 
@@ -262,6 +262,15 @@ def synthesize(
     Raises:
         ConfigError: Something cannot work.
         FolderError: The folder holds something else.
+
+    Example:
+        >>> import tempfile
+        >>> import jinv
+        >>> network = jinv.make_classifier(jinv.classifier_spec("mnist_fc"))
+        >>> job = jinv.make_job(network, "3,8", images=2, steps=(2,))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     synthesize(job, Path(folder) / "set", form="npz")["classes"]
+        {'3': 1, '8': 1}
     """
     recipe = _recipe(job, options)
     with SyntheticSet(path, recipe, overwrite=overwrite) as growing:
