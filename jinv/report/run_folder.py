@@ -57,9 +57,9 @@ class RunFolder(Held):
         """Take a folder for a job, or go on with it there.
 
         Args:
-            path: The folder; made if missing.
-            job: What will run.
-            overwrite: Remove the run that the folder holds.
+            path: Path of the folder; made if missing.
+            job: Job that will run.
+            overwrite: Whether to remove the run that the folder holds.
 
         Raises:
             FolderError: The folder holds something else, or its checkpoint cannot be
@@ -100,13 +100,13 @@ class RunFolder(Held):
 
     @property
     def summary(self) -> dict[str, Any] | None:
-        """What a finished run has to say."""
+        """Summary of a finished run; None before."""
         return self._folder.last
 
     def missing(self) -> list[int]:
-        """Batches that are not done, or of whose images one cannot be read.
+        """List the batches that are not done, or of whose images one cannot be read.
 
-        The one that the checkpoint serves comes first.
+        The batch that the checkpoint serves comes first.
         """
         notes = self.checkpoints.notes()
         done = max(0, notes["batch"]) if notes else 0
@@ -156,8 +156,8 @@ class RunFolder(Held):
         Args:
             status: "finished", "interrupted" or "diverged".
             seconds: Time since the program started.
-            outcome: The bill of the run, if it came to its end.
-            judge: A network that took no part in the inversion, if any.
+            outcome: Bill of the run, if it came to its end.
+            judge: Network that took no part in the inversion, if any.
             extra: More facts for the summary.
 
         Returns:
@@ -196,12 +196,12 @@ class RunFolder(Held):
         return summary
 
     def load_images(self) -> tuple[np.ndarray, np.ndarray]:
-        """Images on disk (images, height, width, channels), uint8, and their labels."""
+        """Read images (images, height, width, channels), uint8, and their labels."""
         numbers, images = self._load()
         return images, self.job.request.labels_of(numbers, images)
 
     def _load(self) -> tuple[list[int], np.ndarray]:
-        """Numbers and images of what lies on disk and can be read."""
+        """Read numbers and images of what lies on disk and can be read."""
         images, numbers = [], []
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
@@ -213,7 +213,7 @@ class RunFolder(Held):
         return numbers, np.stack(images)
 
     def _files(self) -> dict[int, list[Path]]:
-        """The run's images on disk, by number; what else lies there is not its own."""
+        """List the run's images on disk by number; other files there are others'."""
         found = saved_images(self.path / "images")
         return {n: paths for n, paths in found.items() if n < self.job.count}
 
@@ -223,7 +223,7 @@ class RunFolder(Held):
         return all(image is not None and image.shape == self._shape for image in images)
 
     def _read(self, path: Path) -> np.ndarray | None:
-        """A square image as the classifier sees them, of any size; else None."""
+        """Read a square image as the classifier sees them, of any size; else None."""
         image = read_picture(path)
         if image is None or image.shape[0] != image.shape[1]:
             return None
@@ -256,7 +256,7 @@ class RunFolder(Held):
         save_evolution(self.path / "evolution.webp", pictures, captions)
 
     def _is_settled(self) -> Callable[[dict[str, Any]], bool]:
-        """Tells rows of the log that stay from those that will be written again."""
+        """Tell rows of the log that stay from those that will be written again."""
         notes, missing = self.checkpoints.notes(), self.missing()
         goes_on = notes and (not missing or missing[0] == max(0, notes["batch"]))
 
@@ -286,16 +286,25 @@ def save_run(
     """Write the result of `jinv.invert` as the command line would have.
 
     Args:
-        result: What was computed.
-        path: The folder.
-        judge: A network that took no part in the inversion, to judge the images.
+        result: Result of the inversion.
+        path: Path of the folder.
+        judge: Network that took no part in the inversion, to judge the images.
         overwrite: Whether to replace a run that the folder holds.
 
     Returns:
-        The page, `index.html`.
+        Path of the page, `index.html`.
 
     Raises:
         FolderError: The folder is not free.
+
+    Example:
+        >>> import tempfile
+        >>> import jinv
+        >>> network = jinv.make_classifier(jinv.classifier_spec("mnist_fc"))
+        >>> result = jinv.invert(network, "3,8", images=2, steps=(2,))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_run(result, Path(folder) / "run").name
+        'index.html'
     """
     with RunFolder(path, result.job, overwrite=overwrite) as folder:
         if folder.begun and not overwrite:
@@ -320,7 +329,7 @@ def _verdict(
     labels: np.ndarray,
     classes: Sequence[str],
 ) -> dict[str, Any] | None:
-    """What a network says of the images, if there are both."""
+    """Ask a network about the images, if there are both."""
     if network is None or not len(labels):
         return None
     return judging.judge(network, images, labels, classes)
@@ -329,7 +338,7 @@ def _verdict(
 def _final_terms(
     rows: list[dict[str, Any]], weights: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Each term at the end of each batch's last phase, averaged over batches."""
+    """Take each term at the end of each batch's last phase, averaged over batches."""
     if not rows:
         return {}
     kept = [row for row in rows if row["batch"] >= 0] or rows
