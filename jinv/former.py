@@ -33,7 +33,7 @@ FORMER: dict[str, Names] = {
     "notes": {"stage": "phase"},  # beside the arrays of a checkpoint
     "learnt": {"batch_stats": "state"},  # arrays of a training's checkpoint
 }
-"""For each kind of object, a file's by its name: former name → today's."""
+"""Today's names by former ones, for each kind of object; a file's by its name."""
 
 INSIDE: dict[str, Names] = {
     "config.json": dict.fromkeys(
@@ -45,15 +45,15 @@ INSIDE: dict[str, Names] = {
     "evaluation.json": {"settings": "options"},
     "metrics.jsonl": {"terms": "terms"},
 }
-"""For each kind of object, the kinds of those inside it that have names of jinv's."""
+"""Kinds of objects that lie in others, by the others' kind and the names there."""
 
 
 def renewed(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """An object that was read, by today's names.
+    """Give an object that was read today's names.
 
     Args:
-        found: As it was read.
-        kind: What it is, from `FORMER`; of another kind nothing has been renamed.
+        found: Object as it was read.
+        kind: Kind of the object, from `FORMER`; in others nothing has been renamed.
 
     Example:
         >>> renewed({"verifier": {"name": "vgg16"}}, "summary.json")
@@ -69,7 +69,7 @@ def renewed(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
 
 
 def former_names(found: Mapping[str, Any], kind: str) -> dict[str, str]:
-    """The names that are former ones in an object that was read, by today's."""
+    """List the former names in an object that was read, by today's."""
     return {today: name for name, today in FORMER[kind].items() if name in found}
 
 

@@ -47,7 +47,7 @@ class Invert(JobOptions):
 
 
 def defaults(words: Sequence[str]) -> Invert:
-    """See `job_defaults`."""
+    """Defaults of all options, given the words of the command line."""
     return job_defaults(Invert, words)
 
 

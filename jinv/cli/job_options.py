@@ -36,8 +36,8 @@ class JobOptions:
     model: str = "cifar10_resnet20"
     """Classifier to invert, by its name in the zoo (`jinv models`)."""
     weights: Path | None = None
-    """Its weights: a file of safetensors, PyTorch, Flax, .npz, …, or a folder with one;
-    by default the project's own, an installed package's, or a download."""
+    """Weights of --model: a file of safetensors, PyTorch, Flax, .npz, …, or a folder
+    with one; by default the project's own, an installed package's, or a download."""
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""
@@ -58,7 +58,7 @@ class JobOptions:
     judge_weights: Path | None = None
     """The judge's weights, instead of =FILE."""
     seed: Seed = 0
-    """Of all randomness."""
+    """Seed of all randomness."""
     precision: Precision = "auto"
     """Type of the classifier's activations; auto: bfloat16 on accelerators."""
     remat: bool = False
@@ -100,7 +100,7 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
 
 
 def _settings_in(words: Sequence[str]) -> dict[str, str]:
-    """What a command line seems to give: names of settings → their flags."""
+    """Tell what a command line seems to give: flags by the names of their settings."""
     flags = (word.partition("=")[0] for word in words if word.startswith("--"))
     return {
         flag.removeprefix("--").removeprefix("no-").replace("-", "_"): flag
@@ -169,7 +169,7 @@ def _judge(options: JobOptions, job: Job) -> Classifier | None:
 
 
 def verdict_line(role: str, verdict: dict[str, Any]) -> str:
-    """What a network recognises, in a line for people."""
+    """Say what a network recognises, in a line for people."""
     text = f"{role} {verdict['name']}: top-1 {100 * verdict['top1']:.1f} %"
     if verdict.get("top5") is not None:
         text += f", top-5 {100 * verdict['top5']:.1f} %"
@@ -177,7 +177,7 @@ def verdict_line(role: str, verdict: dict[str, Any]) -> str:
 
 
 def devices_of(job: Job) -> str:
-    """What a job runs on, for people."""
+    """Say what a job runs on, for people."""
     there = device_count()
     if there == 1:
         return device_name()
@@ -185,7 +185,7 @@ def devices_of(job: Job) -> str:
 
 
 def word_after(words: Sequence[str], flag: str) -> str | None:
-    """What a command line says after a flag, the last time that it is there, if any."""
+    """Find what a command line says after a flag, the last time that it is there."""
     found = None
     for word, following in zip_longest(words, words[1:]):
         name, equals, value = word.partition("=")

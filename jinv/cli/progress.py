@@ -1,4 +1,4 @@
-"""Showing how far an inversion is."""
+"""Progress of an inversion, shown while it goes on."""
 
 import time
 from datetime import timedelta
@@ -9,7 +9,7 @@ from jinv.cli.bar import Bar
 from jinv.engine.events import BatchDone, Compiled, Event, Far, Logged
 
 _QUIET_SECONDS = 10.0
-"""Between two lines, where there is no terminal to show a bar on."""
+"""Time between two lines, where there is no terminal to show a bar on."""
 
 
 class Progress(Bar):

@@ -76,7 +76,7 @@ class Search(JobOptions):
 
 
 def defaults(words: Sequence[str]) -> Search:
-    """See `job_defaults`; a grid brings a preset along."""
+    """Defaults of all options, given the words; a grid brings a preset along."""
     grid = word_after(words, "--grid")
     if grid and not word_after(words, "--preset"):
         words = [*words, "--preset", find_grid(grid).preset]

@@ -65,7 +65,7 @@ class Synthesize(JobOptions):
 
 
 def defaults(words: Sequence[str]) -> Synthesize:
-    """See `job_defaults`."""
+    """Defaults of all options, given the words of the command line."""
     return job_defaults(Synthesize, words)
 
 

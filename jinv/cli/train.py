@@ -119,7 +119,7 @@ def run(options: Train) -> int:
 
 
 def _card_of(weights: Path | None) -> dict[str, Any] | None:
-    """The card beside initial weights, so that nothing of their history is lost."""
+    """Read the card beside initial weights: nothing of their history is lost."""
     if weights is None:
         return None
     card = weights.with_suffix(".json")

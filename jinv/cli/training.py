@@ -30,16 +30,16 @@ from jinv.transfer.train_config import TrainConfig
 def network_of(
     model: str, facts: Facts, data: str, split: str = "train"
 ) -> ClassifierSpec:
-    """What is to be trained: the zoo's network, with the facts that were given.
+    """Specify what is to be trained: the zoo's network, with the facts given.
 
-    Its classes are those that were given; else the zoo's, if these are all that the set
+    The classes are those that were given; else the zoo's, if these are all that the set
     names; else those that the set names itself.
 
     Args:
-        model: Its name in the zoo.
-        facts: What was given.
+        model: Name of the network in the zoo.
+        facts: Facts that were given.
         data: Set of the training images.
-        split: Theirs.
+        split: Split of the training images.
 
     Raises:
         ConfigError: The zoo has no such model, or a fact cannot be true.
@@ -65,18 +65,18 @@ def load_splits(
     split: str = "train",
     test_split: str = "test",
 ) -> tuple[LabelledImages, LabelledImages]:
-    """Images to train with and images to test by, as a network takes them.
+    """Load images to train with and images to test by, as a network takes them.
 
     Where there are no test images, a tenth of the training images is held out, and a
     line says so.
 
     Args:
         source: Set of the training images; see `load_labelled`.
-        spec: The network.
+        spec: Specification of the network.
         test: Set whose test images are taken instead of those of `source`.
-        seed: Of the choice of held-out images.
-        split: Of the training images.
-        test_split: Of the test images.
+        seed: Seed that chooses held-out images.
+        split: Split of the training images.
+        test_split: Split of the test images.
 
     Raises:
         DataError: A set cannot be read, or `test` has no test images, or neither has
@@ -140,7 +140,7 @@ def announcer(
     config: TrainConfig,
     out: Path,
 ) -> Callable[[], None]:
-    """Prints what begins, and where its progress is kept."""
+    """Make the function that prints what begins, and where its progress is kept."""
     return lambda: console.print(
         f"{verb} {spec.name} on {len(training)} images for {config.epochs} epochs "
         f"({backend()}); progress is kept in {out}"
@@ -160,13 +160,14 @@ def write_card(
     """Write the card beside a file of weights: where they come from, what they do.
 
     Args:
-        weights: The file.
+        weights: File of the weights.
         command: Name of the sub-command that wrote it.
-        spec: What it is; its facts are in the card, which is a companion of the file.
+        spec: Specification of the network; the card, as a companion of the file, tells
+            its facts.
         data: Where the images came from.
         test: Where the test images came from, if from elsewhere.
-        splits: The training and the test images; see `load_splits`.
-        config: How it was trained.
+        splits: Training and test images; see `load_splits`.
+        config: How the network was trained.
         more: What else there is to say.
     """
     card = {
@@ -200,7 +201,7 @@ def _described(
 
 
 def command_line(command: str) -> str:
-    """The words with which this process was started, as `jinv` takes them."""
+    """Write the words with which this process was started, as `jinv` takes them."""
     words = sys.argv[1:]
     # A script has no name of a sub-command.
     words = words[1:] if words[:1] == [command] else words

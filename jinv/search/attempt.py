@@ -27,21 +27,21 @@ def attempt(
     follower: Follower,
     should_stop: Callable[[], bool],
 ) -> float:
-    """Try settings.
+    """Try settings: make images by them, and judge these.
 
     After each batch the objective of the images made so far is reported, at the number
     of images as its step. What it took, and why it failed, are noted in the trial.
 
     Args:
-        plan: The search.
-        settings: Those that replace the job's.
-        trial: Optuna's handle.
+        plan: Plan of the search.
+        settings: Settings that replace the job's.
+        trial: Trial as Optuna has it.
         prune: Whether the trial may be ended early.
         follower: Told what happens.
         should_stop: Asked after every step.
 
     Returns:
-        The objective.
+        Value of the objective.
 
     Raises:
         optuna.TrialPruned: The trial is hopeless, or has failed.

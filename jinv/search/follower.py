@@ -14,10 +14,10 @@ class Follower:
         """A trial begins."""
 
     def on_event(self, event: Event) -> None:
-        """Its inversion reports something."""
+        """A trial's inversion reports something."""
 
     def keep(self, number: int, images: np.ndarray) -> None:
-        """All of its images are made (images, height, width, channels), uint8."""
+        """A trial's images are all made (images, height, width, channels), uint8."""
 
     def end(self, trial: Trial, results: Results) -> None:
         """A trial has ended; these are all that have."""

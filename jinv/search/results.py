@@ -19,18 +19,18 @@ class Trial:
     """Settings that were tried.
 
     Attributes:
-        number: In the order of their beginning.
+        number: Number in the order in which trials began.
         state: Whether all images were made; if not, whether the trial was pruned as
             hopeless, or the settings failed.
-        settings: Of the fields that are searched.
-        value: The objective; None unless complete.
-        low: Lower end of its interval, if it has one.
-        high: Upper end.
-        images: How many were made.
-        seconds: How long it took.
-        compiling: How much of it went into compiling, which trials share: a program
-            takes loss weights and learning rates as data.
-        note: Why it was not completed.
+        settings: Values of the fields that are searched.
+        value: Value of the objective; None unless complete.
+        low: Lower end of the value's interval, if it has one.
+        high: Upper end of the interval.
+        images: Number of images that were made.
+        seconds: Time that the trial took.
+        compiling: Seconds of that for compiling, which trials share: a program takes
+            loss weights and learning rates as data.
+        note: Why the trial was not completed.
         baseline: Whether these are the settings that the search started from.
     """
 
@@ -52,10 +52,10 @@ class Results:
     """All trials that have ended.
 
     Attributes:
-        trials: In the order of their numbers.
-        space: What is searched.
-        objective: What is improved.
-        running: How many more trials are at work.
+        trials: Trials in the order of their numbers.
+        space: Space that is searched.
+        objective: Objective that is improved.
+        running: Number of trials that are at work.
     """
 
     trials: Sequence[Trial]
@@ -65,7 +65,7 @@ class Results:
 
     @property
     def baseline(self) -> Trial | None:
-        """The settings that the search started from, if they are complete."""
+        """Trial of the settings that the search started from, if it is complete."""
         return next((t for t in self.complete if t.baseline), None)
 
     @property
@@ -75,7 +75,7 @@ class Results:
 
     @property
     def best(self) -> Trial | None:
-        """The best trial; of equals the baseline, then the first."""
+        """Best trial; of equals the baseline, then the first."""
         return next(iter(self.ranked), None)
 
     @property
@@ -90,7 +90,7 @@ class Results:
         return sorted(self.trials, key=place)
 
     def conclusion(self) -> str:
-        """Whether the search has improved on its start, in a sentence."""
+        """Say in a sentence whether the search has improved on its start."""
         best, baseline = self.best, self.baseline
         if best is None or best.value is None:
             return "no trial is complete yet"
@@ -107,13 +107,13 @@ class Results:
         )
 
     def text(self, trial: Trial) -> str:
-        """A trial's value with its unit."""
+        """Write a trial's value with its unit."""
         if trial.value is None:
             return MISSING
         return self.objective.text(trial.value)
 
     def table(self) -> tuple[list[str], list[list[str]]]:
-        """The trials for people, the best first: a header, and rows."""
+        """Write the trials for people, the best first: a header, and rows."""
         names = [field.name for field in self.space.fields]
         header = ["trial", self.objective.metric.title, "interval", *names]
         header += ["images", "seconds", "compiling", "note"]
@@ -137,7 +137,7 @@ class Results:
 
 
 def setting_text(value: Any) -> str:
-    """A setting for people, numbers to three digits."""
+    """Write a setting for people, numbers to three digits."""
     if isinstance(value, float):
         return f"{value:.3g}"
     return "/".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -46,14 +46,14 @@ class Study:
         """Begin a search, or join it.
 
         Args:
-            plan: What it is.
-            url: Of the database; see `open_storage`.
-            name: Of the study there.
+            plan: Plan of the search.
+            url: Address of the database; see `open_storage`.
+            name: Name of the study there.
             alone: Whether nobody else can be about to begin it; see `join_study`.
 
         Raises:
             ConfigError: The database cannot be used.
-            FolderError: It holds another search of this name.
+            FolderError: The database holds another search of this name.
         """
         better = plan.objective.metric.better
         self._study = join_study(
@@ -76,7 +76,7 @@ class Study:
         """Work until so many trials have ended, whoever made them.
 
         Args:
-            trials: In all, with the one that the search starts from.
+            trials: Number of trials in all, with the one that the search starts from.
             follower: Told what happens.
             should_stop: Asked after every step.
 
@@ -108,7 +108,7 @@ class Study:
         return self.results()
 
     def results(self) -> Results:
-        """What there is now."""
+        """List the trials that have ended by now."""
         found = self._study.get_trials(deepcopy=False)
         ended = [self._record(trial) for trial in found if trial.state in _ENDED]
         running = sum(trial.state == TrialState.RUNNING for trial in found)
