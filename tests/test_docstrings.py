@@ -12,34 +12,6 @@ import jinv
 HOME = Path(jinv.__file__).parent
 MODULES = sorted(path.relative_to(HOME).as_posix() for path in HOME.rglob("*.py"))
 
-NOT_YET = (
-    "cli/invert.py",
-    "cli/job_options.py",
-    "cli/progress.py",
-    "cli/search.py",
-    "cli/supermask.py",
-    "cli/synthesize.py",
-    "cli/train.py",
-    "cli/training.py",
-    "former.py",
-    "images/",
-    "models/classifier.py",
-    "models/wrapping.py",
-    "report/run_folder.py",
-    "search/attempt.py",
-    "search/follower.py",
-    "search/results.py",
-    "search/study.py",
-    "supermask/hidden.py",
-    "supermask/masks.py",
-    "supermask/search.py",
-    "synthesis/",
-    "transfer/",
-)
-"""Rooms whose docstrings do not all stand alone yet."""
-
-MENDED = [module for module in MODULES if not module.startswith(NOT_YET)]
-
 LEANS = re.compile(
     r"(After|Also|As|Before|Beside|By|For|From|In|It|Its|Itself|Of|See|Such|That|"
     r"Their|Them|These|They|This|Those|To|Where|With|Without)\b"
@@ -91,7 +63,7 @@ def test_what_is_public_has_a_docstring(module):
     assert not list(filter(is_public, missing))
 
 
-@pytest.mark.parametrize("module", MENDED)
+@pytest.mark.parametrize("module", MODULES)
 def test_a_docstring_begins_with_one_line(module):
     def broken(text: str) -> bool:
         first, *rest = text.splitlines()
@@ -101,13 +73,13 @@ def test_a_docstring_begins_with_one_line(module):
     assert not [name for name, text in texts if text and broken(text)]
 
 
-@pytest.mark.parametrize("module", MENDED)
+@pytest.mark.parametrize("module", MODULES)
 def test_the_first_line_stands_alone(module):
     texts = docstrings(module) | notes(module)
     assert not {name: text for name, text in texts.items() if LEANS.match(text)}
 
 
-@pytest.mark.parametrize("module", MENDED)
+@pytest.mark.parametrize("module", MODULES)
 def test_an_argument_and_its_text_read_as_one_phrase(module):
     texts = docstrings(module).items()
     entries = {name: ENTRY.findall(text) for name, text in texts}
