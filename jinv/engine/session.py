@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,22 +13,20 @@ import numpy as np
 from jinv.devices import on_accelerator
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.clock import Clock
+from jinv.engine.computation import Computation, Part
 from jinv.engine.events import BatchDone, Compiled, Cost, Event, Far, Frame, Logged
 from jinv.engine.execution import PATIENCE_INTERVAL, Execution
 from jinv.engine.former_state import former_state, renewed_state
 from jinv.engine.hosts import agreed
 from jinv.engine.notes import Notes, Outcome
-from jinv.engine.phase import TEACHER, Cast, Numbers, Phase, Procedure, Split
+from jinv.engine.phase import Cast, Numbers, Phase, Procedure, Split
 from jinv.engine.placement import make_placement
-from jinv.engine.programs import Programs
-from jinv.engine.request import Batches
+from jinv.engine.request import Batches, check_request
 from jinv.engine.rows import make_row
-from jinv.engine.state import State, give, initial_state
-from jinv.engine.step import make_chunk, make_finish, make_step, make_turn
+from jinv.engine.state import State
 from jinv.errors import ConfigError, Diverged, Interrupted
-from jinv.memo import Memo
 
-Steps = Iterator[Event]
+Steps = Generator[Event, None, State]
 """Work that reports events while it goes on; what it returns is the state after it."""
 
 
@@ -88,19 +86,20 @@ class Session:
                 be shared by the devices.
         """
         self.live = _copied(live or {})
-        self._cast, self._procedure = dict(cast), procedure
+        self._procedure = procedure
         self._phases, self._numbers = procedure.phases, numbers
         self._batches, self._size = batches, batches.size
-        self._seed, self._execution = seed, execution
+        self._execution = execution
         self._chosen, self._should_stop = chosen, should_stop
         self._checkpoints, self._resume = checkpoints, resume
         self._placement = make_placement(
             execution.parallel, execution.devices, self._size
         )
-        self._check()
+        check_request(cast, procedure, numbers, batches)
+        self._computation = Computation(
+            cast, numbers, batches, seed, self._placement, self._compiled
+        )
         self._pending: list[Event] = []
-        memo = getattr(cast.get(TEACHER), "memo", None) or Memo()
-        self._programs = Programs(memo, self._placement, self._compiled)
         self._now = Notes(batch=-procedure.rehearsals)
         self._clock = Clock(self._now)
         self._saved = 0
@@ -152,31 +151,6 @@ class Session:
             after = yield from self._batch(batch, state)
             state = after if self._procedure.passes_on else None
 
-    def _check(self) -> None:
-        """Whether all is there that terms and renderings look at."""
-        terms = [term for phase in self._phases for term in phase.wanted]
-        roles = self._procedure.cast.union(*(t.cast for t in self._batches.watched))
-        if missing := sorted(roles - set(self._cast)):
-            who = [repr(t.name) for t in terms if missing[0] in t.cast]
-            raise ConfigError(
-                f"{' and '.join(who) or 'the rendering'} looks at a {missing[0]}, but "
-                f"the cast is {', '.join(self._cast)}: give one"
-            )
-        asked = set(self._batches.asked(0))
-        if missing := sorted(self._procedure.asks - asked):
-            who = [repr(t.name) for t in terms if missing[0] in t.asks]
-            raise ConfigError(
-                f"{' and '.join(who) or 'the rendering'} asks for {missing[0]} of each "
-                f"image, but there is {', '.join(sorted(asked)) or 'nothing'}"
-            )
-        weights = {term.weight for term in terms if isinstance(term.weight, str)}
-        if missing := sorted(weights - set(self._numbers)):
-            raise ConfigError(f"no number is called {missing[0]}, as a weight is")
-        for phase in self._phases:
-            names = [term.name for term in phase.wanted]
-            if len(set(names)) < len(names):
-                raise ConfigError(f"two terms have one name: {', '.join(names)}")
-
     def _open(self) -> State | None:
         """Go to where the checkpoint is; the state that passes on from there."""
         notes = self._checkpoints and self._resume and self._checkpoints.notes()
@@ -206,11 +180,12 @@ class Session:
         for number in range(now.phase, len(self._phases)):
             now.phase = number
             restored = self._restored() if resumed else None
-            given = self._placement.put(self._given())
+            given = self._computation.given(self._part, self.live)
             if restored is not None:
                 state, resumed = self._placement.put(restored), False
             else:
-                state = self._begin(state, given)
+                now.step, now.best, now.best_step = 0, float("inf"), 0
+                state = self._computation.begin(self._part, state, given)
             yield from self._told()
             state = yield from self._steps(self._phases[number], state, given)
             now.step = 0
@@ -230,48 +205,17 @@ class Session:
             self._save(state)
         return state
 
-    def _given(self) -> Split:
-        """What the steps of the phase at hand read."""
-        batch, size = self._now.batch, self._size
-        start = jax.random.key(self._seed)
-        key = start
-        for number in (batch, self._now.phase):
-            key = jax.random.fold_in(key, np.uint32(number % 2**32))
-        cast = {
-            role: self.live.get(role, network.variables)
-            for role, network in self._cast.items()
-        }
-        # Rehearsals ask for what the last batches ask for.
-        asked = dict(self._batches.asked(batch % self._batches.count))
-        index = jnp.arange(size) + batch * size
-        return give(cast, asked, self._numbers, index, key, start)
-
-    def _begin(self, before: State | None, given: Split) -> State:
-        """The state in which a phase starts."""
-        now, phase = self._now, self._phases[self._now.phase]
-        now.step, now.best, now.best_step = 0, float("inf"), 0
-        if before is None:
-            return self._placement.put(self._initial())
-        if now.phase == 0:
-            turn = self._programs.get(
-                ("turn", phase), lambda: make_turn(phase), before, given
-            )
-            return turn(before, given)
-        params = phase.image.carry(self._placement.get(before.params))
-        return self._placement.put(initial_state(phase, params, self._numbers))
-
-    def _initial(self) -> State:
-        phase = self._phases[self._now.phase]
-        index = jnp.arange(self._size) + self._now.batch * self._size
-        params = phase.image.init(jax.random.key(self._seed), index)
-        return initial_state(phase, params, self._numbers)
+    @property
+    def _part(self) -> Part:
+        """What is at work."""
+        return Part(self._now.batch, self._now.phase, self._phases[self._now.phase])
 
     def _restored(self) -> State | None:
         """The state in the checkpoint, if it holds one; what is live is so again."""
         assert self._checkpoints is not None
-        state, phase = self._initial(), self._phases[self._now.phase]
+        state = self._computation.initial(self._part)
         if self._former:
-            former = former_state(phase, state, self._numbers)
+            former = former_state(self._part.phase, state, self._numbers)
             return renewed_state(self._checkpoints.restore(former), state)
         found = self._checkpoints.restore(self._kept(state))
         if not self.live:
@@ -296,7 +240,7 @@ class Session:
             # Batches that something passes between may be shorter than the intervals.
             counted = now.passes // size if self._procedure.passes_on else now.step
             length = self._length(chunk, phase, counted)
-            program = self._program(phase, length, state, given)
+            program = self._computation.stepping(self._part, length, state, given)
             yield from self._told()
             self._clock.start()
             state, metrics = program(state, given)
@@ -325,7 +269,8 @@ class Session:
                         "learning rate or the loss weights"
                     )
             if any(before < step <= now.step for step in frames):
-                yield Frame(now.position, self._made(state, given))
+                made = self._computation.made(self._part, state, given)
+                yield Frame(now.position, made)
             if stopped:
                 yield from self._cut_short(state, given)
                 self._save(state)
@@ -353,19 +298,6 @@ class Session:
             fits &= counted % PATIENCE_INTERVAL + chunk <= PATIENCE_INTERVAL
         return chunk if fits else 1
 
-    def _program(
-        self, phase: Phase, length: int, state: State, given: Split
-    ) -> Callable:
-        cast, watched = self._cast, self._batches.watched
-
-        def make() -> Callable:
-            devices, team = self._placement.devices, self._placement.team
-            return make_chunk(make_step(cast, phase, watched, devices, team), length)
-
-        players = tuple(sorted(cast.items(), key=lambda player: player[0]))
-        name = ("step", phase, length, players, watched)
-        return self._programs.get(name, make, state, given)
-
     def _compiled(self, seconds: float) -> None:
         self._clock.compiled(seconds)
         self._pending.append(Compiled(seconds))
@@ -390,21 +322,8 @@ class Session:
         now = self._now
         seconds = time.monotonic() - self._since
         cost = Cost(now.passes - now.begun, seconds)
-        made = self._made(state, given)
+        made = self._computation.made(self._part, state, given)
         return BatchDone(now.position, made, complete, self._far(complete), cost)
-
-    def _made(self, state: State, given: Split) -> Any:
-        """The images as they are, read back."""
-        phase = self._phases[self._now.phase]
-        finish = self._programs.get(
-            ("finish", phase),
-            lambda: make_finish(phase, self._placement.team),
-            state,
-            given,
-            donate=False,
-        )
-        inputs = np.asarray(self._placement.get(finish(state, given)).own)
-        return self._batches.made(self._now.batch, inputs)
 
     def _far(self, complete: bool = False) -> Far:
         each = self._procedure.steps

@@ -171,7 +171,7 @@ def test_who_is_missing_is_named(tiny):
         job.session()
     asking = replace(term, cast=(TEACHER,), asks=("labels",))
     other = replace(job, method=Wanting(wanted=(asking,)))
-    with pytest.raises(ConfigError, match="asks for labels of each image, but there"):
+    with pytest.raises(ConfigError, match="asks for labels of each image, but the"):
         other.session()
     with pytest.raises(ConfigError, match="'pool' is not live"):
         replace(job, method=Wanting(wanted=())).session().recast(pool=1)
