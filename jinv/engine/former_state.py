@@ -10,7 +10,7 @@ from jinv.engine.state import State
 
 
 def former_state(phase: Phase, state: State, numbers: Numbers) -> State:
-    """A state as it was kept before each image had an optimiser of its own."""
+    """Make a state as it was kept before each image had an optimiser of its own."""
     own = phase.descent.optimizers(numbers).own.init(state.params.own)
     # There was one memory, and no name for it.
     memory: Any = next(iter(state.memory.values()), ())
@@ -18,7 +18,7 @@ def former_state(phase: Phase, state: State, numbers: Numbers) -> State:
 
 
 def renewed_state(found: State, like: State) -> State:
-    """A state that was kept then, as it is kept now: all images had the same counts."""
+    """Bring a former state to today's form: all images had the same counts."""
 
     def each(old: jax.Array, new: jax.Array) -> jax.Array:
         return jnp.broadcast_to(old, new.shape)

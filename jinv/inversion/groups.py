@@ -40,7 +40,7 @@ class Descending(Checked):
     decay_power: NotNegative = 0.0
 
     def descent(self: Any, steps: int) -> Descent:
-        """The descent of a phase of so many steps.
+        """Make the descent of a phase of so many steps.
 
         Raises:
             ConfigError: The warm-up leaves no room.
