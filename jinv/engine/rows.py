@@ -15,15 +15,9 @@ def make_row(
     metrics: Metrics,
     speed: float,
 ) -> dict[str, Any]:
-    """Make a row of the log.
+    """Make a row of the log of the last step's measurements, each a float.
 
-    Args:
-        phase: The phase at work.
-        numbers: Loss weights and learning rates, by name.
-        now: How far the run is.
-        size: Images of a batch, company included.
-        metrics: Measurements of the last step, each a float.
-        speed: Images that went through the teacher a second.
+    A batch has `size` images, company included; `speed` counts those a second.
     """
     terms = {
         term.name: {

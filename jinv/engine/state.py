@@ -46,15 +46,9 @@ def give(
     key: jax.Array,
     start: jax.Array,
 ) -> Split:
-    """Put together what a step reads: what each image has of its own, and `Common`.
+    """Put together what a step reads: `Common`, and what each image has of its own.
 
-    Args:
-        cast: Variables of the networks, by role.
-        asked: What is asked of each image, by name.
-        numbers: Loss weights and learning rates, by name.
-        index: Each image's number in the whole run (batch,).
-        key: Random key of the phase.
-        start: Random key of the run.
+    That is its number in the whole run, `index` (batch,), and what is asked of it.
     """
     data = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
     common = Common(cast, data, jax.random.key_data(key), jax.random.key_data(start))
@@ -79,11 +73,7 @@ def initial_state(phase: Phase, params: Split, numbers: Numbers) -> State:
 def next_state(phase: Phase, state: State, params: Split, numbers: Numbers) -> State:
     """Make the state with which a phase that passes on begins another batch.
 
-    Args:
-        phase: Phase that passes on.
-        state: State at the end of the batch before.
-        params: Fresh parameters, of which the images' own are taken.
-        numbers: Loss weights and learning rates, by name.
+    Of `params`, which are fresh, the images' own are taken, all else of the last state.
     """
     optimizers = phase.descent.optimizers(numbers)
     shared, moved = optimizers.settle(state.params.shared, state.optimizer.shared)

@@ -6,12 +6,7 @@ from jinv.models.classifier import Classifier
 
 
 def pixel_image(pixels: Pixels, within: Classifier | None = None) -> Image:
-    """Parametrise images by their own pixels, at one of several resolutions.
-
-    Args:
-        pixels: Pixels with their size, margin and start.
-        within: Classifier within whose `input_range` they are kept, if any.
-    """
+    """Parametrise images by their own pixels, within a classifier's range if given."""
 
     def project(params: Split) -> Split:
         if within is None:

@@ -23,6 +23,9 @@ _NO_LABELS = np.zeros(0, np.int32)
 class Request(ABC):
     """What is asked of images, which are numbered from 0.
 
+    Methods are given numbers of images, and where these are finished, the images
+    (images, height, width, channels), uint8.
+
     Attributes:
         watched: What is measured of them while they are made, and not optimised.
     """
@@ -58,32 +61,17 @@ class Request(ABC):
 
     @abstractmethod
     def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
-        """Name finished images, for file names and pages.
-
-        Args:
-            numbers: Numbers of the images.
-            images: Images (images, height, width, channels), uint8.
-        """
+        """Name finished images, for file names and pages."""
 
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """Tell by which classes to judge finished images; none where they are not.
-
-        Args:
-            numbers: Numbers of the images.
-            images: Images (images, height, width, channels), uint8.
-        """
+        """Tell by which classes to judge finished images; none where they are not."""
         del numbers, images
         return _NO_LABELS
 
     def rows_of(
         self, numbers: Sequence[int], images: np.ndarray
     ) -> tuple[list[int], Sequence[str]]:
-        """Tell the row of each finished image on a grid, and titles of the rows.
-
-        Args:
-            numbers: Numbers of the images.
-            images: Images (images, height, width, channels), uint8.
-        """
+        """Tell the row of each finished image on a grid, and titles of the rows."""
         names = self.names_of(numbers, images)
         titles = list(dict.fromkeys(names))
         return [titles.index(name) for name in names], titles

@@ -32,14 +32,6 @@ def attempt(
     After each batch the objective of the images made so far is reported, at the number
     of images as its step. What it took, and why it failed, are noted in the trial.
 
-    Args:
-        plan: Plan of the search.
-        settings: Settings that replace the job's.
-        trial: Trial as Optuna has it.
-        prune: Whether the trial may be ended early.
-        follower: Told what happens.
-        should_stop: Asked after every step.
-
     Returns:
         Value of the objective.
 

@@ -16,14 +16,7 @@ from jinv.transfer.train_config import TrainConfig
 def description(
     classifier: Classifier, training: LabelledImages, config: TrainConfig, dtype: Any
 ) -> dict[str, Any]:
-    """Describe all that the outcome of a training depends on, as JSON.
-
-    Args:
-        classifier: Classifier with its initial weights.
-        training: Images to learn from.
-        config: How to train.
-        dtype: Type of the activations.
-    """
+    """Describe all that the outcome of a training depends on, as JSON."""
     return {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
