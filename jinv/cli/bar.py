@@ -4,7 +4,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Columns
 
-from jinv.engine.events import Far
+from jinv.engine.events import Compiled, Far
 from jinv.folders import Held
 
 
@@ -34,6 +34,11 @@ class Bar(Held):
             self._columns.reset(self._task, total=far.total, completed=far.done)
             self._shown = True
         self._columns.update(self._task, completed=far.done, description=text)
+
+    def compiled(self, event: Compiled) -> None:
+        """Say how long compiling took, if anybody noticed."""
+        if event.seconds >= 1:
+            self.note(f"compiled in {event.seconds:.0f} s")
 
     def note(self, text: str) -> None:
         """Print a line without disturbing the bar."""

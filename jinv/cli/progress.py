@@ -26,8 +26,8 @@ class Progress(Bar):
     def on_event(self, event: Event) -> None:
         """Show what the engine reports."""
         match event:
-            case Compiled(seconds=seconds) if seconds >= 1:
-                self.note(f"compiled in {seconds:.0f} s")
+            case Compiled():
+                self.compiled(event)
             case Logged(row=row, far=far):
                 self._text = f"loss {row['loss']:.3g}"
                 if "top1" in row:

@@ -18,7 +18,7 @@ from jinv.cli.bar import Bar
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled
 from jinv.devices import backend
-from jinv.engine.events import Learning, Measured
+from jinv.engine.events import Compiled, LessonEvent, Measured
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
 from jinv.models.facts import Facts
@@ -119,8 +119,11 @@ class LessonProgress(Bar):
         super().__init__(console)
         self._epochs = epochs
 
-    def on_event(self, event: Learning | Measured) -> None:
+    def on_event(self, event: LessonEvent) -> None:
         """Show what a training reports."""
+        if isinstance(event, Compiled):
+            self.compiled(event)
+            return
         row = event.row
         if isinstance(event, Measured):
             seconds = round(row["seconds"] * (self._epochs - row["epoch"]))

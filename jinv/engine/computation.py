@@ -26,7 +26,7 @@ class Part(NamedTuple):
 
 
 class Computation:
-    """Begins, steps and reads back batches, on devices; it knows no order and no log."""
+    """Begins batches, steps them and reads them back; order and log are others'."""
 
     def __init__(
         self,

@@ -126,3 +126,6 @@ class Measured:
 
     row: dict[str, float]
     far: Far
+
+
+LessonEvent = Compiled | Learning | Measured

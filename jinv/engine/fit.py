@@ -13,7 +13,7 @@ import numpy as np
 
 from jinv.atomic import JsonLines
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import Far, Learning, Measured
+from jinv.engine.events import Compiled, Far, Learning, LessonEvent, Measured
 from jinv.engine.hosts import agreed
 from jinv.engine.lesson import Learner, Learnt, Lesson
 from jinv.engine.placement import Placement
@@ -56,7 +56,7 @@ def fit(
     *,
     overwrite: bool = False,
     on_start: Callable[[], None] = lambda: None,
-    on_event: Callable[[Learning | Measured], None] = lambda _: None,
+    on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = 60.0,
 ) -> Learnt:
@@ -93,7 +93,8 @@ def fit(
     ):
         on_start()
         return _Fit(
-            Learner(lesson, placement),
+            lesson,
+            placement,
             course,
             checkpoints,
             JsonLines(folder / "metrics.jsonl"),
@@ -123,15 +124,17 @@ class _Notes:
 class _Fit:
     def __init__(
         self,
-        learner: Learner,
+        lesson: Lesson,
+        placement: Placement,
         course: Course,
         checkpoints: Checkpoints,
         log: JsonLines,
-        on_event: Callable[[Learning | Measured], None],
+        on_event: Callable[[LessonEvent], None],
         should_stop: Callable[[], bool],
         checkpoint_seconds: float,
     ):
-        self.learner, self.course = learner, course
+        self.learner = Learner(lesson, placement, self._compiled)
+        self.course = course
         self.checkpoints, self.log = checkpoints, log
         self.on_event, self.should_stop = on_event, should_stop
         self.checkpoint_seconds = checkpoint_seconds
@@ -210,6 +213,11 @@ class _Fit:
         self.log.append(row)
         self._save(arrays)
         self.on_event(Measured(row, self._far()))
+
+    def _compiled(self, seconds: float) -> None:
+        # An epoch's seconds are those of its steps.
+        self.looked += seconds
+        self.on_event(Compiled(seconds))
 
     def _look(self) -> None:
         """Wait for the steps sent off, and add up what they measured."""

@@ -4,6 +4,7 @@
 then, as of a student that learns while images are made for it, drives a `Learner`.
 """
 
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -67,15 +68,22 @@ class Learnt(NamedTuple):
 class Learner:
     """A lesson's steps, compiled for devices; what was learnt is held by the caller."""
 
-    def __init__(self, lesson: Lesson, placement: Placement):
+    def __init__(
+        self,
+        lesson: Lesson,
+        placement: Placement,
+        on_compiled: Callable[[float], None] = lambda _: None,
+    ):
         """Lay out on devices what stays as it is.
 
         Args:
             lesson: What learns.
             placement: Devices over which each batch is spread; those of one program
                 (`parallel="jit"`).
+            on_compiled: Told of the seconds that each compiling took.
         """
         self.lesson, self.placement = lesson, placement
+        self._on_compiled = on_compiled
         self.frozen = placement.put(jax.tree.map(jnp.asarray, lesson.frozen))
         self._programs: dict[Hashable, Callable] = {}
 
@@ -104,7 +112,9 @@ class Learner:
         batch = self.placement.put(Split(batch)).own
         arguments = learnt, self.frozen, batch, np.int32(number)
         if kind not in self._programs:
+            began = time.monotonic()
             self._programs[kind] = self.placement.compile(self._update, *arguments)
+            self._on_compiled(time.monotonic() - began)
         return self._programs[kind](*arguments)
 
     def _update(

@@ -10,7 +10,7 @@ import numpy as np
 
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import Learning, Measured
+from jinv.engine.events import LessonEvent
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import make_classifier
@@ -53,7 +53,7 @@ def find_subnetwork(
     *,
     overwrite: bool = False,
     on_start: Callable[[], None] = lambda: None,
-    on_event: Callable[[Learning | Measured], None] = lambda _: None,
+    on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Found:
     """Search a random network for a subnetwork that classifies.

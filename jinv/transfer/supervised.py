@@ -13,7 +13,7 @@ import optax
 
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import Learning, Measured
+from jinv.engine.events import LessonEvent, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Lesson
 from jinv.engine.placement import make_placement
@@ -68,7 +68,7 @@ def train(
     *,
     overwrite: bool = False,
     on_start: Callable[[], None] = lambda: None,
-    on_event: Callable[[Learning | Measured], None] = lambda _: None,
+    on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a classifier on labelled images.
@@ -153,7 +153,7 @@ def train(
         size, seed = config.batch_size, config.seed
         return shuffled(training, size, seed, config.crop(epoch), epoch, first)
 
-    def heard(event: Learning | Measured) -> None:
+    def heard(event: LessonEvent) -> None:
         if isinstance(event, Measured):
             report(event.row)
         on_event(event)

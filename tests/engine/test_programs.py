@@ -10,6 +10,7 @@ from jinv.engine.events import BatchDone, Compiled
 from jinv.engine.execution import Execution
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.make_job import make_job
+from jinv.inversion.methods import METHODS
 
 
 @pytest.fixture
@@ -40,6 +41,26 @@ def test_a_second_run_compiles_nothing(fresh):
     second, again = run(fresh)
     assert (first, second) == (2, 0)
     np.testing.assert_array_equal(images, again)
+
+
+def test_weights_and_rates_are_data(fresh):
+    first, images = run(fresh)
+    again, others = run(fresh, settings={"lr": 0.03, "w_bn": 2.0, "w_tv2": 1.0})
+    assert (first, again) == (2, 0)
+    assert np.abs(images - others).max() > 0.01
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_methods_of_one_form_have_one_procedure(fresh, method):
+    kind = METHODS[method].kind
+    halved = kind(**{name: value / 2 for name, value in kind().numbers.items()})
+    student = replace(fresh, sha256="another") if method == "dfad" else None
+    jobs = [
+        make_job(fresh, "all", 6, method=settings, student=student)
+        for settings in (kind(), halved)
+    ]
+    assert jobs[0].procedure is jobs[1].procedure
+    assert jobs[0].describe() != jobs[1].describe()
 
 
 @pytest.mark.parametrize(
