@@ -182,6 +182,11 @@ class Optimizers(NamedTuple):
     settle: Callable[[Any, Any], tuple[Any, Any]] = unsettled
 
 
+MakeOptimizers = Callable[[Numbers], Optimizers]
+LearningRate = Callable[[Numbers, Any], Any]
+"""Function of the numbers and the step."""
+
+
 @dataclass(frozen=True, eq=False)
 class Descent:
     """How the parameters go down.
@@ -198,8 +203,8 @@ class Descent:
     """
 
     steps: int
-    optimizers: Callable[[Numbers], Optimizers]
-    learning_rate: Callable[[Numbers, Any], Any]
+    optimizers: MakeOptimizers
+    learning_rate: LearningRate
     patience: float = 0.0
     statistics: StatisticsScope = "global"
 

@@ -176,6 +176,9 @@ class Session:
         resumed = now.batch == batch and now.step > 0
         if not resumed:
             now.batch, now.phase, now.step = batch, 0, 0
+            if not -self._procedure.rehearsals < batch <= 0:
+                # Rehearsals are on the first batch's bill.
+                now.begun, self._since = now.passes, time.monotonic()
         state, given = before, None
         for number in range(now.phase, len(self._phases)):
             now.phase = number
@@ -194,7 +197,6 @@ class Session:
             done = self._done(state, given, complete=True)
             yield from self._told()
             yield done
-            self._since, now.begun = time.monotonic(), now.passes
         now.batch, now.phase = batch + 1, 0
         unsaved = now.passes - self._saved
         if (

@@ -31,7 +31,7 @@ from jinv.values import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepInversion(Descending, Moves, Statistics, Smoothness, Method):
+class DeepInversion(Method, Smoothness, Statistics, Moves, Descending):
     """Settings of DeepInversion: pixels from a class and BatchNorm statistics.
 
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_tv1 TV_l1
@@ -120,7 +120,7 @@ def _phase(
         image=pixel_image(pixels, classifier if config.clip else None),
         view=_view(config, size, shift),
         wanted=wanted,
-        descent=config.descent(steps),
+        descent=config.descent(steps, *config.updates(steps)),
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import optax
 
 from jinv.engine.meta_learning import MetaRule, meta_learnt
-from jinv.engine.phase import Descent, Numbers, Optimizers, Phase, Procedure
+from jinv.engine.phase import Numbers, Optimizers, Phase, Procedure
 from jinv.inversion.generating import Source, generated_image
 from jinv.inversion.groups import (
     Generated,
@@ -34,7 +34,7 @@ from jinv.values import Count, Natural, ShareBelow1
 
 
 @dataclass(frozen=True, kw_only=True)
-class FastGenerators(MovesWithoutMargin, Statistics, Smoothness, Generated, Method):
+class FastGenerators(Method, Generated, Smoothness, Statistics, MovesWithoutMargin):
     """Settings of fast generators: weights from which a few steps make any batch.
 
         image = sigmoid(generator(latent, class))
@@ -100,12 +100,8 @@ class FastGenerators(MovesWithoutMargin, Statistics, Smoothness, Generated, Meth
                 *self.bn(classifier, momentum=self.momentum),
                 *used(self, adversarial_term(), tv2_term(), l2_term()),
             ),
-            descent=Descent(
-                self.steps,
-                self._optimizers,
-                lambda numbers, step: numbers["lr"],
-                self.patience,
-                self.bn_scope,
+            descent=self.descent(
+                self.steps, self._optimizers, lambda numbers, step: numbers["lr"]
             ),
         )
         return Procedure((phase,), passes_on=True, rehearsals=self.rehearsals)

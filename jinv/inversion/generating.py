@@ -11,7 +11,6 @@ import optax
 
 from jinv.engine.phase import (
     Context,
-    Descent,
     Image,
     Optimizers,
     Phase,
@@ -107,7 +106,7 @@ def generated_image(source: Source) -> Image:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OneGenerator(Generated, Method):
+class OneGenerator(Method, Generated):
     """Settings of one generator for all batches, each of fresh latents; no classes.
 
     Attributes:
@@ -127,12 +126,10 @@ class OneGenerator(Generated, Method):
             ConfigError: The generator cannot be built.
         """
         source = Source(classifier, self.latent, self.channels, labelled=False)
-        descent = Descent(
+        descent = self.descent(
             self.steps,
-            lambda n: Optimizers(optax.set_to_zero(), optax.adam(n["lr"])),
-            lambda n, step: n["lr"],
-            self.patience,
-            self.bn_scope,
+            lambda numbers: Optimizers(optax.set_to_zero(), optax.adam(numbers["lr"])),
+            lambda numbers, step: numbers["lr"],
         )
         phase = Phase(generated_image(source), chain(), wanted, descent)
         return Procedure((phase,), passes_on=True, rehearsals=self.rehearsals)

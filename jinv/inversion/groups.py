@@ -8,7 +8,7 @@ import optax
 from jinv.checked import Checked
 from jinv.engine.frequencies import scale_by_frequency
 from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_schedule
-from jinv.engine.phase import Descent, Numbers, Optimizers, Term
+from jinv.engine.phase import LearningRate, MakeOptimizers, Numbers, Optimizers, Term
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
 from jinv.inversion.method import Length, Rate, Weight
 from jinv.inversion.terms import BnNorm, bn_term
@@ -20,7 +20,7 @@ JitterMode = Literal["roll", "edge"]
 
 @dataclass(frozen=True, kw_only=True)
 class Descending(Checked):
-    """How images' own parameters go down, of which `descent` makes the part.
+    """How images' own parameters go down, of which `updates` makes the optimisers.
 
     Attributes:
         lr: Highest learning rate.
@@ -39,8 +39,8 @@ class Descending(Checked):
     warmup: Natural = 0
     decay_power: NotNegative = 0.0
 
-    def descent(self: Any, steps: int) -> Descent:
-        """Make the descent of a phase of so many steps.
+    def updates(self, steps: int) -> tuple[MakeOptimizers, LearningRate]:
+        """The optimisers of a phase of so many steps, and its learning rate.
 
         Raises:
             ConfigError: The warm-up leaves no room.
@@ -48,22 +48,17 @@ class Descending(Checked):
         # The Technion report's plateau waits for 5 % of the steps.
         waiting = max(1, steps // 20) if self.schedule == "plateau" else None
 
-        def rate(numbers: Numbers) -> optax.Schedule:
-            return make_schedule(self.schedule, numbers["lr"], steps, self.warmup)
+        def rate(peak: Any) -> optax.Schedule:
+            return make_schedule(self.schedule, peak, steps, self.warmup)
 
         def optimizers(numbers: Numbers) -> Optimizers:
-            chosen = make_optimizer(self.optimizer, rate(numbers), self.betas, waiting)
+            schedule = rate(numbers["lr"])
+            chosen = make_optimizer(self.optimizer, schedule, self.betas, waiting)
             frequencies = scale_by_frequency(self.decay_power)
             return Optimizers(optax.chain(chosen, frequencies))
 
-        rate(self.numbers)  # refuses a warm-up that leaves no room
-        return Descent(
-            steps,
-            optimizers,
-            lambda numbers, step: rate(numbers)(step),
-            self.patience,
-            self.bn_scope,
-        )
+        rate(self.lr)  # refuses a warm-up that leaves no room
+        return optimizers, lambda numbers, step: rate(numbers["lr"])(step)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,13 @@ from functools import cache
 from typing import Annotated, Any, Self, get_args, get_type_hints
 
 from jinv.checked import Checked
-from jinv.engine.phase import Procedure, StatisticsScope
+from jinv.engine.phase import (
+    Descent,
+    LearningRate,
+    MakeOptimizers,
+    Procedure,
+    StatisticsScope,
+)
 from jinv.models.classifier import Classifier
 from jinv.values import Natural, NotNegative, Positive
 
@@ -44,6 +50,12 @@ class Method(Checked, ABC):
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
+
+    def descent(
+        self, steps: int, optimizers: MakeOptimizers, learning_rate: LearningRate
+    ) -> Descent:
+        """How the parameters of a phase go down, with the patience of the settings."""
+        return Descent(steps, optimizers, learning_rate, self.patience, self.bn_scope)
 
     def follow(self, given: frozenset[str]) -> Self:
         """Make what nobody gave fit what somebody gave.

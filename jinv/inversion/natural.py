@@ -47,7 +47,7 @@ from jinv.values import Count, Natural, NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class NaturalInversion(MovesWithoutMargin, Statistics, Smoothness, Generated, Method):
+class NaturalInversion(Method, Generated, Smoothness, Statistics, MovesWithoutMargin):
     """Settings of NaturalInversion: a generator for each batch, and what refines it.
 
         generated = generator(latent, class)
@@ -193,12 +193,8 @@ def _descent(config: NaturalInversion) -> Descent:
             shared=_apart({"generator": generator, "pyramid": pyramid}),
         )
 
-    return Descent(
-        config.steps,
-        optimizers,
-        lambda numbers, step: rate(numbers)(step),
-        config.patience,
-        config.bn_scope,
+    return config.descent(
+        config.steps, optimizers, lambda numbers, step: rate(numbers)(step)
     )
 
 
