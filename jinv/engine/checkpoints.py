@@ -37,8 +37,8 @@ class Checkpoints:
         self._described = self._description.is_file()
         self._manager: ocp.CheckpointManager | None = None
 
-    def save(self, serial: int, state: Any, notes: dict[str, Any]) -> None:
-        """Save under a serial number that grows from one checkpoint to the next.
+    def save(self, state: Any, notes: dict[str, Any]) -> None:
+        """Save what takes the place of the checkpoint before, wherever that was taken.
 
         Raises:
             OSError, FolderError: It cannot be written; the one before is kept.
@@ -54,8 +54,11 @@ class Checkpoints:
             )
         try:
             with _quiet():
-                self._open().save(serial, args=items, force=True)
-                self._open().wait_until_finished()
+                manager = self._open()
+                newest = manager.latest_step()
+                serial = 0 if newest is None else newest + 1
+                manager.save(serial, args=items, force=True)
+                manager.wait_until_finished()
         except OSError:
             self._leave_no_ruin()
             raise

@@ -241,9 +241,7 @@ class _Fit:
         return arrays
 
     def _save(self, arrays: dict[str, Any]) -> None:
-        # The end of an epoch comes after its last step.
-        serial = self.now.epoch * (self.course.steps + 1) + self.now.step
-        self.checkpoints.save(serial, arrays, asdict(self.now))
+        self.checkpoints.save(arrays, asdict(self.now))
         self.saved = time.monotonic()
 
     def _far(self) -> Far:

@@ -226,12 +226,13 @@ class Session:
         return found.get("state")
 
     def _kept(self, state: State) -> Any:
-        """What a checkpoint holds."""
-        if not self.live:
+        """What a checkpoint holds, on the host: devices of others cannot take it."""
+        state, live = jax.device_get((state, self.live))
+        if not live:
             return state
         # Between two batches, of which nothing passes on, there is no state.
         between = self._now.step == 0 and not self._procedure.passes_on
-        return {"live": self.live} | ({} if between else {"state": state})
+        return {"live": live} | ({} if between else {"state": state})
 
     def _steps(self, phase: Phase, state: State, given: Split) -> Steps:
         now, execution, size = self._now, self._execution, self._size
@@ -273,14 +274,17 @@ class Session:
             if any(before < step <= now.step for step in frames):
                 made = self._computation.made(self._part, state, given)
                 yield Frame(now.position, made)
-            if stopped:
-                yield from self._cut_short(state, given)
-                self._save(state)
-                raise Interrupted(f"stopped at step {now.step}")
-            if _crossed(before, now.step, execution.checkpoint_every) and not last:
-                self._save(state)
             if ended:
-                break
+                # Who goes on from a checkpoint finds the phase done.
+                now.step = steps
+            if stopped:
+                # First: who is told of the images may recast what is live.
+                self._save(state)
+                yield from self._cut_short(state, given)
+                raise Interrupted(f"stopped at step {now.step}")
+            crossed = _crossed(before, now.step, execution.checkpoint_every)
+            if crossed and now.step < steps:
+                self._save(state)
         return state
 
     def _chunk(self, phase: Phase) -> int:
@@ -341,7 +345,7 @@ class Session:
         if self._checkpoints:
             self._saved = self._now.passes
             kept = self._kept(self._placement.get(state))
-            self._checkpoints.save(self._now.passes, kept, asdict(self._now))
+            self._checkpoints.save(kept, asdict(self._now))
             self._former = False
 
 

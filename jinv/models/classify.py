@@ -25,6 +25,8 @@ def classify(
     """
     if variables is None:
         variables = network.variables
+    if len(images) == 0:
+        return np.zeros((0, len(network.spec.classes)), np.float32)
     size = min(batch_size, len(images))
     logits = []
     for start in range(0, len(images), size):

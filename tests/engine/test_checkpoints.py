@@ -8,9 +8,9 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.errors import FolderError
 
 
-def save(folder, serial=1):
+def save(folder, step=1):
     checkpoints = Checkpoints(folder / "state", ["step"])
-    checkpoints.save(serial, {"a": jnp.arange(3.0) * serial}, {"step": serial})
+    checkpoints.save({"a": jnp.arange(3.0) * step}, {"step": step})
     return checkpoints
 
 
@@ -24,13 +24,22 @@ def test_the_newest_state_comes_back(tmp_path):
     again.close()
 
 
-def test_half_of_an_older_state_is_removed(tmp_path):
-    save(tmp_path, 7).close()
-    (tmp_path / "state" / "3" / "state").mkdir(parents=True)
+def test_work_that_was_begun_anew_takes_the_place_of_what_had_come_further(tmp_path):
+    save(tmp_path, 9).close()
+    save(tmp_path, 2).close()
     again = Checkpoints(tmp_path / "state", ["step"])
-    assert again.notes() == {"step": 7}
+    assert again.notes() == {"step": 2}
     again.close()
-    assert [path.name for path in (tmp_path / "state").iterdir()] == ["7"]
+
+
+def test_half_of_an_older_state_is_removed(tmp_path):
+    for step in range(3):
+        save(tmp_path, step).close()
+    (tmp_path / "state" / "1" / "state").mkdir(parents=True)
+    again = Checkpoints(tmp_path / "state", ["step"])
+    assert again.notes() == {"step": 2}
+    again.close()
+    assert [path.name for path in (tmp_path / "state").iterdir()] == ["2"]
 
 
 def test_notes_of_another_shape_are_refused(tmp_path):
@@ -57,7 +66,7 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoints._manager, "save", full)
     with pytest.raises(OSError) as caught:
-        checkpoints.save(2, {}, {"step": 2})
+        checkpoints.save({}, {"step": 2})
     assert caught.value.errno == errno.ENOSPC
     assert caught.value.filename == str(tmp_path / "state")
     monkeypatch.undo()
@@ -69,7 +78,7 @@ def test_a_folder_that_was_removed_is_not_made_again(tmp_path):
     checkpoints = save(tmp_path / "out")
     (tmp_path / "out").rename(tmp_path / "elsewhere")
     with pytest.raises(FolderError, match="was removed while work was going on"):
-        checkpoints.save(2, {"a": jnp.zeros(3)}, {"step": 2})
+        checkpoints.save({"a": jnp.zeros(3)}, {"step": 2})
     assert not (tmp_path / "out").exists()
 
 
@@ -85,5 +94,5 @@ def test_a_folder_removed_while_it_is_written_to_leaves_no_ruin(tmp_path, monkey
 
     monkeypatch.setattr(checkpoints._manager, "save", removed_meanwhile)
     with pytest.raises(FileNotFoundError):
-        checkpoints.save(2, {}, {"step": 2})
+        checkpoints.save({}, {"step": 2})
     assert not out.exists()

@@ -135,7 +135,7 @@ def before(folder, lesson, notes):
     learnt = Learner(lesson, ONE).begin()
     names = {"batch_stats": learnt.state, "trained": learnt.trained}
     with closing(Checkpoints(folder / "checkpoint")) as checkpoints:
-        checkpoints.save(1, {**names, "optimizer": learnt.optimizer}, notes)
+        checkpoints.save({**names, "optimizer": learnt.optimizer}, notes)
 
 
 def test_work_of_whole_epochs_is_gone_on_with(tiny, stripes, tmp_path):

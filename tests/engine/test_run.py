@@ -97,13 +97,13 @@ def test_a_phase_ends_when_patience_does(tiny):
     assert rows[-1]["step"] < 100
 
 
-def impatient(tiny, log_every=25, **options):
-    """Images of a phase that noise in its loss makes patience end, and the last step.
+def make_impatient(tiny, log_every=25):
+    """A phase that noise in its loss makes patience end.
 
     Where it ends is for the machine's rounding to say, but it is somewhere.
     """
     execution = Execution(devices=1, log_every=log_every)
-    job = make_job(
+    return make_job(
         tiny,
         "all",
         6,
@@ -114,8 +114,12 @@ def impatient(tiny, log_every=25, **options):
         lr=0.3,
         schedule="constant",
     )
+
+
+def impatient(tiny, log_every=25, **options):
+    """Its images, and the last step."""
     events = []
-    job.run(events.append, **options)
+    make_impatient(tiny, log_every).run(events.append, **options)
     ends = [event.position.step for event in events if isinstance(event, Logged)]
     return images_of(events), ends[-1]
 
@@ -144,6 +148,23 @@ def test_patience_does_not_ask_where_a_run_was_stopped(tiny, early, tmp_path):
     images, end = impatient(tiny, checkpoints=checkpoints(), resume=True)
     assert end == early[1]
     np.testing.assert_array_equal(images, early[0])
+
+
+def test_a_phase_that_patience_ended_is_done_for_who_goes_on(tiny, early, tmp_path):
+    """Stopped at the very step: what goes on makes no step more."""
+    calls = iter(range(300))
+    checkpoints = partial(Checkpoints, tmp_path / "checkpoint")
+    with pytest.raises(Interrupted):
+        impatient(
+            tiny,
+            should_stop=lambda: next(calls) == early[1] - 1,
+            checkpoints=checkpoints(),
+        )
+    events = []
+    job = make_impatient(tiny)
+    outcome = job.run(events.append, checkpoints=checkpoints(), resume=True)
+    np.testing.assert_array_equal(images_of(events), early[0])
+    assert outcome.passes == 6 * early[1]
 
 
 @pytest.mark.parametrize("chunk", [1, 10, 50])
