@@ -6,8 +6,8 @@ statistics and total variation with respect to the images, and an Adam update. A
 contenders take turns, and the table shows medians and ratios. PyTorch is measured if it
 is installed: eager and compiled, on the CPU, and on CUDA where jax runs there too.
 
-`--forms` measures instead what the CPU forms in jinv/models/operations gain,
-and the masks of jinv/supermask.
+`--forms` measures instead what the CPU forms in jinv/models/operations gain, its masks
+among them.
 """
 
 import argparse

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from jinv.engine.events import Compiled, Far, Learning, LessonEvent, Measured
 from jinv.engine.hosts import agreed
 from jinv.engine.lesson import Learner, Learnt, Lesson
 from jinv.engine.placement import Placement
-from jinv.errors import Diverged, Interrupted
+from jinv.errors import DataError, Diverged, Interrupted
 from jinv.folders import Folder, Kind
 from jinv.former import FORMER, renewed
 
@@ -160,7 +161,9 @@ class _Fit:
         try:
             now = _Notes(**notes)
             sound = now.epoch >= 0 and 0 <= now.step <= self.course.steps
-            sound &= bool(np.isfinite(sum(now.sums.values(), now.seconds)))
+            sound &= bool(np.isfinite(now.seconds))
+            # What a step measures may be NaN.
+            sound &= all(isinstance(total, float) for total in now.sums.values())
         except (TypeError, AttributeError):
             sound = False
         if not sound:
@@ -178,7 +181,8 @@ class _Fit:
         """What is left of an epoch."""
         now, steps = self.now, self.course.steps
         self.looked = time.monotonic()
-        with closing(_ahead(self.course.batches(now.epoch, now.step))) as batches:
+        source = islice(self.course.batches(now.epoch, now.step), steps - now.step)
+        with closing(_ahead(source)) as batches:
             for batch in batches:
                 number = now.epoch * steps + now.step
                 self.learnt, seen = self.learner.step(self.learnt, batch, number)
@@ -198,6 +202,11 @@ class _Fit:
                         f"stopped in epoch {now.epoch + 1} of {self.course.epochs}; "
                         f"the {now.step} of its {steps} steps that are done are kept"
                     )
+
+        if now.step < steps:
+            raise DataError(
+                f"epoch {now.epoch + 1}: expected {steps} batches, found {now.step}"
+            )
 
     def _measure(self) -> None:
         """End an epoch: measure, log and keep it."""

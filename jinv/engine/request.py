@@ -1,13 +1,15 @@
 """What is asked of images, as the engine needs to know it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 import numpy as np
 
 from jinv.engine.events import Made
 from jinv.engine.phase import TEACHER, Cast, Numbers, Procedure, Term
+from jinv.engine.rows import ROW
 from jinv.errors import ConfigError
+from jinv.values import shown
 
 
 class Batches(Protocol):
@@ -42,31 +44,61 @@ def check_request(
     """Find out whether all is there that terms and renderings look at.
 
     Raises:
-        ConfigError: A network, something to ask, or a number is missing.
+        ConfigError: A network, something to ask, a number or a phase is missing, or two
+            things have one name.
     """
-    terms = [term for phase in procedure.phases for term in phase.wanted]
-    roles = procedure.cast.union({TEACHER}, *(term.cast for term in batches.watched))
-    if missing := sorted(roles - set(cast)):
-        who = [repr(term.name) for term in terms if missing[0] in term.cast]
+    phases, asked = procedure.phases, batches.asked(0)
+    # Phases may have terms in common.
+    terms = list(dict.fromkeys(term for phase in phases for term in phase.wanted))
+    terms += [term for term in batches.watched if term not in terms]
+    _check_form(procedure, batches)
+    roles = procedure.cast.union({TEACHER}, *(term.cast for term in terms))
+    for role in sorted(roles - set(cast)):
+        who = _who(term for term in terms if role in term.cast)
         raise ConfigError(
-            f"{' and '.join(who) or 'the method'} looks at a {missing[0]}, but the "
-            f"cast is {', '.join(cast) or 'empty'}: give one"
+            f"a {role} is looked at by {who}, but the cast is "
+            f"{', '.join(cast) or 'empty'}: give one"
         )
-    asked = set(batches.asked(0))
-    if missing := sorted(procedure.asks - asked):
-        who = [repr(term.name) for term in terms if missing[0] in term.asks]
+    asks = procedure.asks.union(*(term.asks for term in terms))
+    for name in sorted(asks - set(asked)):
+        who = _who(term for term in terms if name in term.asks)
         raise ConfigError(
-            f"{' and '.join(who) or 'the rendering'} asks for {missing[0]} of each "
-            f"image, but the request has {', '.join(sorted(asked)) or 'nothing'}: "
-            "make a request that has it, or leave the term out"
+            f"{name} of each image are asked for by {who}, but the request has "
+            f"{', '.join(sorted(asked)) or 'nothing'}: make one that has them"
         )
-    for phase in procedure.phases:
-        names = [term.name for term in phase.wanted]
-        if len(set(names)) < len(names):
-            raise ConfigError(f"two terms have one name: {', '.join(names)}")
-        for term in phase.wanted:
-            if isinstance(term.weight, str) and term.weight not in numbers:
-                raise ConfigError(
-                    f"{term.name!r} is weighted by {term.weight}, but the numbers are "
-                    f"{', '.join(numbers) or 'none'}: annotate such a setting as Weight"
-                )
+    for name, array in asked.items():
+        if len(array) != batches.size:
+            raise ConfigError(
+                f"{name}: expected an array for {batches.size} images, found "
+                f"{shown(array)}"
+            )
+    try:
+        for phase in phases:
+            phase.descent.optimizers(numbers)
+            phase.descent.learning_rate(numbers, 0)
+            [numbers[t.weight] for t in phase.wanted if isinstance(t.weight, str)]
+    except KeyError as name:
+        raise ConfigError(
+            f"no number is called {name}, there are {', '.join(numbers) or 'none'}: "
+            "annotate such a setting as Weight or Rate"
+        ) from None
+
+
+def _check_form(procedure: Procedure, batches: Batches) -> None:
+    phases = procedure.phases
+    if not phases or (procedure.passes_on and len(phases) > 1):
+        raise ConfigError(
+            f"expected {'one phase' if phases else 'phases'}, found {len(phases)}"
+            + (", between which nothing can pass on" if phases else "")
+        )
+    for phase in phases:
+        if not phase.wanted:
+            raise ConfigError("every loss weight is 0: there is nothing to optimise")
+        names = [term.name for term in (*phase.wanted, *batches.watched)]
+        taken = [*names, *ROW]
+        if twice := sorted({name for name in names if taken.count(name) > 1}):
+            raise ConfigError(f"{twice[0]!r} is the name of two things in the log")
+
+
+def _who(terms: Iterable[Term]) -> str:
+    return " and ".join(repr(term.name) for term in terms) or "the rendering"

@@ -2,9 +2,17 @@
 
 from typing import Any
 
+from jinv.engine.events import Position
 from jinv.engine.notes import Notes
 from jinv.engine.phase import Numbers, Phase
 from jinv.engine.step import Metrics, weight_of
+
+ROW = (
+    *Position._fields,
+    *("total_step", "learning_rate", "loss", "terms"),
+    *("image_steps_per_second", "finite"),
+)
+"""What every row has, beside what is watched."""
 
 
 def make_row(

@@ -96,6 +96,11 @@ class Session:
             execution.parallel, execution.devices, self._size
         )
         check_request(cast, procedure, numbers, batches)
+        for batch in chosen or ():
+            if not 0 <= batch < batches.count:
+                raise ConfigError(
+                    f"batch {batch} was chosen, but there are {batches.count}, from 0"
+                )
         self._computation = Computation(
             cast, numbers, batches, seed, self._placement, self._compiled
         )

@@ -1,7 +1,7 @@
 """An inversion that has been checked and can be run."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -96,6 +96,17 @@ class Job:
         """The number by which each term of the objective is multiplied."""
         terms = (term for phase in self.procedure.phases for term in phase.wanted)
         return {term.name: weight_of(term, self.method.numbers) for term in terms}
+
+    def fitting(self) -> "Job":
+        """The job by a request that fits its method, whose settings are checked.
+
+        With their own numbers: what is remembered is the procedure of the form alone.
+
+        Raises:
+            ConfigError: A setting cannot work, alone or with this classifier.
+        """
+        procedure = self.method.procedure(self.classifier)
+        return replace(self, request=self.request.fitting(procedure))
 
     @property
     def count(self) -> int:

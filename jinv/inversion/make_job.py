@@ -15,7 +15,7 @@ from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
 from jinv.inversion.job import Job
 from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
-from jinv.inversion.request import ClassRequest, OpenRequest
+from jinv.inversion.request import ClassRequest
 from jinv.inversion.settings import at_sizes, with_given
 from jinv.inversion.terms import LABELS
 from jinv.models.classifier import Classifier
@@ -111,11 +111,9 @@ def make_job(
     )
     # With its own numbers: what is remembered is the procedure of the form alone.
     procedure = settings.procedure(classifier)
-    asking = LABELS in procedure.asks
-    if not asking:
+    if LABELS not in procedure.asks:
         _check_unasked(settings, targets, classifier)
-    kind = ClassRequest if asking else OpenRequest
-    request = kind(classifier, labels, others)
+    request = ClassRequest(classifier, labels, others).fitting(procedure)
     cast = {TEACHER: classifier, **({STUDENT: student} if student else {})}
     _check_student(settings, procedure, classifier, student)
     return Job(cast, request, batch_size, settings, seed, execution)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from jinv.engine.phase import Term
+from jinv.engine.phase import Procedure, Term
 from jinv.inversion.terms import LABELS, TOP1
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
@@ -50,6 +50,11 @@ class Request(ABC):
     @abstractmethod
     def asked(self, numbers: np.ndarray) -> Arrays:
         """What is asked of the images of these numbers: arrays by name."""
+
+    def fitting(self, procedure: Procedure) -> "Request":
+        """Make the request that fits what a procedure asks of images."""
+        del procedure
+        return self
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -94,6 +99,11 @@ class ClassRequest(Request):
     others: np.ndarray
 
     watched = (TOP1,)
+
+    def fitting(self, procedure: Procedure) -> Request:
+        """Ask for the classes; for whatever comes where a procedure asks for none."""
+        kind = ClassRequest if LABELS in procedure.asks else OpenRequest
+        return kind(self.classifier, self.wanted, self.others)
 
     @property
     def count(self) -> int:

@@ -25,7 +25,12 @@ LABELS = "labels"
 
 def used(config: Any, *terms: Term) -> tuple[Term, ...]:
     """Choose the terms whose weight is not 0 in a method's settings."""
-    return tuple(term for term in terms if getattr(config, str(term.weight)))
+
+    def weight(term: Term) -> float:
+        name = term.weight
+        return getattr(config, name) if isinstance(name, str) else name
+
+    return tuple(term for term in terms if weight(term))
 
 
 def check_weights(config: Any, names: tuple[str, ...]) -> None:

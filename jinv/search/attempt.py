@@ -58,6 +58,7 @@ def attempt(
             _report(plan, job, images, trial, prune)
 
     try:
+        job = job.fitting()
         job.run(on_event, should_stop)
         labels = job.request.labels_of(range(len(images)), images)
         found = plan.objective.estimate(images, labels)

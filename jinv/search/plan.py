@@ -48,12 +48,15 @@ class Plan:
 
     def describe(self) -> dict[str, Any]:
         """All that the search's trials depend on, as JSON."""
+        searched = {field.name for field in self.space.fields}
         return {
             **self.job.describe(),
             "space": self.space.describe(),
             "objective": {"metric": self.objective.name, **self.objective.basis},
             "sampler": self.strategy,
             "pruner": self.prune,
+            # On which local statistics depend.
+            **({"devices": self.job.devices} if "bn_scope" in searched else {}),
         }
 
     def check(self) -> None:
@@ -72,8 +75,7 @@ class Plan:
             else:
                 values = [field.low, field.high]
             for value in values:
-                job = self.job_with({field.name: value})
-                job.method.procedure(job.classifier)  # checks the settings
+                self.job_with({field.name: value}).fitting()  # checks the settings
         if self.strategy == "grid" and self.space.size > _MOST_POINTS:
             raise ConfigError(
                 f"the grid has {self.space.size} points, more than {_MOST_POINTS}: use "

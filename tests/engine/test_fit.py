@@ -1,6 +1,8 @@
 import json
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
+from itertools import repeat
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +15,12 @@ from jinv.engine.events import Compiled, Far, Learning, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Learner, Lesson
 from jinv.engine.placement import make_placement
-from jinv.errors import Diverged, FolderError, Interrupted
+from jinv.errors import DataError, Diverged, FolderError, Interrupted
 from jinv.folders import Kind
 from jinv.models.loading import make_classifier
 
 KIND = Kind("lesson", "lesson", owned=("checkpoint", "metrics.jsonl"))
-ONE = make_placement("jit", 1, 16, "global")
+ONE = make_placement("jit", 1, 16)
 
 
 class Killed(Exception):
@@ -128,6 +130,37 @@ def test_what_diverges_leaves_what_was_finite(tmp_path):
         assert kept.notes()["step"] == 2
         state = Learner(lesson, ONE).begin()._asdict()
         np.testing.assert_array_equal(kept.restore(state)["trained"], [0.5, 0.5])
+
+
+@pytest.fixture
+def nothing():
+    """A lesson that learns nothing, and measures a thing that is no number."""
+
+    def objective(trained, frozen, state, batch, key):
+        return jnp.sum(trained) * jnp.mean(batch), ((), {"odd": jnp.nan})
+
+    return Lesson(np.ones(2, np.float32), objective, optax.sgd(0.0))
+
+
+def test_a_measurement_may_be_no_number(nothing, tmp_path):
+    course = Course(1, 4, lambda epoch, first: iter([np.ones((2, 1))] * (4 - first)))
+    asked = iter(range(9))
+    with pytest.raises(Interrupted):
+        stop = partial(next, map(lambda step: step == 1, asked))
+        fit(nothing, course, ONE, tmp_path, KIND, {}, should_stop=stop)
+    events = []
+    fit(nothing, course, ONE, tmp_path, KIND, {}, on_event=events.append)
+    assert events[-1].far == Far(4, 4) and np.isnan(events[-1].row["odd"])
+
+
+def test_an_epoch_has_as_many_batches_as_its_course_says(nothing, tmp_path):
+    endless = Course(2, 3, lambda epoch, first: repeat(np.ones((2, 1))))
+    events = []
+    fit(nothing, endless, ONE, tmp_path / "endless", KIND, {}, on_event=events.append)
+    assert events[-1].far == Far(6, 6)
+    short = Course(1, 3, lambda epoch, first: iter([np.ones((2, 1))] * 2))
+    with pytest.raises(DataError, match="epoch 1: expected 3 batches, found 2"):
+        fit(nothing, short, ONE, tmp_path / "short", KIND, {})
 
 
 def before(folder, lesson, notes):

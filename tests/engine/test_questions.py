@@ -128,7 +128,7 @@ def learning(tiny, kept, kill=None):
         resume=True,
     )
     for event in session:
-        if isinstance(event, BatchDone):
+        if isinstance(event, BatchDone) and event.complete:
             inputs = event.made.inputs
             np.save(kept.parent / f"{event.position.batch}.npy", inputs)
             session.recast(student=learn(session.live[STUDENT], inputs))
@@ -157,21 +157,49 @@ def _first(tree):
     return np.asarray(jax.tree.leaves(tree)[0])
 
 
-def test_who_is_missing_is_named(tiny):
-    term = Term("disagreement", lambda e: 0.0, cast=(TEACHER, STUDENT))
-    job = Job(
-        {TEACHER: tiny},
-        Arrays("unit", np.zeros(4)),
-        4,
-        Wanting(wanted=(term,)),
-        0,
-        ONE,
-    )
-    with pytest.raises(ConfigError, match="'disagreement' looks at a student, but"):
+def refused(job):
+    with pytest.raises(ConfigError) as caught:
         job.session()
-    asking = replace(term, cast=(TEACHER,), asks=("labels",))
-    other = replace(job, method=Wanting(wanted=(asking,)))
-    with pytest.raises(ConfigError, match="asks for labels of each image, but the"):
-        other.session()
+    return str(caught.value)
+
+
+def test_what_is_missing_is_named(tiny):
+    term = Term("disagreement", lambda e: 0.0, cast=(TEACHER, STUDENT))
+    request = Arrays("unit", np.zeros(4))
+    job = Job({TEACHER: tiny}, request, 4, Wanting(wanted=(term,)), 0, ONE)
+    assert "a student is looked at by 'disagreement', but the cast is teacher" in (
+        refused(job)
+    )
+
+    def wanting(*terms):
+        return refused(replace(job, method=Wanting(wanted=terms)))
+
+    plain = replace(term, cast=())
+    asking = replace(plain, asks=("labels",))
+    assert "labels of each image are asked for by 'disagreement'" in wanting(asking)
+    weighted = replace(plain, weight="w_mine")
+    assert "no number is called 'w_mine', there are" in wanting(weighted)
+    assert "'disagreement' is the name of two things" in wanting(plain, plain)
+    assert "there is nothing to optimise" in wanting()
+    with pytest.raises(ConfigError, match="batch 7 was chosen, but there are 1"):
+        replace(job, method=Wanting(wanted=(plain,))).session(chosen=[7])
+
+
+def test_what_is_watched_is_checked_as_well(tiny):
+    class Watching(Arrays):
+        watched = (Term("loss", lambda e: 0.0, cast=()),)
+
+    term = Term("nothing", lambda e: 0.0, cast=())
+    request = Watching("unit", np.zeros(4))
+    job = Job({TEACHER: tiny}, request, 4, Wanting(wanted=(term,)), 0, ONE)
+    assert "'loss' is the name of two things" in refused(job)
+    Watching.watched = (replace(term, name="seen", asks=("labels",)),)
+    assert "labels of each image are asked for by 'seen'" in refused(job)
+
+
+def test_only_what_is_live_is_recast(tiny):
+    term = Term("nothing", lambda e: 0.0, cast=())
+    request = Arrays("unit", np.zeros(4))
+    job = Job({TEACHER: tiny}, request, 4, Wanting(wanted=(term,)), 0, ONE)
     with pytest.raises(ConfigError, match="'pool' is not live"):
-        replace(job, method=Wanting(wanted=())).session().recast(pool=1)
+        job.session().recast(pool=1)
