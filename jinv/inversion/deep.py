@@ -14,7 +14,7 @@ from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels
 from jinv.images.views import View, chain, crop, flip, jitter
 from jinv.inversion.groups import Descending, Moves, Smoothness, Statistics
-from jinv.inversion.method import Length, Method, Weight
+from jinv.inversion.method import Method, Side, Weight
 from jinv.inversion.pixels import pixel_image
 from jinv.inversion.terms import (
     ClassLoss,
@@ -65,7 +65,7 @@ class DeepInversion(Method, Smoothness, Statistics, Moves, Descending):
     """
 
     steps: tuple[Count, ...] = (2000,)
-    resolutions: tuple[Length, ...] = ()
+    resolutions: tuple[Side, ...] = ()
     class_loss: ClassLoss = "cross-entropy"
     temperature: Positive = 1.0
     w_class: Weight = 1.0

@@ -14,7 +14,7 @@ from jinv.engine.phase import (
     StatisticsScope,
 )
 from jinv.models.classifier import Classifier
-from jinv.values import Natural, NotNegative, Positive
+from jinv.values import Count, Natural, NotNegative, Positive
 
 _NUMBER, _PIXELS = "data of a program", "a length in pixels"
 
@@ -25,6 +25,8 @@ Rate = Annotated[Positive, _NUMBER]
 """A learning rate: data of the compiled programs, as a `Weight` is."""
 Length = Annotated[Natural, _PIXELS]
 """A length in pixels, which grows with the inputs of a classifier."""
+Side = Annotated[Count, _PIXELS]
+"""A height and width in pixels, which grows with the inputs of a classifier."""
 
 
 @dataclass(frozen=True, kw_only=True)

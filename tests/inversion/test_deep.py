@@ -74,6 +74,10 @@ def test_the_bn_term_brings_statistics_closer(tiny):
         ({"flip": 1.5}, "flip: expected a number from 0 to 1"),
         ({"temperature": -2.0}, "temperature: expected a number over 0"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
+        (
+            {"resolutions": (8, 0)},
+            "resolutions: expected a list of whole numbers from 1",
+        ),
         ({"w_class": 0, "w_bn": 0, "w_tv2": 0}, "nothing to optimise"),
         ({"step": (1,)}, "unknown setting 'step'"),
     ],
