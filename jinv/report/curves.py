@@ -44,25 +44,29 @@ def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
 
     spacing = ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12)
     figure = Figure(figsize=(13, 7), layout=spacing)
-    axes = figure.subplots(2, 3).ravel()
-    loss, weighted, raw, rate, accuracy, key = axes
+    loss, weighted, raw, rate, fifth, sixth = figure.subplots(2, 3).ravel()
+    # Where nothing was asked of the images, there is nothing to recognise.
+    asked = any(row.get("top1") is not None for row in rows)
+    key, spare = (sixth, fifth) if asked else (fifth, sixth)
     _panel(loss, "Total loss", "loss (weighted sum of the terms)", starts, end)
     _panel(weighted, "Terms, weighted", "contribution to the loss", starts, end)
     _panel(raw, "Terms, raw", "value before its weight", starts, end)
     _panel(rate, "Learning rate", "learning rate", starts, end)
-    _panel(accuracy, "Teacher accuracy", "images recognised (%)", starts, end)
 
     _lines(loss, rows, starts, lambda row: row["loss"], INK)
     for name, colour in colours.items():
         for panel, kind in ((weighted, "weighted"), (raw, "raw")):
             _lines(panel, rows, starts, _term(name, kind), colour)
     _lines(rate, rows, starts, lambda row: row["learning_rate"], INK)
-    _lines(accuracy, rows, starts, _accuracy, INK)
     for panel in (loss, weighted, raw):
         _scale(panel)
     rate.set_ylim(bottom=0)
-    accuracy.set_ylim(-3, 103)
-
+    if asked:
+        _panel(spare, "Teacher accuracy", "images recognised (%)", starts, end)
+        _lines(spare, rows, starts, _accuracy, INK)
+        spare.set_ylim(-3, 103)
+    else:
+        spare.axis("off")
     key.axis("off")
     handles = [Line2D([], [], color=c, lw=2, label=n) for n, c in colours.items()]
     if len(starts) > 1:

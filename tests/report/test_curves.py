@@ -155,3 +155,11 @@ def test_values_far_below_the_highest_do_not_squeeze_the_rest(plotted):
 def test_a_loss_that_diverged_can_be_plotted(plotted):
     rows = [row(step=1), row(step=2, cross_entropy=math.nan)]
     assert plotted(rows)["Total loss"].get_yscale() == "log"
+
+
+def test_where_nothing_is_asked_there_is_no_panel_of_what_is_recognised(plotted):
+    rows = [row(step=step) for step in (1, 2)]
+    assert "Teacher accuracy" in plotted(rows)
+    for one in rows:
+        del one["top1"]
+    assert "Teacher accuracy" not in plotted(rows)
