@@ -78,6 +78,11 @@ class Search(JobOptions):
 def defaults(words: Sequence[str]) -> Search:
     """Defaults of all options, given the words; a grid brings a preset along."""
     grid = word_after(words, "--grid")
+    if sum(word.partition("=")[0] == "--over" for word in words) > 1:
+        raise ConfigError(
+            "--over is there twice, and the last one alone would count: give it once, "
+            "with all settings after it, e.g. --over w_tv2=0.1..1:log lr=0.05,0.1"
+        )
     if grid and not word_after(words, "--preset"):
         words = [*words, "--preset", find_grid(grid).preset]
     return job_defaults(Search, words)

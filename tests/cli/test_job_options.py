@@ -145,6 +145,7 @@ def test_what_does_not_go_together_is_one_line(sketch, capsys, words, message):
     [
         ("--over w_tv2=0,1", "unknown setting 'w_tv2'; there are lr, strokes, width"),
         ("--grid technion", "the preset technion is for the method deep, not sketch"),
+        ("--over lr=0,1 --over width=1,2", "--over is there twice, and the last one"),
     ],
 )
 def test_a_search_is_over_the_settings_of_its_method(sketch, capsys, words, message):
