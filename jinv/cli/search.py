@@ -182,8 +182,8 @@ class _Worker(Follower):
         left = (now - self._began) * (1 / share - 1)
         self._console.print(f"{self._title}: {100 * share:.0f} %, {_about(left)} left")
 
-    def keep(self, number: int, images: np.ndarray) -> None:
-        self._folder.keep(self._plan, number, images)
+    def keep(self, number: int, images: np.ndarray, labels: np.ndarray) -> None:
+        self._folder.keep(self._plan, number, images, labels)
 
     def end(self, trial: Trial, results: Results) -> None:
         self._folder.write(self._plan, results)

@@ -37,12 +37,14 @@ class Made:
         numbers: Numbers of the images in the whole run.
         inputs: Inputs as optimised (images, height, width, channels), normalised.
         images: Images as bytes, uint8, of the same shape.
+        labels: Class by which each is judged; empty where they are not.
         names: Name of each image.
     """
 
     numbers: range
     inputs: np.ndarray
     images: np.ndarray
+    labels: np.ndarray
     names: list[str]
 
 

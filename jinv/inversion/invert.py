@@ -88,6 +88,5 @@ def invert(
             log.append(event.row)
     inputs = np.concatenate([made.inputs for made in done])
     shown = np.clip(classifier.denormalise(inputs), 0, 1)
-    pixels = np.concatenate([made.images for made in done])
-    labels = job.request.labels_of(range(len(pixels)), pixels)
+    labels = np.concatenate([made.labels for made in done])
     return Result(shown, labels, log, session.outcome, job)

@@ -205,4 +205,6 @@ class _Batches:
         job, numbers = self._job, self._job.numbers_of(batch)
         inputs = inputs[: len(numbers)]
         images = job.classifier.images_of(inputs)
-        return Made(numbers, inputs, images, job.request.names_of(numbers, images))
+        labels = job.request.labels_of(numbers, images)
+        names = job.request.names_of(numbers, labels)
+        return Made(numbers, inputs, images, labels, names)

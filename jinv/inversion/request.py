@@ -23,8 +23,8 @@ _NO_LABELS = np.zeros(0, np.int32)
 class Request(ABC):
     """What is asked of images, which are numbered from 0.
 
-    Methods are given numbers of images, and where these are finished, the images
-    (images, height, width, channels), uint8.
+    What finished images are judged by is told once, by `labels_of`, as it may take a
+    network to tell; names and rows follow from it.
 
     Attributes:
         watched: What is measured of them while they are made, and not optimised.
@@ -64,20 +64,25 @@ class Request(ABC):
     def about(self) -> str:
         """What is asked, in a few words for people."""
 
-    @abstractmethod
-    def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
-        """Name finished images, for file names and pages."""
-
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
-        """Tell by which classes to judge finished images; none where they are not."""
+        """Tell by which classes to judge finished images; none where they are not.
+
+        Args:
+            numbers: Numbers of the images.
+            images: Images (images, height, width, channels), uint8.
+        """
         del numbers, images
         return _NO_LABELS
 
+    @abstractmethod
+    def names_of(self, numbers: Sequence[int], labels: np.ndarray) -> list[str]:
+        """Name images by numbers and labels, for file names and pages."""
+
     def rows_of(
-        self, numbers: Sequence[int], images: np.ndarray
+        self, numbers: Sequence[int], labels: np.ndarray
     ) -> tuple[list[int], Sequence[str]]:
-        """Tell the row of each finished image on a grid, and titles of the rows."""
-        names = self.names_of(numbers, images)
+        """Tell the row of each image on a grid, and titles of the rows."""
+        names = self.names_of(numbers, labels)
         titles = list(dict.fromkeys(names))
         return [titles.index(name) for name in names], titles
 
@@ -132,9 +137,9 @@ class ClassRequest(Request):
         """Say how many images there are, and of how many classes."""
         return about_labels(self.wanted)
 
-    def names_of(self, numbers: Sequence[int], images: np.ndarray) -> list[str]:
+    def names_of(self, numbers: Sequence[int], labels: np.ndarray) -> list[str]:
         """Name the images by their classes."""
-        labels = self.labels_of(numbers, images)
+        del numbers
         return [self.classifier.spec.classes[label] for label in labels]
 
     def labels_of(self, numbers: Sequence[int], images: np.ndarray) -> np.ndarray:
@@ -143,10 +148,10 @@ class ClassRequest(Request):
         return self.wanted[np.asarray(numbers, int)]
 
     def rows_of(
-        self, numbers: Sequence[int], images: np.ndarray
+        self, numbers: Sequence[int], labels: np.ndarray
     ) -> tuple[list[int], Sequence[str]]:
         """Give each class a row of the grid."""
-        labels = self.labels_of(numbers, images)
+        del numbers
         return labels.tolist(), self.classifier.spec.classes
 
 

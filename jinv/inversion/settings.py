@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
+from inspect import get_annotations
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from jinv.errors import ConfigError, ValueRefused
@@ -12,7 +13,6 @@ from jinv.suggest import near
 from jinv.values import converted
 
 Config = TypeVar("Config", bound=Method)
-_OWN = "__annotations__"
 
 
 def with_given(method: Config, given: Mapping[str, Any]) -> Config:
@@ -72,7 +72,7 @@ def setting_kind(method: type, name: str) -> Any:
     """
     found = get_type_hints(method, include_extras=True)
     # The method's own first, then those that it has in common with others.
-    order = (own for kind in method.__mro__ for own in vars(kind).get(_OWN, ()))
+    order = (own for kind in method.__mro__ for own in get_annotations(kind))
     kinds = {own: found[own] for own in order if own in found}
     if name not in kinds:
         raise ConfigError(

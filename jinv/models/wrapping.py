@@ -133,7 +133,7 @@ def check_training(classifier: Classifier) -> None:
     try:
         found = jax.eval_shape(call, classifier.variables, example)
     except Exception as error:  # a module may raise what it likes
-        reason = " ".join(str(error).split())[:300]
+        reason = _reason(error)
         raise ConfigError(
             f"{spec.name} cannot be called to train with inputs {example.shape} and "
             f"{arguments} ({type(error).__name__}: {reason}): expected logits alone, "
@@ -226,7 +226,7 @@ def _check_logits(wrapped: Classifier) -> None:
             "inference={'train': False} or {'deterministic': True}"
         ) from None
     except Exception as error:  # a module may raise what it likes
-        reason = " ".join(str(error).split())[:300]
+        reason = _reason(error)
         raise ConfigError(
             f"{spec.name} cannot be called with inputs {example.shape} and "
             f"{dict(wrapped.inference)} ({type(error).__name__}: {reason}): check "
@@ -250,6 +250,11 @@ def _missing(error: Exception) -> str:
             "variables has no batch_stats, which its BatchNorm layers need: expected "
             "{'params': …, 'batch_stats': …}"
         )
+    return _reason(error)
+
+
+def _reason(error: Exception) -> str:
+    """Say on one line, and not at length, what a module raised."""
     return " ".join(str(error).split())[:300]
 
 

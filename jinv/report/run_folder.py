@@ -125,7 +125,8 @@ class RunFolder(Held):
                 # Pictures of all phases are laid out alike.
                 size = self.job.classifier.spec.input_size
                 images = magnified(made.images[:_FRAME_IMAGES], size)
-                picture = self._grid(made.numbers[:_FRAME_IMAGES], images)
+                labels = made.labels[:_FRAME_IMAGES]
+                picture = self._grid(made.numbers[:_FRAME_IMAGES], images, labels)
                 name = f"{position.phase:02d}_{position.step:07d}.png"
                 save_picture(self.path / "frames" / name, picture)
             case BatchDone(made=made):
@@ -186,10 +187,10 @@ class RunFolder(Held):
             }
             summary["classifier_passes"] = outcome.passes
         if len(images):
-            save_picture(self.path / "grid.png", self._grid(numbers, images))
+            save_picture(self.path / "grid.png", self._grid(numbers, images, labels))
         plot_curves(self.path / "curves.png", rows, self.job.procedure.passes_on)
         self._save_evolution()
-        names = zip(numbers, request.names_of(numbers, images), strict=True)
+        names = zip(numbers, request.names_of(numbers, labels), strict=True)
         write_page(self.path, summary, dict(names))
         # Last: with it the run is finished.
         write_json(self.path / RUN.last, summary)
@@ -234,8 +235,10 @@ class RunFolder(Held):
         spec = self.job.classifier.spec
         return spec.input_size, spec.input_size, spec.channels
 
-    def _grid(self, numbers: Sequence[int], images: np.ndarray) -> Image.Image:
-        return grid(images, *self.job.request.rows_of(numbers, images))
+    def _grid(
+        self, numbers: Sequence[int], images: np.ndarray, labels: np.ndarray
+    ) -> Image.Image:
+        return grid(images, *self.job.request.rows_of(numbers, labels))
 
     def _save_evolution(self) -> None:
         found = {
@@ -314,7 +317,7 @@ def save_run(
             )
         images = to_uint8(result.images)
         numbers = range(len(images))
-        names = result.job.request.names_of(numbers, images)
+        names = result.job.request.names_of(numbers, result.labels)
         folder.keep(numbers, images, names)
         for place, row in enumerate(result.log):
             folder.on_event(Logged(row, Far(place + 1, len(result.log))))

@@ -8,9 +8,8 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from jinv.engine.events import BatchDone, Compiled, Event
+from jinv.engine.events import BatchDone, Compiled, Event, Made
 from jinv.errors import ConfigError, DataError, Diverged
-from jinv.inversion.job import Job
 from jinv.metrics.bootstrap import Estimate
 from jinv.search.follower import Follower
 from jinv.search.plan import Plan
@@ -41,42 +40,52 @@ def attempt(
     """
     job = plan.job_with(settings)
     follower.begin(trial.number, job)
-    images, compiling = np.empty(0), 0.0
+    done: list[Made] = []
+    compiling = 0.0
 
     def on_event(event: Event) -> None:
-        nonlocal images, compiling
+        nonlocal compiling
         follower.on_event(event)
         if isinstance(event, Compiled):
             compiling += event.seconds
             trial.set_user_attr("compiling", compiling)
         if not (isinstance(event, BatchDone) and event.complete):
             return
-        batch = event.made.images
-        images = np.concatenate([images, batch]) if images.size else batch
+        done.append(event.made)
+        images, labels = _together(done)
         trial.set_user_attr("images", len(images))
         if len(images) < job.count:
-            _report(plan, job, images, trial, prune)
+            _report(plan, images, labels, trial, prune)
 
     try:
         job = job.fitting()
         job.run(on_event, should_stop)
-        labels = job.request.labels_of(range(len(images)), images)
+        images, labels = _together(done)
         found = plan.objective.estimate(images, labels)
     except (ConfigError, DataError, Diverged) as reason:
         raise _end(trial, "failed", str(reason)) from reason
     if found.low is not None:
         trial.set_user_attr("interval", [found.low, found.high])
-    follower.keep(trial.number, images)
+    follower.keep(trial.number, images, labels)
     return found.value
 
 
+def _together(done: list[Made]) -> tuple[np.ndarray, np.ndarray]:
+    """Join images of batches, and their labels."""
+    images, labels = zip(*((made.images, made.labels) for made in done), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
 def _report(
-    plan: Plan, job: Job, images: np.ndarray, trial: optuna.Trial, prune: bool
+    plan: Plan,
+    images: np.ndarray,
+    labels: np.ndarray,
+    trial: optuna.Trial,
+    prune: bool,
 ) -> None:
     """Tell how good the images so far are, which may be the end of the trial."""
     count = len(images)
     try:
-        labels = job.request.labels_of(range(count), images)
         found = plan.objective.estimate(images, labels)
     except DataError:
         # Some metrics need more images than this.

@@ -78,12 +78,14 @@ class SearchFolder(Held):
         """Address of the database in a folder."""
         return f"sqlite:///{path / _DATABASE}"
 
-    def keep(self, plan: Plan, number: int, images: np.ndarray) -> None:
+    def keep(
+        self, plan: Plan, number: int, images: np.ndarray, labels: np.ndarray
+    ) -> None:
         """Write a picture of a trial's images (images, height, width, channels)."""
         path = picture_of(self.path, number)
         path.parent.mkdir(exist_ok=True)
         job = plan.job
-        sheet = grid(images, *job.request.rows_of(range(len(images)), images))
+        sheet = grid(images, *job.request.rows_of(range(len(images)), labels))
         save_picture(path, sheet)
 
     def write(self, plan: Plan, results: Results) -> None:

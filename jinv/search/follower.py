@@ -16,7 +16,7 @@ class Follower:
     def on_event(self, event: Event) -> None:
         """A trial's inversion reports something."""
 
-    def keep(self, number: int, images: np.ndarray) -> None:
+    def keep(self, number: int, images: np.ndarray, labels: np.ndarray) -> None:
         """A trial's images are all made (images, height, width, channels), uint8."""
 
     def end(self, trial: Trial, results: Results) -> None:

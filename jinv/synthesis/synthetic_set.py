@@ -157,8 +157,7 @@ class SyntheticSet(Held):
             return False
 
     def _write_part(self, batch: int, made: Made, cost: Cost) -> None:
-        job, images = self.recipe.job, made.images
-        labels = job.request.labels_of(made.numbers, images)
+        job, images, labels = self.recipe.job, made.images, made.labels
         terms = self._row["terms"] if self._row.get("batch") == batch else {}
         shared = {
             f"batch_{name}": float(f"{term['raw']:.6g}") for name, term in terms.items()

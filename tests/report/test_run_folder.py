@@ -33,7 +33,9 @@ def test_frames_of_all_phases_are_laid_out_alike(tiny, tmp_path):
     with RunFolder(tmp_path / "run", job) as folder:
         for phase, size in enumerate((112, 224)):
             images = np.zeros((6, size, size, 3), np.uint8)
-            made = Made(range(6), images / 255, images, list(large.spec.classes))
+            made = Made(
+                range(6), images / 255, images, np.arange(6), list(large.spec.classes)
+            )
             folder.on_event(Frame(Position(0, phase, 1), made))
     frames = sorted((tmp_path / "run" / "frames").iterdir())
     assert len({Image.open(frame).size for frame in frames}) == 1

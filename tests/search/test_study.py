@@ -39,12 +39,13 @@ class QuickJob(Job):
         for batch in range(self.batch_count):
             if should_stop():
                 raise Interrupted("stopped at step 1")
-            size = len(self.numbers_of(batch))
+            numbers = self.numbers_of(batch)
+            size = len(numbers)
             images = np.full((size, 8, 8, 3), np.exp(-off), np.float32)
             inputs = np.asarray(self.classifier.normalise(images))
-            made = Made(
-                self.numbers_of(batch), inputs, to_uint8(images), ["tiny"] * size
-            )
+            shown = to_uint8(images)
+            labels = self.request.labels_of(numbers, shown)
+            made = Made(numbers, inputs, shown, labels, ["tiny"] * size)
             at, far = Position(batch, 0, 1), Far(batch + 1, self.batch_count)
             on_event(BatchDone(at, made, True, far, Cost(size, 0.0)))
 
