@@ -11,6 +11,7 @@ from jinv.losses.data_free import (
     pseudo_label_loss,
 )
 from jinv.losses.disagreement import agreeing_divergence, l1_disagreement
+from jinv.losses.distillation import logit_l1, logit_mse, softened_divergence
 from jinv.losses.priors import (
     l2,
     l2_nvlabs,
@@ -35,8 +36,11 @@ __all__ = [
     "l1_disagreement",
     "l2",
     "l2_nvlabs",
+    "logit_l1",
+    "logit_mse",
     "normalised_bn_loss",
     "pseudo_label_loss",
+    "softened_divergence",
     "total_variation_l1",
     "total_variation_l2",
     "total_variation_l2_nvlabs",

@@ -7,6 +7,8 @@ that trains the student on these terms changes their sign.
 import jax
 import jax.numpy as jnp
 
+from jinv.losses.distillation import logit_l1, softened_divergence
+
 
 def l1_disagreement(teacher_logits: jax.Array, student_logits: jax.Array) -> jax.Array:
     """Minus the mean absolute difference of the logits.
@@ -27,7 +29,7 @@ def l1_disagreement(teacher_logits: jax.Array, student_logits: jax.Array) -> jax
         >>> float(l1_disagreement(jnp.array([[3.0, 0.0]]), jnp.array([[1.0, 0.0]]))[0])
         -1.0
     """
-    return -jnp.mean(jnp.abs(teacher_logits - student_logits), -1)
+    return -logit_l1(teacher_logits, student_logits)
 
 
 def agreeing_divergence(
@@ -54,8 +56,6 @@ def agreeing_divergence(
         >>> round(float(agreeing_divergence(teacher, student)[0]), 4)
         -0.1308
     """
-    teacher = jax.nn.log_softmax(teacher_logits)
-    student = jax.nn.log_softmax(student_logits)
-    divergence = jnp.sum(jnp.exp(teacher) * (teacher - student), -1)
+    divergence = softened_divergence(teacher_logits, student_logits)
     agree = jnp.argmax(teacher_logits, -1) == jnp.argmax(student_logits, -1)
     return -jnp.where(agree, divergence, 0)
