@@ -38,13 +38,18 @@ class Course:
         batches: (epoch, first) → the epoch's batches from the given number on: trees of
             host arrays whose first axis counts examples. Each is made while the one
             before is used.
-        measure: (trained, state) → numbers by name, after each epoch.
+        measure: (epoch, trained, state) → numbers by name, after each epoch.
+        prepare: Called with the same before an epoch's first step, to see to its
+            batches; again if the work was stopped before a step of it was kept.
+        unit: What an epoch is called, in logs and messages.
     """
 
     epochs: int
     steps: int
     batches: Callable[[int, int], Iterator[Any]]
-    measure: Callable[[Any, Any], dict[str, float]] = lambda trained, state: {}
+    measure: Callable[[int, Any, Any], dict[str, float]] = lambda *_: {}
+    prepare: Callable[[int, Any, Any], None] = lambda *_: None
+    unit: str = "epoch"
 
 
 def fit(
@@ -146,8 +151,10 @@ class _Fit:
 
     def all(self) -> Learnt:
         done = self.now.epoch
-        self.log.keep(lambda row: row.get("epoch", done + 1) <= done)
-        for _ in range(done, self.course.epochs):
+        self.log.keep(lambda row: row.get(self.course.unit, done + 1) <= done)
+        for epoch in range(done, self.course.epochs):
+            if self.now.step == 0:
+                self.course.prepare(epoch, self.learnt.trained, self.learnt.state)
             self._steps()
             self._measure()
         return self.learnt
@@ -199,13 +206,15 @@ class _Fit:
                     self._look()
                 if stopped:
                     raise Interrupted(
-                        f"stopped in epoch {now.epoch + 1} of {self.course.epochs}; "
-                        f"the {now.step} of its {steps} steps that are done are kept"
+                        f"stopped in {self.course.unit} {now.epoch + 1} of "
+                        f"{self.course.epochs}; the {now.step} of its {steps} steps "
+                        "that are done are kept"
                     )
 
         if now.step < steps:
             raise DataError(
-                f"epoch {now.epoch + 1}: expected {steps} batches, found {now.step}"
+                f"{self.course.unit} {now.epoch + 1}: expected {steps} batches, found "
+                f"{now.step}"
             )
 
     def _measure(self) -> None:
@@ -213,10 +222,10 @@ class _Fit:
         if self.pending:
             self._look()
         now, arrays = self.now, self._arrays()
-        row = {"epoch": now.epoch + 1}
+        row = {self.course.unit: now.epoch + 1}
         row |= {name: total / now.step for name, total in now.sums.items()}
         row |= {"seconds": now.seconds}
-        row |= self.course.measure(self.learnt.trained, self.learnt.state)
+        row |= self.course.measure(now.epoch, self.learnt.trained, self.learnt.state)
         self.now = _Notes(now.epoch + 1)
         # In this order: of the log, what is too much can be told.
         self.log.append(row)
@@ -259,8 +268,8 @@ class _Fit:
 
     def _diverged(self, what: str) -> Diverged:
         return Diverged(
-            f"{what} in epoch {self.now.epoch + 1}: {self.learner.lesson.advice}, with "
-            "--overwrite or another folder"
+            f"{what} in {self.course.unit} {self.now.epoch + 1}: "
+            f"{self.learner.lesson.advice}, with --overwrite or another folder"
         )
 
 

@@ -206,6 +206,7 @@ class Session:
         unsaved = now.passes - self._saved
         if (
             not self._procedure.passes_on
+            or (self.live and batch >= 0)
             or unsaved >= self._execution.checkpoint_every * self._size
             or now.batch == self._batches.count
         ):

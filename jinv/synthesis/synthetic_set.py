@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -41,6 +41,20 @@ _SAMPLE = 100
 """Images on the set's picture."""
 _PART = ("images", "facts", "bill")
 """Arrays of a part."""
+
+
+class Part(NamedTuple):
+    """A finished batch, as it lies in the folder of its set.
+
+    Attributes:
+        images: Images (images, height, width, channels), uint8.
+        labels: Labels (images,), int32.
+        cost: Cost of the batch.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    cost: Cost
 
 
 class SyntheticSet(Held):
@@ -129,6 +143,15 @@ class SyntheticSet(Held):
                 self._row = row
             case BatchDone(position=position, made=made, complete=True, cost=cost):
                 self._write_part(position.batch, made, cost)
+
+    def read(self, batch: int) -> Part:
+        """Read a finished batch of a set that is not finished."""
+        with np.load(self._part(batch)) as part:
+            facts = json.loads(str(part["facts"]))
+            labels = [renewed(fact, "fact")["label"] for fact in facts]
+            bill = json.loads(str(part["bill"]))
+            cost = Cost(bill["passes"], bill["seconds"])
+            return Part(part["images"], np.asarray(labels, np.int32), cost)
 
     def finish(self) -> dict[str, Any] | None:
         """Make the set of its parts, if all are there.

@@ -20,17 +20,26 @@ def description(
     return {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
-        "initial_weights": classifier.sha256 or _weights(classifier),
-        "images": len(training),
-        "labels": _fingerprint(training.labels.astype(np.int32)),
-        "first_image": _fingerprint(training.read(np.arange(1))[0]),
+        "initial_weights": initial_weights(classifier),
+        **described_images(training),
         **asdict(config),
         "precision": np.dtype(dtype).name,
     }
 
 
-def _weights(classifier: Classifier) -> str:
-    """Checksum of weights that are from no file; the seed tells those of the zoo."""
+def described_images(data: LabelledImages) -> dict[str, Any]:
+    """Describe labelled images, as JSON, without reading all of them."""
+    return {
+        "images": len(data),
+        "labels": _fingerprint(data.labels.astype(np.int32)),
+        "first_image": _fingerprint(data.read(np.arange(1))[0]),
+    }
+
+
+def initial_weights(classifier: Classifier) -> str:
+    """Checksum of a network's weights; "" where they are the zoo's by a seed."""
+    if classifier.sha256:
+        return classifier.sha256
     if classifier.spec.name in classifier_names():
         return ""
     leaves = map(np.asarray, jax.tree.leaves(classifier.variables))

@@ -145,7 +145,7 @@ def train(
 
     as_learnt = jax.jit(network)
 
-    def measure(trained, statistics):
+    def measure(_: int, trained: Any, statistics: Any) -> dict[str, float]:
         variables = as_learnt(trained, frozen, statistics)
         return {"test_accuracy": accuracy(classifier, variables, test)}
 

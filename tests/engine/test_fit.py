@@ -59,7 +59,7 @@ def features_course(stripes, killed=None) -> Course:
                 raise Killed
             yield images[order[16 * step :][:16]]
 
-    return Course(3, 6, batches, lambda trained, state: {"weights": len(trained)})
+    return Course(3, 6, batches, lambda _, trained, state: {"weights": len(trained)})
 
 
 @pytest.fixture

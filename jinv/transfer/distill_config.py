@@ -1,0 +1,65 @@
+"""Settings of a student's lessons with its teacher."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from jinv.checked import Checked
+from jinv.engine.precision import Precision
+from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
+
+Match = Literal["divergence", "mse", "l1"]
+
+
+@dataclass(frozen=True)
+class DistillConfig(Checked):
+    """How a student learns from a teacher's answers: by stochastic gradient descent.
+
+        loss = match(teacher, student) + w_labels CE(student, label)
+
+    Both networks see the same random view of an image, the teacher as in use, the
+    student as in training.
+
+    Attributes:
+        steps: Updates of the student.
+        batch_size: Images in an update.
+        match: "divergence" (T² KL, see `softened_divergence`), "mse" or "l1" of the
+            logits.
+        temperature: T of the divergence.
+        w_labels: Weight of the cross-entropy of the images' labels.
+        lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
+        warmup: Updates of warm-up.
+        momentum: Share of the last update that goes into the next.
+        nesterov: Look ahead by the momentum (Sutskever et al. 2013).
+        weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
+        margin: Reflected pixels around an image before a full-size crop.
+        flip: Mirror half of the images; digits must not be.
+        round_steps: Updates between two batches of new images; where the images are
+            there already, between two looks at the student.
+        precision: Type of both networks' activations; "auto": bfloat16 on accelerators.
+        seed: Seed of the student's initialisation, the order and the views.
+
+    Example:
+        >>> DistillConfig(steps=1000, round_steps=10).rounds
+        100
+    """
+
+    steps: Count = 4000
+    batch_size: Count = 64
+    match: Match = "divergence"
+    temperature: Positive = 4.0
+    w_labels: NotNegative = 0.0
+    lr: Positive = 0.1
+    warmup: Natural = 0
+    momentum: ShareBelow1 = 0.9
+    nesterov: bool = False
+    weight_decay: NotNegative = 1e-4
+    margin: Natural = 4
+    flip: bool = True
+    round_steps: Count = 50
+    precision: Precision = "auto"
+    seed: Seed = 0
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds; the last one may be cut short."""
+        return -(-self.steps // self.round_steps)

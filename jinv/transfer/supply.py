@@ -1,0 +1,116 @@
+"""What a student learns from, round by round: images that are there, or are made."""
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jinv.data.labelled import LabelledImages
+from jinv.engine.events import Event
+from jinv.folders import Held
+from jinv.transfer.description import described_images
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What images have cost.
+
+    Attributes:
+        images: Number of images that there are.
+        passes: Images that went through the teacher, forward and backward.
+        seconds: Seconds that they took.
+    """
+
+    images: int
+    passes: int = 0
+    seconds: float = 0.0
+
+
+class Supply(Held):
+    """Images of a student's lessons, read by number.
+
+    `open` comes first, and `see_to` before the steps of each round.
+    """
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """All that the images depend on, as JSON."""
+
+    @abstractmethod
+    def count(self, round_number: int) -> int:
+        """Number of the images that a round learns from."""
+
+    @abstractmethod
+    def since(self, round_number: int) -> int:
+        """The round in which there began to be so many."""
+
+    @abstractmethod
+    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+
+    def open(
+        self,
+        folder: Path,
+        on_event: Callable[[Event], None],
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Take up the work in a folder of the student's.
+
+        Args:
+            folder: Folder in which images may be kept.
+            on_event: Told what happens while images are made.
+            should_stop: Asked meanwhile.
+        """
+
+    def see_to(self, round_number: int, student: dict[str, Any]) -> None:
+        """See to a round's images.
+
+        Args:
+            round_number: Number of the round.
+            student: Variables of the student, as it is when the round begins.
+
+        Raises:
+            Interrupted: `should_stop` said so; what is done is kept.
+            Diverged: The loss of images became NaN or infinite.
+        """
+
+    def finish(self) -> None:
+        """Leave the images in a form that others read."""
+
+    @abstractmethod
+    def budget(self) -> Budget:
+        """What the images have cost so far."""
+
+    def close(self) -> None:
+        """Let go of the folder."""
+
+
+class GivenImages(Supply):
+    """Images that are there: a synthetic set, or the real ones."""
+
+    def __init__(self, data: LabelledImages):
+        """Learn from all images of a set."""
+        self._data = data
+
+    def describe(self) -> dict[str, Any]:
+        """All that the images depend on, as JSON."""
+        return described_images(self._data)
+
+    def count(self, round_number: int) -> int:
+        """Number of the images, at all times."""
+        return len(self._data)
+
+    def since(self, round_number: int) -> int:
+        """The first round."""
+        return 0
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+        return self._data.read(indices)
+
+    def budget(self) -> Budget:
+        """What the images have cost here: nothing."""
+        return Budget(len(self._data))
