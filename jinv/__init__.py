@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from jinv.supermask.published import load_published
     from jinv.supermask.search import find_subnetwork
     from jinv.synthesis.synthetic_set import synthesize
+    from jinv.transfer.distill import distill
     from jinv.transfer.supervised import train
     from jinv.transfer.train_config import TrainConfig
 
@@ -48,6 +49,7 @@ _HOMES = {
     "TrainConfig": "jinv.transfer.train_config",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
+    "distill": "jinv.transfer.distill",
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
     "judge": "jinv.metrics.judge",
@@ -76,6 +78,7 @@ __all__ = [
     "TrainConfig",
     "classifier_names",
     "classifier_spec",
+    "distill",
     "find_subnetwork",
     "invert",
     "judge",

@@ -1,11 +1,17 @@
 """A bar that shows on a terminal how far work is."""
 
+import time
+from datetime import timedelta
+
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Columns
 
 from jinv.engine.events import Compiled, Far
 from jinv.folders import Held
+
+_QUIET_SECONDS = 10.0
+"""Time between two lines, where there is no terminal to show a bar on."""
 
 
 class Bar(Held):
@@ -25,6 +31,8 @@ class Bar(Held):
         )
         self._task = self._columns.add_task(text, total=None)
         self._shown = False
+        self._spoken = 0.0
+        self._first: tuple[float, int] | None = None
         self._columns.start()
 
     def show(self, far: Far, text: str) -> None:
@@ -34,6 +42,24 @@ class Bar(Held):
             self._columns.reset(self._task, total=far.total, completed=far.done)
             self._shown = True
         self._columns.update(self._task, completed=far.done, description=text)
+
+    def say(self, far: Far, text: str) -> None:
+        """Print a line now and then, where there is no terminal to show a bar on."""
+        if self._console.is_terminal:
+            return
+        now = time.monotonic()
+        self._first = self._first or (now, far.done)
+        if now - self._spoken >= _QUIET_SECONDS or far.done == far.total:
+            self._spoken = now
+            self.note(f"step {far.done}/{far.total}: {text}{self._left(now, far)}")
+
+    def _left(self, now: float, far: Far) -> str:
+        """Time remaining, at the pace since the first report."""
+        then, before = self._first or (now, far.done)
+        if far.done in (before, far.total):
+            return ""
+        seconds = (now - then) / (far.done - before) * (far.total - far.done)
+        return f", about {timedelta(seconds=round(seconds))} left"
 
     def compiled(self, event: Compiled) -> None:
         """Say how long compiling took, if anybody noticed."""

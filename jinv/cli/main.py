@@ -31,6 +31,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "distill": Command(
+        "Distill",
+        "Teach a student what a network knows, from a set or without any data.",
+    ),
     "evaluate": Command(
         "Evaluate",
         "Measure how good a set of images is, beside real images and controls.",

@@ -11,6 +11,7 @@ from jinv.data.labelled import LabelledImages
 from jinv.engine.events import BatchDone, Cost, Event
 from jinv.engine.phase import STUDENT
 from jinv.engine.session import Session
+from jinv.errors import FolderError
 from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
@@ -52,6 +53,16 @@ class Pool(Supply):
         start = {} if self._start is None else {"start": described_images(self._start)}
         return {**self.job.describe(), "warmup_batches": self._warmup, **start}
 
+    def about(self) -> str:
+        """What the images are, in a few words for people."""
+        job = self.job
+        return (
+            f"synthesised meanwhile: {type(job.method).__name__}, "
+            f"{job.procedure.steps} steps, {job.batch_count} batches of "
+            f"{job.batch_size}"
+            + (f", from {self._given} images" if self._given else "")
+        )
+
     def count(self, round_number: int) -> int:
         """Number of the images that a round learns from."""
         batches = self._batches_by(round_number)
@@ -64,9 +75,10 @@ class Pool(Supply):
     def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
         """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
         indices = np.asarray(indices)
+        # Those of the start have negative numbers among the others.
+        made = np.maximum(indices - self._given, 0)
+        images, labels = self._images[made], self._labels[made]
         first = indices < self._given
-        images = self._images[indices - self._given]
-        labels = self._labels[indices - self._given]
         if self._start is not None and first.any():
             images[first], labels[first] = self._start.read(indices[first])
         return images, labels
@@ -113,7 +125,12 @@ class Pool(Supply):
             if not isinstance(event, BatchDone) or not event.complete:
                 continue
             batch = event.position.batch
-            if batch >= self._made:
+            if batch > self._made:
+                raise FolderError(
+                    f"{self.set.path} lacks batch {self._made}, which cannot be made "
+                    "again: begin with --overwrite, or in another folder"
+                )
+            if batch == self._made:
                 self.set.on_event(event)
                 self._take(batch, event.made.images, event.made.labels, event.cost)
                 self._made = batch + 1

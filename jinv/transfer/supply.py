@@ -40,6 +40,10 @@ class Supply(Held):
         """All that the images depend on, as JSON."""
 
     @abstractmethod
+    def about(self) -> str:
+        """What the images are, in a few words for people."""
+
+    @abstractmethod
     def count(self, round_number: int) -> int:
         """Number of the images that a round learns from."""
 
@@ -91,13 +95,17 @@ class Supply(Held):
 class GivenImages(Supply):
     """Images that are there: a synthetic set, or the real ones."""
 
-    def __init__(self, data: LabelledImages):
-        """Learn from all images of a set."""
-        self._data = data
+    def __init__(self, data: LabelledImages, name: str = ""):
+        """Learn from all images of a set, which people know by a name."""
+        self._data, self._name = data, name
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
         return described_images(self._data)
+
+    def about(self) -> str:
+        """What the images are, in a few words for people."""
+        return f"{self._name or 'a set'} ({len(self._data)} training images)"
 
     def count(self, round_number: int) -> int:
         """Number of the images, at all times."""

@@ -1,0 +1,194 @@
+"""`jinv distill`: a student of a network, from a set or without any data."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+
+from jinv.cli.job_options import word_after
+from jinv.cli.networks import NetworkFacts, load_network
+from jinv.cli.stopping import Stop
+from jinv.cli.student_progress import StudentProgress
+from jinv.cli.training import command_line
+from jinv.data.labelled import LabelledImages
+from jinv.data.sets import has_split, load_labelled
+from jinv.devices import backend
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.engine.precision import activation_type
+from jinv.errors import ConfigError, DataError, Interrupted
+from jinv.inversion.settings import at_sizes
+from jinv.models.classifier import Classifier
+from jinv.models.facts import Facts
+from jinv.models.loading import load_classifier, make_classifier
+from jinv.models.zoo import classifier_spec
+from jinv.transfer.distill import distill
+from jinv.transfer.distill_config import DistillConfig
+from jinv.transfer.distillations import DISTILLATIONS, find_distillation
+from jinv.values import Count, Natural
+
+_PREFIX = "--synthesis."
+
+
+@dataclass(frozen=True)
+class Distill:
+    """Teach a student what a network knows, from a set or without any data.
+
+    Without --data, images are made while the student learns: a batch for each round,
+    against the student as it is then. Writes STUDENT.safetensors, STUDENT.json, its
+    card, index.html, its page, and pool, the images as a set, to --out. Interrupted
+    work goes on where it stopped when the same command is given again.
+    """
+
+    student: str
+    """Network that learns: NAME, with random weights, or NAME=FILE."""
+    model: str = "cifar10_resnet20"
+    """Network that teaches, by its name in the zoo (`jinv models`)."""
+    weights: Path | None = None
+    """Weights of --model, as `jinv invert` takes them."""
+    facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
+    data: str | None = None
+    """Images to learn from, instead of new ones: what `jinv synthesize` or this command
+    wrote, or real ones, as `jinv train` takes them."""
+    split: str = "train"
+    """Split of --data, or of --start-from."""
+    test: str | None = None
+    """Set whose test images measure the accuracy; by default --data's own, if any."""
+    test_split: str = "test"
+    """Split of the test images."""
+    preset: Annotated[
+        str | None, tyro.conf.arg(metavar=f"{{{','.join(DISTILLATIONS)}}}")
+    ] = None
+    """Named way to a student without data, overridden by any option that is given too;
+    with --data, its way of learning."""
+    images_at_once: Count | None = None
+    """Images that are made for each round; by default the preset's."""
+    warmup_batches: Natural | None = None
+    """Batches of images that are made before the first update."""
+    start_from: str | None = None
+    """Set whose images are in the pool from the start."""
+    out: Path = Path("runs/distill")
+    """Folder for everything that the distillation leaves."""
+    devices: Natural = 0
+    """Over how many devices each batch is spread; 0 for as many as share it evenly."""
+    overwrite: bool = False
+    """Replace what is in --out."""
+    config: tyro.conf.OmitArgPrefixes[DistillConfig] = field(
+        default_factory=DistillConfig
+    )
+    synthesis: Any = field(
+        default_factory=lambda: DISTILLATIONS["default"].method,
+    )
+    """How images are made: settings of the preset's method."""
+    given: tyro.conf.Suppress[frozenset[str]] = frozenset()
+    """Names of the settings of the method that the command line gives."""
+
+
+def defaults(words: Sequence[str]) -> Distill:
+    """Defaults of all options, given the words of the command line."""
+    preset, data = word_after(words, "--preset"), word_after(words, "--data")
+    way = find_distillation(preset or "default")
+    spec = classifier_spec(word_after(words, "--model") or Distill.model)
+    config = way.config if preset or data is None else DistillConfig()
+    flags = (word.partition("=")[0] for word in words)
+    given = {
+        flag.removeprefix(_PREFIX).removeprefix("no-").replace("-", "_")
+        for flag in flags
+        if flag.startswith(_PREFIX)
+    }
+    return Distill(
+        student=tyro.MISSING,
+        config=config,
+        synthesis=way.fitted(spec),
+        given=frozenset(given),
+    )
+
+
+def run(options: Distill) -> int:
+    """Carry the command out; returns the exit status."""
+    keep_compiled_programs()
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    config = options.config
+    teacher = load_classifier(
+        options.model,
+        options.weights,
+        **options.facts.given().to_json(),
+        dtype=activation_type(config.precision),
+    )
+    student = _student(options.student, teacher, config.seed)
+
+    def load(source: str, split: str) -> LabelledImages:
+        spec = teacher.spec
+        return load_labelled(
+            source, split, spec.classes, spec.input_size, spec.channels
+        )
+
+    if options.data and options.given:
+        raise ConfigError(
+            f"{_PREFIX}{min(options.given).replace('_', '-')} is for images that are "
+            "made, and --data gives them: leave one out"
+        )
+    data = load(options.data, options.split) if options.data else None
+    start = load(options.start_from, options.split) if options.start_from else None
+    test = _test(options, load)
+    method = at_sizes(options.synthesis.follow(options.given), teacher, options.given)
+
+    def announce() -> None:
+        source = f"{options.data} ({len(data)} images)" if data else "no data"
+        console.print(
+            f"{student.spec.name} learns from {teacher.spec.name} by {source}: "
+            f"{config.steps} steps of {config.batch_size} images ({backend()}); "
+            f"progress is kept in {options.out}"
+        )
+
+    with Stop() as stop, StudentProgress(console, config.steps) as progress:
+        try:
+            distilled = distill(
+                teacher,
+                student,
+                options.out,
+                data,
+                test,
+                preset=options.preset,
+                synthesis=None if data else method,
+                images_at_once=options.images_at_once,
+                warmup_batches=options.warmup_batches,
+                start=start,
+                devices=options.devices,
+                overwrite=options.overwrite,
+                about={"command": command_line("distill")},
+                on_start=announce,
+                on_event=progress.on_event,
+                should_stop=stop.requested,
+                **asdict(config),
+            )
+        except Interrupted as reason:
+            console.print(f"{reason}; the same command goes on")
+            return stop.exit_status
+    said = ", ".join(
+        f"{name.replace('_', ' ')} {value:.2f} %"
+        for name, value in distilled.achieved.items()
+    )
+    console.print(f"{said}; wrote {distilled.weights}")
+    return 0
+
+
+def _student(text: str, teacher: Classifier, seed: int) -> Classifier:
+    """Load the student, or make one that sees images as its teacher does."""
+    if "=" in text:
+        return load_network(text)
+    spec = Facts.of(teacher.spec).applied(classifier_spec(text))
+    return make_classifier(spec, seed)
+
+
+def _test(options: Distill, load: Any) -> LabelledImages | None:
+    source, split = options.test or options.data, options.test_split
+    if source is None:
+        return None
+    if has_split(source, split):
+        return load(source, split)
+    if options.test is None:
+        return None
+    raise DataError(f"{source} has no {split} images: give others by --test SET")

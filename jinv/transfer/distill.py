@@ -1,0 +1,235 @@
+"""Distillation as one call: a student, its weights, its card and its page."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from jinv.atomic import write_json
+from jinv.checked import checked
+from jinv.data.labelled import LabelledImages
+from jinv.engine.events import Event, LessonEvent
+from jinv.engine.execution import Execution
+from jinv.engine.phase import STUDENT
+from jinv.errors import ConfigError
+from jinv.inversion.make_job import make_job
+from jinv.inversion.method import Method
+from jinv.inversion.settings import with_given
+from jinv.models.classifier import Classifier
+from jinv.models.facts import Facts
+from jinv.models.weights.state_dict import to_state_dict
+from jinv.models.weights.writing import write_weights
+from jinv.suggest import near
+from jinv.transfer.distill_config import DistillConfig
+from jinv.transfer.distillations import Distillation, find_distillation
+from jinv.transfer.pool import Pool
+from jinv.transfer.student_card import student_card
+from jinv.transfer.supply import GivenImages, Supply
+from jinv.transfer.teaching import check_pair, teach
+from jinv.values import Count, Natural
+
+
+class Distilled(NamedTuple):
+    """What comes out of a distillation.
+
+    Attributes:
+        classifier: The student, with its new weights and statistics.
+        achieved: Numbers by name: `test_accuracy` in percent, where there is a test
+            set, and `agreement` with the teacher in the last round.
+        weights: File of the student's weights; its card lies beside it.
+    """
+
+    classifier: Classifier
+    achieved: dict[str, float]
+    weights: Path
+
+
+@checked
+def distill(
+    teacher: Classifier,
+    student: Classifier,
+    folder: Path,
+    data: LabelledImages | None = None,
+    test: LabelledImages | None = None,
+    *,
+    preset: str | None = None,
+    synthesis: Method | Mapping[str, Any] | None = None,
+    images_at_once: Count | None = None,
+    warmup_batches: Natural | None = None,
+    start: LabelledImages | None = None,
+    devices: Natural = 1,
+    overwrite: bool = False,
+    about: Mapping[str, Any] | None = None,
+    on_start: Callable[[], None] = lambda: None,
+    on_event: Callable[[Event | LessonEvent], None] = lambda _: None,
+    should_stop: Callable[[], bool] = lambda: False,
+    **learning: Any,
+) -> Distilled:
+    """Teach a student what a teacher knows, from a set or without any data.
+
+    Without `data`, images are made while the student learns: a batch for each round,
+    against the student as it is then. Writes MODEL.safetensors (the student as the last
+    round left it), MODEL.json (its card), index.html and curves.png to `folder`, where
+    a later call with the same arguments goes on, to the same bytes.
+
+    Args:
+        teacher: Network whose answers are learnt.
+        student: Network that learns, with its initial weights.
+        folder: Folder of the distillation.
+        data: Images to learn from; None to make them.
+        test: Images on which the student is tested.
+        preset: Name from `DISTILLATIONS`; "default" where images are made. With `data`
+            only its way of learning counts.
+        synthesis: Settings of the method by which images are made, or those that differ
+            from the preset's, by name.
+        images_at_once: Images of a batch that is made for a round.
+        warmup_batches: Batches that are made before the first update.
+        start: Images that are in the pool from the start.
+        devices: Devices that each batch of the student is spread over; 0 for as many as
+            share it evenly.
+        overwrite: Whether to remove the distillation that the folder holds.
+        about: What else the card is to say.
+        on_start: Called once, when everything is checked and the folder taken.
+        on_event: Called with each event, of the lesson and of the making of images.
+        should_stop: Asked after every step.
+        **learning: Fields of `DistillConfig` that differ from the preset's.
+
+    Raises:
+        ConfigError: Teacher and student do not fit each other, or an option cannot be.
+        FolderError: The folder holds something else, e.g. a distillation of another
+            configuration.
+        Interrupted: `should_stop` said so; every step so far is kept.
+        Diverged: A loss became NaN or infinite.
+
+    Example:
+        >>> import tempfile
+        >>> import numpy as np
+        >>> from jinv.data.labelled import ArrayImages
+        >>> from jinv import classifier_spec, make_classifier
+        >>> teacher, student = (
+        ...     make_classifier(classifier_spec("mnist_fc"), seed) for seed in (0, 1)
+        ... )
+        >>> noise = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
+        >>> data = ArrayImages(noise, np.arange(12) % 10)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     distilled = distill(
+        ...         teacher, student, Path(folder) / "run", data, steps=2, batch_size=6
+        ...     )
+        >>> list(distilled.achieved)
+        ['agreement']
+    """
+    check_pair(teacher, student)
+    way = find_distillation(preset or "default")
+    usual = way.config if preset or data is None else DistillConfig()
+    config = _changed(usual, learning)
+    if data is None:
+        supply: Supply = make_pool(
+            teacher,
+            student,
+            way,
+            config,
+            synthesis=synthesis,
+            images_at_once=images_at_once,
+            warmup_batches=warmup_batches,
+            start=start,
+        )
+    else:
+        _refuse_with_data(
+            synthesis=synthesis,
+            images_at_once=images_at_once,
+            warmup_batches=warmup_batches,
+            start=start,
+        )
+        supply = GivenImages(data)
+    taught = teach(
+        teacher,
+        student,
+        supply,
+        config,
+        folder,
+        test,
+        devices=devices,
+        overwrite=overwrite,
+        on_start=on_start,
+        on_event=on_event,
+        should_stop=should_stop,
+    )
+    spec = student.spec
+    path = folder / f"{spec.name}.safetensors"
+    state = to_state_dict(jax.device_get(taught.classifier.variables))
+    metadata = {"model": spec.name, **Facts.of(spec).to_json()}
+    sha256 = write_weights(path, state, metadata)
+    card = student_card(teacher, taught, supply, config, test)
+    write_json(path.with_suffix(".json"), {**card, **(about or {}), "sha256": sha256})
+    achieved = {
+        name: card[name]
+        for name in ("test_accuracy", "agreement")
+        if card[name] is not None
+    }
+    return Distilled(replace(taught.classifier, sha256=sha256), achieved, path)
+
+
+def make_pool(
+    teacher: Classifier,
+    student: Classifier,
+    way: Distillation,
+    config: DistillConfig,
+    *,
+    synthesis: Method | Mapping[str, Any] | None = None,
+    images_at_once: int | None = None,
+    warmup_batches: int | None = None,
+    start: LabelledImages | None = None,
+) -> Pool:
+    """Plan the pool of a student without data; nothing is made yet.
+
+    Args:
+        teacher: Network whose answers are learnt.
+        student: Network that learns, with its initial weights.
+        way: Way from `DISTILLATIONS`, of which the other arguments say what differs.
+        config: How the student learns.
+        synthesis: See `distill`, as for those that follow.
+        images_at_once: Images of a batch.
+        warmup_batches: Batches before the first update.
+        start: Images that are in the pool from the start.
+
+    Raises:
+        ConfigError: The method cannot work with the teacher, or has no such setting.
+    """
+    at_once = images_at_once or way.images_at_once
+    warmup = way.warmup_batches if warmup_batches is None else warmup_batches
+    if isinstance(synthesis, Method):
+        method = synthesis
+    else:
+        method = with_given(way.fitted(teacher.spec), synthesis or {})
+    job = make_job(
+        teacher,
+        "all",
+        images=at_once * (warmup + config.rounds),
+        batch_size=at_once,
+        method=method,
+        student=student if STUDENT in method.procedure(teacher).cast else None,
+        seed=config.seed,
+        execution=Execution(frames=0),
+    )
+    return Pool(job, warmup, start)
+
+
+def _changed(config: DistillConfig, learning: Mapping[str, Any]) -> DistillConfig:
+    known = [field.name for field in fields(config)]
+    for name in learning:
+        if name not in known:
+            raise ConfigError(
+                f"unknown option {name!r}{near(name, known)}; there are "
+                f"{', '.join(known)}"
+            )
+    return replace(config, **learning)
+
+
+def _refuse_with_data(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(
+                f"{name} is for images that are made, and data are given: leave one out"
+            )

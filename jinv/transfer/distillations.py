@@ -1,0 +1,97 @@
+"""Named ways to a student without data, published and our own, with their source."""
+
+from dataclasses import dataclass, replace
+
+from jinv.checked import Checked
+from jinv.errors import ConfigError
+from jinv.inversion.method import Method
+from jinv.inversion.presets import PRESETS
+from jinv.models.spec import ClassifierSpec
+from jinv.suggest import near
+from jinv.transfer.distill_config import DistillConfig
+from jinv.values import Count, Natural
+
+
+@dataclass(frozen=True)
+class Distillation(Checked):
+    """A way to a student without data, with its provenance.
+
+    Attributes:
+        config: How the student learns.
+        method: How images are made against it.
+        images_at_once: Images of a batch, one of which is made for each round.
+        warmup_batches: Batches that are made before the first update.
+        source: Source of the settings.
+        expected: What they are known to yield.
+        input_size: Input size of classifiers that they were made for, in pixels.
+    """
+
+    config: DistillConfig
+    method: Method
+    images_at_once: Count
+    warmup_batches: Natural
+    source: str
+    expected: str
+    input_size: Count = 32
+
+    def fitted(self, spec: ClassifierSpec) -> Method:
+        """Scale the method's lengths to a classifier's input size."""
+        return self.method.scaled(spec.input_size / self.input_size)
+
+
+# Fang et al. 2022, "Up to 100x Faster Data-free Knowledge Distillation": 220 epochs of
+# a batch of 256 images and 400 updates, 20 of them without updates.
+_FIELD = DistillConfig(
+    steps=80_000, batch_size=256, temperature=20.0, lr=0.1, round_steps=400
+)
+
+DISTILLATIONS = {
+    "default": Distillation(
+        DistillConfig(steps=6000, round_steps=10),
+        replace(PRESETS["fast"].method, w_adversarial=1.0),
+        images_at_once=100,
+        warmup_batches=5,
+        source="this project's own, for two cores, tuned on CIFAR-10",
+        expected="see docs/students.md",
+    ),
+    "fast-10": Distillation(
+        replace(_FIELD, lr=0.2),
+        PRESETS["fast-10"].method,
+        images_at_once=256,
+        warmup_batches=20,
+        source="Fang et al. 2022, Fast-10 on CIFAR-10 (ResNet-34 to ResNet-18)",
+        expected="94.05 % by a teacher of 95.70 %, at 0.28 hours of making images",
+    ),
+    "adaptive-deepinversion": Distillation(
+        replace(_FIELD, round_steps=50),
+        PRESETS["deepinversion-cifar10"].method,
+        images_at_once=256,
+        warmup_batches=0,
+        source="Yin et al. 2020, CIFAR-10; updates as in Fang et al. 2022, whose table "
+        "has it; a batch for every 50 updates",
+        expected="93.26 % by a teacher of 95.70 % (ResNet-34 to ResNet-18)",
+    ),
+    "adaptive-natural": Distillation(
+        replace(_FIELD, round_steps=400),
+        PRESETS["natural-cifar10"].method,
+        images_at_once=256,
+        warmup_batches=0,
+        source="Kim et al. 2022, CIFAR-10, with the disagreement of Yin et al. 2020; "
+        "its weight and the updates are not published and assumed",
+        expected="94.87 % by a teacher of 95.57 % (ResNet-34 to ResNet-18)",
+    ),
+}
+
+
+def find_distillation(name: str) -> Distillation:
+    """Look a way up by its name.
+
+    Raises:
+        ConfigError: There is none of this name; near matches are offered.
+    """
+    if name not in DISTILLATIONS:
+        raise ConfigError(
+            f"unknown preset {name!r}{near(name, DISTILLATIONS)}; there are "
+            f"{', '.join(DISTILLATIONS)}"
+        )
+    return DISTILLATIONS[name]

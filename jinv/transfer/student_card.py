@@ -1,0 +1,73 @@
+"""The card of a student: from whom it learnt, from which images, at which budget."""
+
+import platform
+from dataclasses import asdict
+from typing import Any
+
+import jax
+
+from jinv.data.labelled import LabelledImages
+from jinv.devices import backend, peak_memory_mib
+from jinv.models.classifier import Classifier
+from jinv.models.facts import Facts
+from jinv.transfer.accuracy import accuracy
+from jinv.transfer.description import initial_weights
+from jinv.transfer.distill_config import DistillConfig
+from jinv.transfer.supply import Supply
+from jinv.transfer.teaching import Taught
+
+
+def student_card(
+    teacher: Classifier,
+    taught: Taught,
+    supply: Supply,
+    config: DistillConfig,
+    test: LabelledImages | None,
+) -> dict[str, Any]:
+    """Tell where a student comes from and what it does, as JSON.
+
+    Accuracies and the agreement are in percent; the best accuracy is that of the rounds
+    in which the student was tested, the other that of the last, whose weights are kept.
+
+    Args:
+        teacher: Network from which it learnt.
+        taught: Student, with the log of its rounds.
+        supply: Images from which it learnt.
+        config: How it learnt.
+        test: Images on which both are tested, if any.
+    """
+    rows, budget = taught.rows, taught.budget
+    tested = [row for row in rows if "test_accuracy" in row]
+    best = max(tested, key=lambda row: row["test_accuracy"], default=None)
+    learning = sum(row["seconds"] for row in rows)
+    known = None if test is None else accuracy(teacher, teacher.variables, test)
+    return {
+        "model": taught.classifier.spec.name,
+        **asdict(Facts.of(taught.classifier.spec)),
+        "data": supply.about(),
+        "teacher": {
+            "name": teacher.spec.name,
+            "sha256": initial_weights(teacher),
+            "test_accuracy": known,
+        },
+        "recipe": asdict(config),
+        "images": supply.describe(),
+        "budget": {
+            "images": budget.images,
+            "image_passes": budget.passes,
+            "teacher_passes": config.steps * config.batch_size,
+            "student_steps": config.steps,
+            "seconds_images": round(budget.seconds, 1),
+            "seconds_student": round(learning, 1),
+            "seconds_total": round(budget.seconds + learning, 1),
+            "peak_memory_mib": round(peak_memory_mib()),
+        },
+        "test_images": 0 if test is None else len(test),
+        "test_accuracy": tested[-1]["test_accuracy"] if tested else None,
+        "best": best and {name: best[name] for name in ("round", "test_accuracy")},
+        "agreement": rows[-1]["agreement"],
+        "seed": config.seed,
+        "round_steps": min(config.round_steps, config.steps),
+        "platform": f"{platform.machine()} {backend()}",
+        "jax": jax.__version__,
+    }

@@ -1,0 +1,235 @@
+import json
+from contextlib import suppress
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pytest
+
+import jinv
+from jinv.data.labelled import ArrayImages
+from jinv.engine.checkpoints import Checkpoints
+from jinv.errors import ConfigError, FolderError, Interrupted
+from jinv.models import zoo
+from jinv.synthesis.synthetic_set import SyntheticSet
+from jinv.transfer.distill import distill
+from jinv.transfer.drawing import drawn
+
+FAST = jinv.FastGenerators(
+    steps=2, rehearsals=2, w_adversarial=1.0, channels=4, latent=8, jitter=1
+)
+DEEP = jinv.DeepInversion(steps=(3,), jitter=1)
+LEARNING = {"steps": 6, "round_steps": 2, "batch_size": 8, "lr": 0.05, "margin": 1}
+"""Three rounds of two updates."""
+
+
+@pytest.fixture(scope="module")
+def teacher(tiny, stripes, tmp_path_factory):
+    """`tiny`, which has learnt its classes."""
+    config = jinv.TrainConfig(epochs=8, batch_size=32, warmup_epochs=1, margin=1)
+    folder = tmp_path_factory.mktemp("teacher")
+    return jinv.train(tiny, *stripes, config, folder / "run").classifier
+
+
+@pytest.fixture(scope="module")
+def student(tiny):
+    """The same architecture with other weights."""
+    spec = replace(tiny.spec, name="student")
+    variables = jax.jit(tiny.module.init)(
+        jax.random.key(1), np.zeros((1, 8, 8, 3), np.float32)
+    )
+    return replace(tiny, spec=spec, variables=variables)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(teacher, student, tmp_path_factory):
+    """Files of work that nothing stopped, by the method."""
+    found = {}
+    for number, method in enumerate((FAST, DEEP)):
+        folder = tmp_path_factory.mktemp("undisturbed") / str(number)
+        without_data(teacher, student, folder, method)
+        found[method] = files_of(folder)
+    return found
+
+
+def without_data(teacher, student, folder, method=FAST, **options):
+    options = {"images_at_once": 6, "warmup_batches": 1} | LEARNING | options
+    return distill(teacher, student, folder, synthesis=method, **options)
+
+
+def files_of(folder):
+    """The bytes that must not depend on how often the work was stopped."""
+    pool = folder / "pool"
+    found = [folder / "student.safetensors"]
+    found += [pool / name for name in ("set.npz", "metadata.jsonl", "README.md")]
+    return {path.name: path.read_bytes() for path in found if path.exists()}
+
+
+def test_a_student_learns_from_a_set_what_the_teacher_knows(
+    teacher, student, stripes, tmp_path
+):
+    data, test = stripes
+    unlabelled = ArrayImages(data.images, np.zeros(len(data), np.int32))
+    distilled = distill(
+        teacher,
+        student,
+        tmp_path / "run",
+        unlabelled,
+        test,
+        steps=150,
+        batch_size=32,
+        margin=1,
+    )
+    assert distilled.achieved["test_accuracy"] > 80
+    assert distilled.achieved["agreement"] > 80
+    card = json.loads((tmp_path / "run" / "student.json").read_text())
+    assert card["teacher"]["test_accuracy"] > 80
+    assert card["best"]["test_accuracy"] >= card["test_accuracy"]
+    assert card["budget"]["teacher_passes"] == 150 * 32
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(row)["round"] for row in rows] == [1, 2, 3]
+
+
+def test_the_file_of_a_student_holds_what_was_returned(
+    teacher, student, stripes, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(zoo._zoo(), student.spec.name, student.spec)
+    distilled = distill(teacher, student, tmp_path, stripes[0], **LEARNING)
+    loaded = jinv.load_classifier(student.spec.name, distilled.weights)
+    assert loaded.sha256 == distilled.classifier.sha256
+    jax.tree.map(
+        np.testing.assert_array_equal, loaded.variables, distilled.classifier.variables
+    )
+
+
+@pytest.mark.parametrize("method", [FAST, DEEP])
+def test_without_data_a_pool_grows_with_the_rounds(teacher, student, tmp_path, method):
+    distilled = without_data(teacher, student, tmp_path / "run", method)
+    rows = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    ]
+    assert [row["images"] for row in rows] == [12, 18, 24]
+    images = jinv.load_labelled(
+        tmp_path / "run" / "pool", "train", teacher.spec.classes, 8
+    )
+    assert len(images) == 24
+    card = json.loads(distilled.weights.with_suffix(".json").read_text())
+    steps = 2 if isinstance(method, jinv.FastGenerators) else 3
+    rehearsed = 2 * 6 * steps if isinstance(method, jinv.FastGenerators) else 0
+    assert card["budget"]["image_passes"] == 24 * steps + rehearsed
+
+
+def test_images_are_made_against_the_student_as_it_is(teacher, student, tmp_path):
+    def pool(name, **learning):
+        without_data(teacher, student, tmp_path / name, **learning)
+        return np.load(tmp_path / name / "pool" / "set.npz")["x_train"]
+
+    slow, fast = pool("slow", lr=1e-6), pool("fast", lr=0.5)
+    # What the first round learns from is made before the student knows anything.
+    np.testing.assert_array_equal(slow[:12], fast[:12])
+    assert not np.array_equal(slow[12:], fast[12:])
+
+
+@pytest.mark.parametrize("method", [FAST, DEEP])
+def test_work_that_is_stopped_again_and_again_ends_with_the_same_bytes(
+    teacher, student, undisturbed, tmp_path, method
+):
+    asked = [0]
+
+    def stop():
+        asked[0] += 1
+        return asked[0] % 4 == 0
+
+    for _ in range(40):
+        try:
+            without_data(teacher, student, tmp_path / "parts", method, should_stop=stop)
+            break
+        except Interrupted:
+            continue
+    else:
+        raise AssertionError("it never ends")
+    assert files_of(tmp_path / "parts") == undisturbed[method]
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+@pytest.mark.parametrize(
+    ("method", "kind", "name", "after"),
+    [
+        (FAST, Checkpoints, "save", False),
+        (FAST, Checkpoints, "save", True),
+        (FAST, SyntheticSet, "_write_part", True),
+        (DEEP, SyntheticSet, "_write_part", False),
+        (DEEP, SyntheticSet, "_export", True),
+    ],
+)
+def test_work_that_is_killed_anywhere_ends_with_the_same_bytes(
+    teacher, student, undisturbed, tmp_path, monkeypatch, method, kind, name, after
+):
+    """Killed again and again, before or after the second thing that is written."""
+    write, written = getattr(kind, name), [0]
+
+    def fatal(*arguments):
+        written[0] += 1
+        due = written[0] % 2 == 0
+        if due and not after:
+            raise Killed
+        write(*arguments)
+        if due:
+            raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(kind, name, fatal)
+        for _ in range(4):
+            with suppress(Killed):
+                without_data(teacher, student, tmp_path / "parts", method)
+    without_data(teacher, student, tmp_path / "parts", method)
+    assert files_of(tmp_path / "parts") == undisturbed[method]
+
+
+def test_a_pool_may_start_from_images(teacher, student, stripes, tmp_path):
+    distilled = without_data(teacher, student, tmp_path / "run", start=stripes[0])
+    rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+    assert json.loads(rows[0])["images"] == len(stripes[0]) + 12
+    card = json.loads(distilled.weights.with_suffix(".json").read_text())
+    assert card["images"]["start"]["images"] == len(stripes[0])
+
+
+def test_a_step_draws_each_image_as_often_as_any_other():
+    steps = np.concatenate([drawn(10, 4, 3, 5, 5 + step) for step in range(10)])
+    assert (np.bincount(steps, minlength=10) == 4).all()
+    assert sorted(steps[:10]) == list(range(10))
+    assert list(steps[:10]) != list(steps[10:20])
+    # A pool smaller than a batch is taken several times.
+    assert (np.bincount(drawn(3, 9, 0, 0, 2), minlength=3) == 3).all()
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(
+    teacher, student, stripes, tmp_path
+):
+    out, data = tmp_path / "run", stripes[0]
+    others = replace(student, spec=replace(student.spec, classes=("a", "b")))
+    larger = replace(student, spec=replace(student.spec, input_size=16))
+    for pupil, complaint in ((others, "other classes apart"), (larger, "see the same")):
+        with pytest.raises(ConfigError, match=complaint):
+            distill(teacher, pupil, out, data)
+    with pytest.raises(ConfigError, match="temperature: expected a number over 0"):
+        distill(teacher, student, out, data, temperature=0)
+    with pytest.raises(ConfigError, match="e.g. 50 or 100"):
+        distill(teacher, student, out, data, steps=70, round_steps=50)
+    with pytest.raises(ConfigError, match="'temprature'.*temperature"):
+        distill(teacher, student, out, data, temprature=2)
+    with pytest.raises(ConfigError, match="images_at_once is for images"):
+        distill(teacher, student, out, data, images_at_once=6)
+    with pytest.raises(ConfigError, match="unknown preset 'fast10'.*fast-10"):
+        distill(teacher, student, out, preset="fast10")
+    assert not out.exists()
+
+
+def test_a_pool_of_another_teacher_is_refused(teacher, tiny, student, tmp_path):
+    without_data(teacher, student, tmp_path / "run")
+    with pytest.raises(FolderError, match="another configuration"):
+        without_data(replace(tiny, sha256="0" * 64), student, tmp_path / "run")
