@@ -10,7 +10,11 @@ from jinv.losses.data_free import (
     information_entropy_loss,
     pseudo_label_loss,
 )
-from jinv.losses.disagreement import agreeing_divergence, l1_disagreement
+from jinv.losses.disagreement import (
+    agreeing_divergence,
+    jensen_shannon_competition,
+    l1_disagreement,
+)
 from jinv.losses.distillation import logit_l1, logit_mse, softened_divergence
 from jinv.losses.priors import (
     l2,
@@ -33,6 +37,7 @@ __all__ = [
     "class_score",
     "cross_entropy",
     "information_entropy_loss",
+    "jensen_shannon_competition",
     "l1_disagreement",
     "l2",
     "l2_nvlabs",
