@@ -1,8 +1,9 @@
-"""Former names in what jinv left on disk, and today's.
+"""Former names in what jinv left on disk, and today's; and settings that it lacks.
 
-Work that an earlier version began or finished is read by this table: whoever renames
-something that is written adds a line here, and no reader changes. Only names of jinv's
-own are touched, each where it stands: a class may well be called as one of them is.
+Work that an earlier version began or finished is read by these tables: whoever renames
+something that is written, or gives a method a setting more, adds a line here, and no
+reader changes. Only names of jinv's own are touched, each where it stands: a class may
+well be called as one of them is.
 """
 
 from collections.abc import Mapping
@@ -48,8 +49,17 @@ INSIDE: dict[str, Names] = {
 """Kinds of objects that lie in others, by the others' kind and the names there."""
 
 
+_COMPETITION = {"w_disagreement": 0.0, "disagreement_temperature": 3.0}
+
+LATER: dict[str, Mapping[str, Any]] = {
+    "DeepInversion": _COMPETITION,
+    "NaturalInversion": _COMPETITION,
+}
+"""Settings that methods have got later, with the values that leave all as it was."""
+
+
 def renewed(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Give an object that was read today's names.
+    """Give an object that was read today's names, and a description all settings.
 
     Args:
         found: Object as it was read.
@@ -60,12 +70,21 @@ def renewed(found: Mapping[str, Any], kind: str) -> dict[str, Any]:
         {'judge': {'name': 'vgg16'}}
     """
     names, inside = FORMER.get(kind, {}), INSIDE.get(kind, {})
-    return {
+    today = {
         names.get(name, name): renewed(value, inside[name])
         if name in inside and isinstance(value, Mapping)
         else value
         for name, value in found.items()
     }
+    return _completed(today) if kind == "description" else today
+
+
+def _completed(description: dict[str, Any]) -> dict[str, Any]:
+    """Give a description the settings that its method did not have yet."""
+    method, settings = (description.get(name) for name in ("method", "settings"))
+    if not isinstance(method, str) or not isinstance(settings, Mapping):
+        return description
+    return {**description, "settings": {**LATER.get(method, {}), **settings}}
 
 
 def former_names(found: Mapping[str, Any], kind: str) -> dict[str, str]:

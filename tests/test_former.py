@@ -1,6 +1,7 @@
 import pytest
 
-from jinv.former import FORMER, INSIDE, former_names, renewed
+from jinv.former import FORMER, INSIDE, LATER, former_names, renewed
+from jinv.inversion.methods import find_kind
 
 
 def test_names_are_renewed_where_they_stand():
@@ -17,6 +18,25 @@ def test_names_that_people_gave_stay():
         "classes": {"verifier": 3},
         "judge": {"name": "verifier"},
     }
+
+
+def test_a_description_has_the_settings_that_came_later():
+    found = {"method": "DeepInversion", "settings": {"lr": 0.1, "w_feature": 2.0}}
+    settings = renewed({"set": found}, "config.json")["set"]["settings"]
+    assert settings == {**LATER["DeepInversion"], "lr": 0.1, "w_bn": 2.0}
+    given = {"method": "DeepInversion", "settings": {"w_disagreement": 5.0}}
+    settings = renewed(given, "description")["settings"]
+    assert settings["w_disagreement"] == 5.0
+    for other in ({"method": "DAFL", "settings": {}}, {"settings": {"lr": 0.1}}):
+        assert renewed(other, "description") == other
+    strange = {"method": ["deep"], "settings": {}}
+    assert renewed(strange, "description") == strange
+
+
+@pytest.mark.parametrize("method", LATER)
+def test_settings_that_came_later_change_nothing_by_default(method):
+    settings = find_kind(method)()
+    assert {name: getattr(settings, name) for name in LATER[method]} == LATER[method]
 
 
 def test_what_is_not_as_expected_is_left_to_its_reader():

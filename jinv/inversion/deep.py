@@ -1,7 +1,8 @@
 """DeepInversion: class-conditional images from a classifier's BatchNorm statistics.
 
 Yin et al. 2020, "Dreaming to Distill". With the BatchNorm term left out it is DeepDream
-(Mordvintsev et al. 2015) or class-score maximisation (Simonyan et al. 2014).
+(Mordvintsev et al. 2015) or class-score maximisation (Simonyan et al. 2014); with a
+student's disagreement, adaptive DeepInversion.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +14,13 @@ from jinv.engine.phase import Phase, Procedure, Term
 from jinv.errors import ConfigError
 from jinv.images.pixels import Pixels
 from jinv.images.views import View, chain, crop, flip, jitter
-from jinv.inversion.groups import Descending, Moves, Smoothness, Statistics
+from jinv.inversion.groups import (
+    Competition,
+    Descending,
+    Moves,
+    Smoothness,
+    Statistics,
+)
 from jinv.inversion.method import Method, Side, Weight
 from jinv.inversion.pixels import pixel_image
 from jinv.inversion.terms import (
@@ -31,15 +38,16 @@ from jinv.values import Count, NotNegative, Positive
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeepInversion(Method, Smoothness, Statistics, Moves, Descending):
+class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descending):
     """Settings of DeepInversion: pixels from a class and BatchNorm statistics.
 
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_tv1 TV_l1
-               + w_l2 ‖image‖
+               + w_l2 ‖image‖ + w_disagreement (1 - JS(teacher, student))
 
-    Yin et al. 2020, "Dreaming to Distill", section 3.2; R_bn is their R_feature, see
-    `bn_loss`. Losses and learning rates live in the classifier's normalised space, as
-    published.
+    Yin et al. 2020, "Dreaming to Distill", sections 3.2 and 3.3; R_bn is their
+    R_feature, see `bn_loss`, and 1 - JS their R_compete, see
+    `jensen_shannon_competition`. Losses and learning rates live in the classifier's
+    normalised space, as published.
 
     Attributes:
         steps: Updates in each phase; one number stands for all phases.
@@ -144,11 +152,12 @@ def _share_out(steps: tuple[int, ...], phases: int) -> tuple[int, ...]:
 def _wanted(config: DeepInversion, classifier: Classifier) -> tuple[Term, ...]:
     first = used(config, class_term(config.class_loss, config.temperature))
     prior = tv2_term(config.reduction), tv1_term(), l2_term()
-    return first + config.bn(classifier, config.k_first) + used(config, *prior)
+    statistics = config.bn(classifier, config.k_first)
+    return first + statistics + config.competition() + used(config, *prior)
 
 
 def _check(config: DeepInversion) -> None:
-    weights = ("w_class", "w_bn", "w_tv2", "w_tv1", "w_l2")
+    weights = ("w_class", "w_bn", "w_disagreement", "w_tv2", "w_tv1", "w_l2")
     check_weights(config, weights)
     phases = len(config.resolutions) or 1
     if len(config.steps) not in (1, phases):

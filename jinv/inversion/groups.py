@@ -11,9 +11,9 @@ from jinv.engine.optimizers import Optimizer, Schedule, make_optimizer, make_sch
 from jinv.engine.phase import LearningRate, MakeOptimizers, Numbers, Optimizers, Term
 from jinv.images.views import Per, View, chain, crop, flip, jitter, pad
 from jinv.inversion.method import Length, Rate, Weight
-from jinv.inversion.terms import BnNorm, bn_term
+from jinv.inversion.terms import BnNorm, bn_term, disagreement_term, used
 from jinv.models.classifier import Classifier
-from jinv.values import Count, Natural, NotNegative, Share, ShareBelow1
+from jinv.values import Count, Natural, NotNegative, Positive, Share, ShareBelow1
 
 JitterMode = Literal["roll", "edge"]
 
@@ -117,6 +117,23 @@ class Statistics(Checked):
         if not self.w_bn:
             return ()
         return (bn_term(classifier, self.bn_norm, k_first, momentum),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Competition(Checked):
+    """The term that asks for images on which a student differs from the teacher.
+
+    Attributes:
+        w_disagreement: Weight of the disagreement with a student; 0 leaves it out.
+        disagreement_temperature: Number by which the logits of both are divided there.
+    """
+
+    w_disagreement: Weight = 0.0
+    disagreement_temperature: Positive = 3.0
+
+    def competition(self) -> tuple[Term, ...]:
+        """Make the term, unless its weight is 0; see `disagreement_term`."""
+        return used(self, disagreement_term(self.disagreement_temperature))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,7 +31,13 @@ from jinv.errors import ConfigError
 from jinv.images.noise import draw_normal
 from jinv.images.views import Per
 from jinv.inversion.generating import Source, of_batch
-from jinv.inversion.groups import Generated, MovesWithoutMargin, Smoothness, Statistics
+from jinv.inversion.groups import (
+    Competition,
+    Generated,
+    MovesWithoutMargin,
+    Smoothness,
+    Statistics,
+)
 from jinv.inversion.method import Method, Rate, Weight
 from jinv.inversion.terms import (
     Reduction,
@@ -47,16 +53,20 @@ from jinv.values import Count, Natural, NotNegative
 
 
 @dataclass(frozen=True, kw_only=True)
-class NaturalInversion(Method, Generated, Smoothness, Statistics, MovesWithoutMargin):
+class NaturalInversion(
+    Method, Generated, Smoothness, Competition, Statistics, MovesWithoutMargin
+):
     """Settings of NaturalInversion: a generator for each batch, and what refines it.
 
         generated = generator(latent, class)
         image = scale · tanh(W(generated + pyramid(features of generated)))
         loss = w_class CE(logits, class) + w_bn R_bn + w_tv2 TV_l2 + w_l2 ‖image‖
+               + w_disagreement (1 - JS(teacher, student))
 
     Kim et al. 2022, "NaturalInversion", section 3; W is the last convolution of
-    `FeaturePyramid`. Losses live in the classifier's normalised space, and images are
-    moved before the pyramid and after it, as published.
+    `FeaturePyramid`, and 1 - JS is what adaptive DeepInversion adds, see
+    `jensen_shannon_competition`. Losses live in the classifier's normalised space, and
+    images are moved before the pyramid and after it, as published.
 
     Attributes:
         steps: Updates of each batch.
@@ -119,6 +129,7 @@ class NaturalInversion(Method, Generated, Smoothness, Statistics, MovesWithoutMa
             wanted=(
                 *used(self, class_term()),
                 *self.bn(classifier),
+                *self.competition(),
                 *used(self, tv2_term(self.reduction), l2_term(self.reduction)),
             ),
             descent=_descent(self),
@@ -206,7 +217,7 @@ def _apart(
 
 
 def _check(config: NaturalInversion, classifier: Classifier) -> None:
-    check_weights(config, ("w_class", "w_bn"))
+    check_weights(config, ("w_class", "w_bn", "w_disagreement"))
     name, stages = classifier.spec.name, classifier.stages
     if config.pyramid and not stages:
         raise ConfigError(

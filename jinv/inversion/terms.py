@@ -146,6 +146,21 @@ def adversarial_term() -> Term:
     return Term("adversarial", value, "w_adversarial", cast=(TEACHER, STUDENT))
 
 
+def disagreement_term(temperature: float = 3.0) -> Term:
+    """Make the term that asks for images that a student sees as another class.
+
+    What is small there is their agreement, see `jensen_shannon_competition`; by
+    `w_disagreement`.
+    """
+
+    def value(e: Evaluation) -> jax.Array:
+        teacher, student = (e.seen[role].logits for role in (TEACHER, STUDENT))
+        agreement = losses.jensen_shannon_competition(teacher, student, temperature)
+        return e.batch_mean(agreement)
+
+    return Term("disagreement", value, "w_disagreement", cast=(TEACHER, STUDENT))
+
+
 class MomentMemory(NamedTuple):
     """BatchNorm statistics of the batches so far.
 

@@ -4,17 +4,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from stepping import given, start
 
 from jinv.engine.execution import Execution
-from jinv.engine.phase import Split
+from jinv.engine.phase import STUDENT, TEACHER, Split
+from jinv.engine.step import make_finish, make_step
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.invert import invert
 from jinv.inversion.make_job import make_job
+from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import PRESETS, presets_of
+from jinv.losses import jensen_shannon_competition
 from jinv.models.loading import make_classifier
 
 ONE = Execution(devices=1)
+NATURAL = NaturalInversion(steps=3, latent=12, channels=32)
 
 
 def test_one_number_of_steps_stands_for_all_phases(tiny):
@@ -63,6 +68,54 @@ def test_the_bn_term_brings_statistics_closer(tiny):
     assert distance(10.0) < 0.8 * distance(1e-9)
 
 
+DISAGREEMENT = {"w_disagreement": 2.0, "disagreement_temperature": 1.5}
+
+
+def test_a_student_is_seen_by_the_competition_alone(tiny, unnormalised):
+    assert DeepInversion().procedure(tiny).cast == {TEACHER}
+    with pytest.raises(ConfigError, match="a student: give one"):
+        make_job(tiny, "all", 6, **DISAGREEMENT)
+    with pytest.raises(ConfigError, match="no term that looks at a student"):
+        make_job(tiny, "all", 6, student=unnormalised)
+    job = make_job(tiny, "all", 6, student=unnormalised, **DISAGREEMENT)
+    assert job.procedure.cast == {TEACHER, STUDENT}
+    assert job.method.numbers["w_disagreement"] == 2.0
+
+
+@pytest.mark.parametrize("method", [DeepInversion(steps=(3,)), NATURAL])
+def test_the_competition_is_that_of_both_networks_on_the_same_view(
+    tiny, unnormalised, method
+):
+    method = replace(method, jitter=0, flip=0.0, **DISAGREEMENT)
+    job = make_job(tiny, "all", 6, method=method, student=unnormalised, execution=ONE)
+    (phase,) = job.procedure.phases
+    state, read = start(phase, method, 6), given(tiny, method, 6)
+    read.shared.cast[STUDENT] = unnormalised.variables
+    inputs = make_finish(phase)(state, read).own
+    expected = jensen_shannon_competition(
+        tiny.logits(tiny.variables, inputs),
+        unnormalised.logits(unnormalised.variables, inputs),
+        1.5,
+    ).mean()
+    _, metrics = jax.jit(make_step(job.cast, phase))(state, read)
+    found = metrics["terms"]
+    np.testing.assert_allclose(found["disagreement"], expected, rtol=1e-5)
+    others = sum(job.weights[name] * value for name, value in found.items())
+    np.testing.assert_allclose(metrics["loss"], others, rtol=1e-5)
+
+
+def test_images_are_driven_to_where_a_student_disagrees(tiny):
+    student = make_classifier(tiny.spec, 11)
+
+    def agreement(weight):
+        settings = {"w_disagreement": weight, "disagreement_temperature": 0.1}
+        job = {"steps": (40,), "student": student, "execution": ONE}
+        rows = invert(tiny, "all", 12, **job, **settings).log
+        return rows[-1]["terms"]["disagreement"]["raw"]
+
+    assert agreement(20.0) < 0.9 * agreement(1e-9)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
@@ -73,6 +126,8 @@ def test_the_bn_term_brings_statistics_closer(tiny):
         ({"decay_power": -1.0}, "decay_power: expected a number from 0"),
         ({"flip": 1.5}, "flip: expected a number from 0 to 1"),
         ({"temperature": -2.0}, "temperature: expected a number over 0"),
+        ({"disagreement_temperature": 0}, "temperature: expected a number over 0"),
+        ({"w_disagreement": -1.0}, "w_disagreement: expected a number from 0"),
         ({"steps": (1, 2, 3), "resolutions": (4, 8)}, "3 numbers of steps for 2"),
         (
             {"resolutions": (8, 0)},
