@@ -54,6 +54,7 @@ _COMPETITION = {"w_disagreement": 0.0, "disagreement_temperature": 3.0}
 LATER: dict[str, Mapping[str, Any]] = {
     "DeepInversion": _COMPETITION,
     "NaturalInversion": _COMPETITION,
+    "FastGenerators": {"keep": "last"},
 }
 """Settings that methods have got later, with the values that leave all as it was."""
 

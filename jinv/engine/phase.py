@@ -23,6 +23,7 @@ Numbers = Mapping[str, Any]
 """Loss weights and learning rates by name: what a program takes, and is not made of."""
 
 StatisticsScope = Literal["global", "local"]
+Keep = Literal["last", "best"]
 
 
 class Network(Protocol):
@@ -200,6 +201,9 @@ class Descent:
             the loss, which is compared every 25 steps; 0 never.
         statistics: Whether moments are those of the whole batch ("global") or of each
             device's part of it ("local").
+        keep: Whether the images of a batch are the "last", or the "best": as they were
+            when the lowest loss of the phase was measured. The next phase, or what
+            passes on to the next batch, goes on from the last either way.
     """
 
     steps: int
@@ -207,6 +211,7 @@ class Descent:
     learning_rate: LearningRate
     patience: float = 0.0
     statistics: StatisticsScope = "global"
+    keep: Keep = "last"
 
 
 @dataclass(frozen=True, eq=False)

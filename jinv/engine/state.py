@@ -19,10 +19,34 @@ class State(NamedTuple):
     params: Split
     optimizer: Split
     memory: dict[str, Any]
-    """What each term that remembers something remembers."""
+    """What each term that remembers something remembers; and the `Best`, where it is
+    kept, under `BEST`."""
     finite: jax.Array
     """Whether every loss so far was a number; the parameters stay at the last that
     were."""
+
+
+class Best(NamedTuple):
+    """The lowest loss of a phase so far, and the parameters that had it."""
+
+    loss: jax.Array
+    params: Split
+
+
+BEST = "loss"
+"""Name of the `Best` in a state's memory. No term has it, as the log does."""
+
+
+def begin_best(params: Split) -> Best:
+    """Make the memory of the best before there is any: where the phase starts."""
+    # Copies: a buffer that appears twice in a state cannot be given up.
+    return Best(jnp.full((), jnp.inf, jnp.float32), jax.tree.map(jnp.copy, params))
+
+
+def better(best: Best, loss: jax.Array, params: Split) -> Best:
+    """The best so far, or parameters whose loss is lower."""
+    lower = loss < best.loss
+    return jax.tree.map(lambda a, b: jnp.where(lower, a, b), Best(loss, params), best)
 
 
 class Common(NamedTuple):
@@ -61,6 +85,8 @@ def initial_state(phase: Phase, params: Split, numbers: Numbers) -> State:
     optimizers = phase.descent.optimizers(numbers)
     remembering = (term for term in phase.wanted if jax.tree.leaves(term.memory))
     memory = {term.name: term.memory for term in remembering}
+    if phase.descent.keep == "best":
+        memory[BEST] = begin_best(params)
     return State(
         jnp.zeros((), jnp.int32),
         params,
@@ -77,11 +103,14 @@ def next_state(phase: Phase, state: State, params: Split, numbers: Numbers) -> S
     """
     optimizers = phase.descent.optimizers(numbers)
     shared, moved = optimizers.settle(state.params.shared, state.optimizer.shared)
+    params, memory = Split(params.own, shared), state.memory
+    if phase.descent.keep == "best":
+        memory = {**memory, BEST: begin_best(params)}
     return State(
         jnp.zeros((), jnp.int32),
-        Split(params.own, shared),
+        params,
         Split(init_own(optimizers, params.own), moved),
-        state.memory,
+        memory,
         state.finite,
     )
 

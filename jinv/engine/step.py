@@ -10,7 +10,7 @@ import optax
 from optax.contrib import ReduceLROnPlateauState
 
 from jinv.engine.phase import Cast, Context, Evaluation, Network, Phase, Split, Term
-from jinv.engine.state import State, next_state, update_own
+from jinv.engine.state import BEST, State, better, next_state, update_own
 from jinv.models.response import Moments, Response, Taps
 
 Metrics = dict[str, Any]
@@ -114,6 +114,8 @@ def make_step(
             jax.tree.map(lambda g: g / team.size, gradients.own),
             team.mean(gradients.shared),
         )
+        if descent.keep == "best":
+            memory[BEST] = better(state.memory[BEST], loss, state.params)
         updates, optimizer = _update(phase, numbers, gradients, state, loss)
         moved: Any = optax.apply_updates(state.params, updates)
         params = phase.image.project(moved)
@@ -144,7 +146,9 @@ def make_finish(phase: Phase, team: Team = ALONE) -> Callable[[State, Split], Sp
     """Build the function that renders the inputs to keep."""
 
     def finish(state: State, given: Split) -> Split:
-        return Split(phase.image.finish(state.params, _context(state, given, team)))
+        best = phase.descent.keep == "best"
+        params = state.memory[BEST].params if best else state.params
+        return Split(phase.image.finish(params, _context(state, given, team)))
 
     return finish
 

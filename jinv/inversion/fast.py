@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import optax
 
 from jinv.engine.meta_learning import MetaRule, meta_learnt
-from jinv.engine.phase import Numbers, Optimizers, Phase, Procedure
+from jinv.engine.phase import Keep, Numbers, Optimizers, Phase, Procedure
 from jinv.inversion.generating import Source, generated_image
 from jinv.inversion.groups import (
     Generated,
@@ -57,6 +57,8 @@ class FastGenerators(Method, Generated, Smoothness, Statistics, MovesWithoutMarg
         w_class: Weight of the cross-entropy.
         momentum: Share of earlier batches in the statistics that are compared.
         w_adversarial: Weight of the divergence from a student's answers.
+        keep: Whether the images of a batch are the "last", or the "best", those of the
+            lowest loss, as published; the generator learns the same.
         conditional: Whether the generator is told the class asked for; as published it
             is not, and the latents have to find it.
 
@@ -80,6 +82,7 @@ class FastGenerators(Method, Generated, Smoothness, Statistics, MovesWithoutMarg
     jitter: Length = 4
     jitter_mode: JitterMode = "edge"
     channels: Count = 64
+    keep: Keep = "last"
     conditional: bool = True
 
     def procedure(self, classifier: Classifier) -> Procedure:
@@ -101,7 +104,10 @@ class FastGenerators(Method, Generated, Smoothness, Statistics, MovesWithoutMarg
                 *used(self, adversarial_term(), tv2_term(), l2_term()),
             ),
             descent=self.descent(
-                self.steps, self._optimizers, lambda numbers, step: numbers["lr"]
+                self.steps,
+                self._optimizers,
+                lambda numbers, step: numbers["lr"],
+                self.keep,
             ),
         )
         return Procedure((phase,), passes_on=True, rehearsals=self.rehearsals)

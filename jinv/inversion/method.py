@@ -8,6 +8,7 @@ from typing import Annotated, Any, Self, get_args, get_type_hints
 from jinv.checked import Checked
 from jinv.engine.phase import (
     Descent,
+    Keep,
     LearningRate,
     MakeOptimizers,
     Procedure,
@@ -54,10 +55,16 @@ class Method(Checked, ABC):
         """
 
     def descent(
-        self, steps: int, optimizers: MakeOptimizers, learning_rate: LearningRate
+        self,
+        steps: int,
+        optimizers: MakeOptimizers,
+        learning_rate: LearningRate,
+        keep: Keep = "last",
     ) -> Descent:
         """How the parameters of a phase go down, with the patience of the settings."""
-        return Descent(steps, optimizers, learning_rate, self.patience, self.bn_scope)
+        return Descent(
+            steps, optimizers, learning_rate, self.patience, self.bn_scope, keep
+        )
 
     def follow(self, given: frozenset[str]) -> Self:
         """Make what nobody gave fit what somebody gave.

@@ -173,6 +173,7 @@ PRESETS = {
                 w_tv2=0.0,
                 w_l2=0.0,
                 channels=128,
+                keep="best",
                 conditional=False,
                 rehearsals=20,
             ),
