@@ -64,7 +64,7 @@ DISTILLATIONS = {
     ),
     "adaptive-deepinversion": Distillation(
         replace(_FIELD, round_steps=50),
-        PRESETS["deepinversion-cifar10"].method,
+        replace(PRESETS["deepinversion-cifar10"].method, w_disagreement=10.0),
         images_at_once=256,
         warmup_batches=0,
         source="Yin et al. 2020, CIFAR-10; updates as in Fang et al. 2022, whose table "
@@ -73,7 +73,7 @@ DISTILLATIONS = {
     ),
     "adaptive-natural": Distillation(
         replace(_FIELD, round_steps=400),
-        PRESETS["natural-cifar10"].method,
+        replace(PRESETS["natural-cifar10"].method, w_disagreement=10.0),
         images_at_once=256,
         warmup_batches=0,
         source="Kim et al. 2022, CIFAR-10, with the disagreement of Yin et al. 2020; "
