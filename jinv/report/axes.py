@@ -3,8 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from jinv.atomic import replacing
 from jinv.report.palette import INK
+
+_DECADES = 6
+"""Values further under a panel's highest one are cut off: they explain nothing."""
+_LEVEL = "0.55"
 
 
 def new_figure(width: float, height: float) -> Any:
@@ -27,6 +33,52 @@ def tidy(axes: Any) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color("0.7")
     axes.tick_params(which="both", colors=INK, labelsize=9)
+
+
+def make_logarithmic(axes: Any) -> None:
+    """Make a logarithmic axis of values; linear around 0 where some are negative.
+
+    Args:
+        axes: Panel on which all solid lines are plotted already.
+    """
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        """Writes 0.05 where others write a power of ten."""
+
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:g}" if super().__call__(x, pos) else ""
+
+    lines = [line for line in axes.get_lines() if line.get_linestyle() == "-"]
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
+    values = values[np.isfinite(values) & (values != 0)]
+    if values.size == 0:
+        return
+    if values.min() < 0:
+        axes.set_yscale("symlog", linthresh=1)
+        return
+    axes.set_yscale("log", nonpositive="mask")
+    axes.yaxis.set_major_formatter(Plain())
+    axes.yaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
+    floor = values.max() * 10.0**-_DECADES
+    if values.min() < floor:
+        axes.set_ylim(bottom=floor)
+
+
+def mark_level(axes: Any, value: float, text: str) -> None:
+    """Mark a value with which lines are compared: dashed, its text at the right end."""
+    axes.axhline(value, color=_LEVEL, lw=1.2, ls="--")
+    axes.annotate(
+        text,
+        (0.98, value),
+        (0, 4),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        ha="right",
+        color=INK,
+        fontsize=9,
+        parse_math=False,
+    )
 
 
 def save_figure(figure: Any, path: Path) -> None:

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jinv.report.axes import save_figure, tidy, write_title
+from jinv.report.axes import make_logarithmic, save_figure, tidy, write_title
 from jinv.report.palette import COLOURS, INK
 
 Row = Mapping[str, Any]
-
-_DECADES = 6
-"""Values further under a panel's highest one are cut off: they explain nothing."""
 
 
 def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
@@ -59,7 +56,7 @@ def plot_curves(path: Path, rows: Sequence[Row], joined: bool = False) -> None:
             _lines(panel, rows, starts, _term(name, kind), colour)
     _lines(rate, rows, starts, lambda row: row["learning_rate"], INK)
     for panel in (loss, weighted, raw):
-        _scale(panel)
+        make_logarithmic(panel)
     rate.set_ylim(bottom=0)
     if asked:
         _panel(spare, "Teacher accuracy", "images recognised (%)", starts, end)
@@ -134,29 +131,3 @@ def _lines(
         # A single point makes no line.
         marker = "." if len(part) == 1 else ""
         axes.plot(x, y, color=colour, linewidth=1.3, alpha=alpha, marker=marker)
-
-
-def _scale(axes: Any) -> None:
-    """A logarithmic axis; one that is linear around 0 where values are negative."""
-    from matplotlib.ticker import LogFormatter
-
-    class Plain(LogFormatter):
-        """Writes 0.05 where others write a power of ten."""
-
-        def __call__(self, x: float, pos: int | None = None) -> str:
-            return f"{x:g}" if super().__call__(x, pos) else ""
-
-    lines = [line for line in axes.get_lines() if line.get_linestyle() == "-"]
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in lines])
-    values = values[np.isfinite(values) & (values != 0)]
-    if values.size == 0:
-        return
-    if values.min() < 0:
-        axes.set_yscale("symlog", linthresh=1)
-        return
-    axes.set_yscale("log", nonpositive="mask")
-    axes.yaxis.set_major_formatter(Plain())
-    axes.yaxis.set_minor_formatter(Plain(minor_thresholds=(1.5, 0.5)))
-    floor = values.max() * 10.0**-_DECADES
-    if values.min() < floor:
-        axes.set_ylim(bottom=floor)

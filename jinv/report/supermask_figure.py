@@ -3,9 +3,14 @@
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import Any
 
-from jinv.report.axes import new_figure, save_figure, tidy, write_title
+from jinv.report.axes import (
+    mark_level,
+    new_figure,
+    save_figure,
+    tidy,
+    write_title,
+)
 from jinv.report.palette import COLOURS, INK
 
 _DENSE = "0.55"
@@ -50,8 +55,8 @@ def plot_fractions(
             color=INK,
             fontsize=9,
         )
-    _level(accuracy, dense, f"all weights trained: {dense:.1f} %")
-    _level(accuracy, random, f"random, nothing trained: {random:.1f} %")
+    mark_level(accuracy, dense, f"all weights trained: {dense:.1f} %")
+    mark_level(accuracy, random, f"random, nothing trained: {random:.1f} %")
     accuracy.set_xlim(0, 1)
     accuracy.set_ylim(0, 100)
     accuracy.set_xlabel("keep_fraction", color=INK)
@@ -69,17 +74,3 @@ def plot_fractions(
     loss.set_ylabel("cross-entropy", color=INK)
     loss.legend(frameon=False, fontsize=9)
     save_figure(figure, path)
-
-
-def _level(axes: Any, value: float, text: str) -> None:
-    axes.axhline(value, color=_DENSE, lw=1.2, ls="--")
-    axes.annotate(
-        text,
-        (0.98, value),
-        (0, 4),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        ha="right",
-        color=INK,
-        fontsize=9,
-    )
