@@ -24,6 +24,7 @@ from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.zoo import classifier_spec
+from jinv.synthesis.synthetic_set import cost_of
 from jinv.transfer.distill import distill
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import DISTILLATIONS, find_distillation
@@ -69,6 +70,9 @@ class Distill:
     """Batches of images that are made before the first update."""
     start_from: str | None = None
     """Set whose images are in the pool from the start."""
+    beside: tuple[str, ...] = ()
+    """Other distillations that the page is to show too, each NAME=FOLDER, such as one
+    from real images with the same options."""
     out: Path = Path("runs/distill")
     """Folder for everything that the distillation leaves."""
     devices: Natural = 0
@@ -158,7 +162,9 @@ def run(options: Distill) -> int:
                 start=start,
                 devices=options.devices,
                 overwrite=options.overwrite,
-                about={"command": command_line("distill")},
+                cost=cost_of(Path(options.data)) if options.data else None,
+                beside=_beside(options.beside),
+                about=_about(options),
                 on_start=announce,
                 on_event=progress.on_event,
                 should_stop=stop.requested,
@@ -181,6 +187,26 @@ def _student(text: str, teacher: Classifier, seed: int) -> Classifier:
         return load_network(text)
     spec = Facts.of(teacher.spec).applied(classifier_spec(text))
     return make_classifier(spec, seed)
+
+
+def _beside(given: Sequence[str]) -> dict[str, Path]:
+    found = {}
+    for text in given:
+        name, _, folder = text.partition("=")
+        if not name or not folder or name in found:
+            raise ConfigError(
+                f"--beside {text!r}: expected NAME=FOLDER, each name once, e.g. "
+                "real=runs/control"
+            )
+        found[name] = Path(folder).expanduser()
+    return found
+
+
+def _about(options: Distill) -> dict[str, Any]:
+    """What the card says of the sets, by the names that they were given."""
+    sets = {"data": options.data, "test": options.test}
+    named = {name: source for name, source in sets.items() if source is not None}
+    return {**named, "command": command_line("distill")}
 
 
 def _test(options: Distill, load: Any) -> LabelledImages | None:

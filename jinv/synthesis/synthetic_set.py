@@ -310,6 +310,21 @@ def synthesize(
         return cast(dict[str, Any], growing.finish())
 
 
+def cost_of(path: Path) -> Cost | None:
+    """Tell what a finished set of ours has cost, by its summary.
+
+    Args:
+        path: Path of the set's folder; None is the answer for anything else.
+    """
+    try:
+        found = json.loads((path / "summary.json").read_text("utf-8"))
+        return Cost(
+            int(found["classifier_passes"]), float(found["seconds_of_all_batches"])
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
 def _recipe(job: Job, options: dict[str, Any]) -> Recipe:
     known = [field.name for field in fields(Recipe) if field.name != "job"]
     for name in options:

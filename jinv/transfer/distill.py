@@ -10,7 +10,7 @@ import jax
 from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import Event, LessonEvent
+from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.execution import Execution
 from jinv.engine.phase import STUDENT
 from jinv.errors import ConfigError
@@ -21,6 +21,8 @@ from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
+from jinv.report.student_page import write_student_page
+from jinv.report.student_record import read_record
 from jinv.suggest import near
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import Distillation, find_distillation
@@ -59,8 +61,10 @@ def distill(
     images_at_once: Count | None = None,
     warmup_batches: Natural | None = None,
     start: LabelledImages | None = None,
+    cost: Cost | None = None,
     devices: Natural = 1,
     overwrite: bool = False,
+    beside: Mapping[str, Path] | None = None,
     about: Mapping[str, Any] | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[Event | LessonEvent], None] = lambda _: None,
@@ -87,9 +91,11 @@ def distill(
         images_at_once: Images of a batch that is made for a round.
         warmup_batches: Batches that are made before the first update.
         start: Images that are in the pool from the start.
+        cost: Cost of `data`, to be told with that of the student.
         devices: Devices that each batch of the student is spread over; 0 for as many as
             share it evenly.
         overwrite: Whether to remove the distillation that the folder holds.
+        beside: Folders of other distillations, by names, to be shown on the page.
         about: What else the card is to say.
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, of the lesson and of the making of images.
@@ -121,6 +127,8 @@ def distill(
         ['agreement']
     """
     check_pair(teacher, student)
+    for other in (beside or {}).values():
+        read_record(other)  # refuses what the page could not show
     way = find_distillation(preset or "default")
     usual = way.config if preset or data is None else DistillConfig()
     config = _changed(usual, learning)
@@ -142,7 +150,7 @@ def distill(
             warmup_batches=warmup_batches,
             start=start,
         )
-        supply = GivenImages(data)
+        supply = GivenImages(data, cost)
     taught = teach(
         teacher,
         student,
@@ -162,7 +170,9 @@ def distill(
     metadata = {"model": spec.name, **Facts.of(spec).to_json()}
     sha256 = write_weights(path, state, metadata)
     card = student_card(teacher, taught, supply, config, test)
-    write_json(path.with_suffix(".json"), {**card, **(about or {}), "sha256": sha256})
+    card |= {**(about or {}), "sha256": sha256}
+    write_json(path.with_suffix(".json"), card)
+    write_student_page(folder, card, beside)
     achieved = {
         name: card[name]
         for name in ("test_accuracy", "agreement")
@@ -189,7 +199,7 @@ def make_pool(
         student: Network that learns, with its initial weights.
         way: Way from `DISTILLATIONS`, of which the other arguments say what differs.
         config: How the student learns.
-        synthesis: See `distill`, as for those that follow.
+        synthesis: Settings of the method, or those that differ; see `distill`.
         images_at_once: Images of a batch.
         warmup_batches: Batches before the first update.
         start: Images that are in the pool from the start.

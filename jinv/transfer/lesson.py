@@ -61,7 +61,7 @@ def student_variables(lesson: Lesson, trained: Any, state: Any) -> dict[str, Any
     Args:
         lesson: Lesson of the student.
         trained: What the optimiser made of its parameters.
-        state: Its BatchNorm statistics.
+        state: State that training left: BatchNorm statistics.
     """
     normalising = {"batch_stats": state} if state else {}
     return {"params": trained, **normalising, **lesson.frozen[1]}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import Event
+from jinv.engine.events import Cost, Event
 from jinv.folders import Held
 from jinv.transfer.description import described_images
 
@@ -70,7 +70,7 @@ class Supply(Held):
         """
 
     def see_to(self, round_number: int, student: dict[str, Any]) -> None:
-        """See to a round's images.
+        """Make sure that the images of a round are there.
 
         Args:
             round_number: Number of the round.
@@ -95,9 +95,9 @@ class Supply(Held):
 class GivenImages(Supply):
     """Images that are there: a synthetic set, or the real ones."""
 
-    def __init__(self, data: LabelledImages, name: str = ""):
-        """Learn from all images of a set, which people know by a name."""
-        self._data, self._name = data, name
+    def __init__(self, data: LabelledImages, cost: Cost | None = None):
+        """Learn from all images of a set, which may have cost something."""
+        self._data, self._cost = data, cost or Cost(0, 0.0)
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -105,7 +105,7 @@ class GivenImages(Supply):
 
     def about(self) -> str:
         """What the images are, in a few words for people."""
-        return f"{self._name or 'a set'} ({len(self._data)} training images)"
+        return f"a set of {len(self._data)} images"
 
     def count(self, round_number: int) -> int:
         """Number of the images, at all times."""
@@ -120,5 +120,5 @@ class GivenImages(Supply):
         return self._data.read(indices)
 
     def budget(self) -> Budget:
-        """What the images have cost here: nothing."""
-        return Budget(len(self._data))
+        """What the images have cost."""
+        return Budget(len(self._data), *self._cost)

@@ -53,7 +53,7 @@ class Taught:
 def distillation_kind(model: str) -> Kind:
     """Tell what the distillation of a model leaves in a folder."""
     name = glob.escape(model)
-    owned = ("checkpoint", "metrics.jsonl", "pool", "index.html", "curves.png")
+    owned = ("checkpoint", "metrics.jsonl", "pool", "index.html", "*.png")
     return Kind(
         "distillation",
         "distillation",
