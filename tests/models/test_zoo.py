@@ -33,6 +33,7 @@ PARAMETERS = {
     "efficientnet_lite2": 6_092_072,
     "alexnet_features": 2_469_696,
     "vgg16_features": 14_714_688,
+    "cifar10_resnet8": 75_290,
     "cifar10_resnet20": 269_722,
     "cifar10_resnet32": 464_154,
     "cifar10_resnet44": 658_586,

@@ -127,7 +127,7 @@ def cifar_resnet(depth: int, num_classes: int = 10, **kwargs: Any) -> ResNet:
     """The thin CIFAR ResNet of depth 6n + 2 (He et al. 2016, section 4.2)."""
     blocks, rest = divmod(depth - 2, 6)
     if rest:
-        raise ValueError(f"depth must be 6n + 2 (20, 32, 44, 56, 110), not {depth}")
+        raise ValueError(f"depth must be 6n + 2 (8, 20, 32, 44, 56, 110), not {depth}")
     return ResNet(
         (blocks,) * 3,
         (16, 32, 64),

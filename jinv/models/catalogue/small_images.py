@@ -25,6 +25,9 @@ def _cifar(data: str, classes: tuple[str, ...]) -> Iterator[ClassifierSpec]:
     def spec(name: str, build: Callable[..., nn.Module], **more: Any):
         return ClassifierSpec(f"{data}_{name}", build, classes, 32, **more)
 
+    thin = {"linear.": "fc."}
+    # A student that studies can afford; nobody publishes weights.
+    yield spec("resnet8", partial(cifar_resnet, 8), aliases=thin)
     for depth, (accuracy, digits, sha256) in _THIN_RESNETS.items():
         published = Download(
             "https://github.com/akamaster/pytorch_resnet_cifar10/raw/master/"
@@ -38,7 +41,7 @@ def _cifar(data: str, classes: tuple[str, ...]) -> Iterator[ClassifierSpec]:
             partial(cifar_resnet, depth),
             accuracy=f"{accuracy} on CIFAR-10 (pytorch_resnet_cifar10)" if ten else "",
             source=published if ten else None,
-            aliases={"linear.": "fc."},
+            aliases=thin,
         )
     renamed = {"linear.": "fc.", "shortcut.": "downsample."}
     # Small and not thin, for those who train on a laptop.
