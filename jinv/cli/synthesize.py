@@ -55,6 +55,9 @@ class Synthesize(JobOptions):
     best: Count | None = None
     """Keep so many of each class, those of which the judge (without one, the
     teacher) is surest."""
+    soft_labels: bool = False
+    """Store the teacher's logits of each image beside the set, for `jinv train
+    --soft-labels`."""
     shard: str = "0/1"
     """I/N: do every N-th batch from the I-th on, I from 0 to N-1. Processes with the
     same --out share the work, and the one that finishes last puts the set together.
@@ -87,6 +90,7 @@ def run(options: Synthesize) -> int:
         judge,
         options.accepted_only,
         options.best,
+        options.soft_labels,
     )
     # Hosts that compute together write once, and would have to agree on a checkpoint.
     with ExitStack() as stack:

@@ -1,9 +1,7 @@
 """A folder of images, `SPLIT/CLASS/image.png`, as torchvision reads it."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from unicodedata import normalize
 
 from jinv.data.class_folders import class_name, labels_by_folder
@@ -75,17 +73,19 @@ class FolderSet:
             lambda i: str(files[i]),
         )
 
-    def batch_numbers(self, split: str) -> list[Any]:
-        """The batch of each image, as `export` noted it in `metadata.jsonl`.
+    def places(self, split: str, written: Sequence[str]) -> list[int]:
+        """The place of each image in a list of the names of all that were written.
+
+        Args:
+            split: Name of the split.
+            written: Names as `export` notes them in `metadata.jsonl`.
 
         Raises:
-            OSError, LookupError, TypeError, ValueError: It is not noted there.
+            LookupError, TypeError: An image is not in the list, or that has no names.
         """
-        root = self._path / split
-        with (root / "metadata.jsonl").open(encoding="utf-8") as lines:
-            rows = [json.loads(line) for line in lines]
         # What was written in NFC, macOS may list in NFD.
-        known = {normalize("NFC", row["file_name"]): row["batch"] for row in rows}
+        known = {normalize("NFC", name): place for place, name in enumerate(written)}
+        root = self._path / split
         return [
             known[normalize("NFC", file.relative_to(root).as_posix())]
             for files in list_images(root).files.values()

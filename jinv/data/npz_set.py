@@ -1,7 +1,5 @@
 """An .npz file of arrays: `x_train`, `y_train` and so on."""
 
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,22 +8,11 @@ import numpy as np
 from jinv.data.labelled import ArrayImages, check_size
 from jinv.data.labels import to_labels
 from jinv.errors import DataError
-from jinv.formats.archives import names_in_npz, read_npz
+from jinv.formats.archives import TORN, names_in_npz, read_npz
 
 _NAMES = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
 """Names of a split's images and labels: Keras' and ours, and MedMNIST's."""
 _COLOURS = {1: "grey", 3: "colour"}
-_TORN = (
-    OSError,
-    ValueError,
-    EOFError,
-    RuntimeError,
-    ArithmeticError,
-    SyntaxError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 class NpzSet:
@@ -125,13 +112,13 @@ class NpzSet:
     def _names(self) -> list[str]:
         try:
             return names_in_npz(self._path)
-        except _TORN as error:
+        except TORN as error:
             raise self._unreadable(error) from error
 
     def _read(self, *names: str) -> dict[str, np.ndarray]:
         try:
             return read_npz(self._path, names, text=True)
-        except _TORN as error:
+        except TORN as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> DataError:

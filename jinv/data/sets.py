@@ -13,11 +13,14 @@ from jinv.data.distributed_set import DistributedSet
 from jinv.data.folder_set import FolderSet
 from jinv.data.labelled import LabelledImages
 from jinv.data.npz_set import NpzSet
+from jinv.data.soft_labels import SoftLabels, read_soft_labels, soft_labels_path
 from jinv.data.tfds_set import TfdsSet
 from jinv.errors import DataError
 from jinv.values import Count
 
 Source = str | os.PathLike[str]
+_NOT_NOTED = (OSError, LookupError, TypeError, ValueError, DataError)
+"""What looking for what `export` noted raises, where it did not."""
 
 
 class LabelledSet(Protocol):
@@ -156,26 +159,73 @@ def batch_numbers_of(source: Source, split: str, count: int) -> np.ndarray | Non
         Numbers (images,), in the order of `load_labelled`; None where the set does not
         tell it of every image.
     """
-    path = Path(source).expanduser()
-    if not path.exists():
-        return None
     try:
-        found = _find(source, split)
-        if isinstance(found, FolderSet):
-            numbers = found.batch_numbers(split)
-        else:
-            rows = _rows(path if path.is_dir() else path.parent)
-            numbers = [r["batch"] for r in sorted(rows, key=lambda row: row["index"])]
-        numbers = np.asarray(numbers, np.int64)
-    except (OSError, LookupError, TypeError, ValueError, DataError):
+        rows, places = _noted(source, split)
+        numbers = np.asarray([rows[place]["batch"] for place in places], np.int64)
+    except _NOT_NOTED:
         # Any set may lie beside such a file, with other contents.
         return None
     return numbers if len(numbers) == count else None
 
 
-def _rows(folder: Path) -> list[dict[str, Any]]:
+def soft_labels_of(
+    source: Source, split: str, classes: Sequence[str], count: int
+) -> SoftLabels:
+    """What a teacher said of each image, if it was stored when the set was made.
+
+    Args:
+        source: Path or name of the set, as for `load_labelled`.
+        split: Name of the split.
+        classes: Names of the classes, in the order of the logits wanted.
+        count: Number of images that `load_labelled` found.
+
+    Returns:
+        The soft labels, in the order of `load_labelled`.
+
+    Raises:
+        DataError: The set has none, or they are of other images or classes.
+    """
+    path = soft_labels_path(_folder(source), split)
+    if not path.is_file():
+        raise DataError(
+            f"{os.fspath(source)} has no soft labels: expected {path.name} beside its "
+            "images, as `jinv synthesize --soft-labels` writes it"
+        )
+    found = read_soft_labels(path).among(classes, str(path))
+    try:
+        rows, places = _noted(source, split)
+    except _NOT_NOTED:
+        rows, places = [], []
+    if not (len(rows) == len(found.logits) and len(places) == count):
+        raise DataError(
+            f"{path} holds logits of {len(found.logits)} images, which are not the "
+            f"{count} of the set, by its metadata.jsonl: make the set anew"
+        )
+    return found._replace(logits=found.logits[places])
+
+
+def _noted(source: Source, split: str) -> tuple[list[Any], list[int]]:
+    """Rows that `export` noted of images, and which of them each image here has.
+
+    Raises:
+        OSError, LookupError, TypeError, ValueError, DataError: It noted nothing.
+    """
+    if not Path(source).expanduser().exists():
+        raise DataError(f"{source} is no folder and no file")
+    found, folder = _find(source, split), _folder(source)
+    if isinstance(found, FolderSet):
+        folder = folder / split
     with (folder / "metadata.jsonl").open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
+        rows = [json.loads(line) for line in lines]
+    if isinstance(found, FolderSet):
+        return rows, found.places(split, [row["file_name"] for row in rows])
+    return rows, sorted(range(len(rows)), key=lambda place: rows[place]["index"])
+
+
+def _folder(source: Source) -> Path:
+    """The folder in which `export` left what a source is."""
+    path = Path(source).expanduser()
+    return path if path.is_dir() else path.parent
 
 
 def _find(source: Source, split: str) -> LabelledSet:

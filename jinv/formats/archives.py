@@ -7,6 +7,7 @@ they are, and NumPy's rarely shrink to a tenth.
 import math
 import warnings
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,18 @@ from numpy.lib import format as npy
 
 EXPANSION = 20
 """How often what is compressed may expand to its own size, and 16 MiB."""
+TORN = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    ArithmeticError,
+    SyntaxError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What reading a .npz file raises that is torn, or was made to mislead."""
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 

@@ -53,6 +53,12 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
             if role in summary
         ),
     }
+    if stored := summary.get("soft_labels"):
+        facts["soft labels"] = (
+            f"`{stored['file']}`, {stored['bytes']:,} bytes: the logits of "
+            f"{spec.name} for each image as it lies on disk, float16, in the order of "
+            "`metadata.jsonl`"
+        )
     rows = "\n".join(f"| {name} | {value} |" for name, value in facts.items())
     reader = _READERS[recipe.form].format(split=recipe.split)
     text = (

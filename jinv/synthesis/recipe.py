@@ -34,6 +34,7 @@ class Recipe(Checked):
         accepted_only: Keep only images that the judge recognises.
         best: Number of each class to keep, those of which the judge (without one,
             the teacher) is surest; None for all.
+        soft_labels: Store the teacher's logits of each image beside the set.
     """
 
     job: Job
@@ -42,6 +43,7 @@ class Recipe(Checked):
     judge: Classifier | None = None
     accepted_only: bool = False
     best: Count | None = None
+    soft_labels: bool = False
 
     def __post_init__(self) -> None:
         """Check the recipe before any work is done.
@@ -77,14 +79,21 @@ class Recipe(Checked):
             "judge": self.judge and _identity(self.judge),
             "accepted_only": self.accepted_only,
             "best": self.best,
+            # Sets begun before there were any go on.
+            **({"soft_labels": True} if self.soft_labels else {}),
         }
 
-    def inspect(self, images: np.ndarray, labels: np.ndarray) -> list[Row]:
+    def inspect(
+        self, images: np.ndarray, labels: np.ndarray
+    ) -> tuple[list[Row], np.ndarray]:
         """Ask the networks about images as they will lie on disk.
 
         Args:
             images: Images (images, height, width, channels), uint8.
             labels: Classes asked for (images,).
+
+        Returns:
+            Facts of each image, and the teacher's logits (images, classes).
         """
         classifier = self.job.classifier
         inputs = classifier.inputs_of(images)
@@ -92,13 +101,17 @@ class Recipe(Checked):
         facts: list[Row] = [
             {"total_variation": _plain(value)} for value in np.asarray(variation)
         ]
-        for role, network in (("teacher", classifier), ("judge", self.judge)):
-            if network:
-                for fact, opinion in zip(
-                    facts, _opinions(network, images, labels, self.classes), strict=True
-                ):
-                    fact.update({f"{role}_{key}": x for key, x in opinion.items()})
-        return facts
+        logits = classify(classifier, images)
+        answers = [("teacher", classifier, logits)]
+        if self.judge:
+            answers.append(("judge", self.judge, classify(self.judge, images)))
+        for role, network, answer in answers:
+            wanted = translate_labels(network, labels, self.classes)
+            for fact, opinion in zip(
+                facts, _opinions(network, answer, wanted), strict=True
+            ):
+                fact.update({f"{role}_{key}": x for key, x in opinion.items()})
+        return facts, logits
 
     def select(self, facts: Sequence[Row]) -> list[int]:
         """Choose the images to keep: their positions, in order.
@@ -126,12 +139,9 @@ def _identity(network: Classifier) -> dict[str, Any]:
     return {"name": network.spec.name, "sha256": network.sha256, **facts}
 
 
-def _opinions(
-    network: Classifier, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]
-) -> list[Row]:
-    """Ask one network what each image shows, and how sure it is of the class wanted."""
-    wanted = translate_labels(network, labels, classes)
-    logits = classify(network, images).astype(np.float64)
+def _opinions(network: Classifier, logits: np.ndarray, wanted: np.ndarray) -> list[Row]:
+    """What one network sees in each image, and how sure it is of the class wanted."""
+    logits = logits.astype(np.float64)
     here = np.arange(len(wanted))
     # -log p = log(1 + the others' odds): tells apart even those it is very sure of.
     odds = np.exp(logits - logits[here, wanted, None])
@@ -144,7 +154,7 @@ def _opinions(
             "accepts": bool(seen[i] == wanted[i]),
             "cross_entropy": _plain(surprise[i]),
         }
-        for i in range(len(images))
+        for i in here
     ]
 
 

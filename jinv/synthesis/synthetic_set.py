@@ -14,6 +14,13 @@ import numpy as np
 from jinv.atomic import replacing, write_json
 from jinv.checked import checked
 from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
+from jinv.data.soft_labels import (
+    SOFT_LABELS,
+    SoftLabels,
+    half,
+    soft_labels_path,
+    write_soft_labels,
+)
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Cost, Event, Logged, Made
 from jinv.engine.notes import run_checkpoints
@@ -31,7 +38,7 @@ from jinv.synthesis.recipe import Recipe, Row
 SET = Kind(
     "synthetic set",
     "set",
-    owned=(*EXPORTED, "README.md", "grid.png"),
+    owned=(*EXPORTED, SOFT_LABELS, "README.md", "grid.png"),
     last="summary.json",
     scraps=("parts", "checkpoint-*", "preview.png"),
     shared=True,
@@ -39,8 +46,6 @@ SET = Kind(
 )
 _SAMPLE = 100
 """Images on the set's picture."""
-_PART = ("images", "facts", "bill")
-"""Arrays of a part."""
 
 
 class Part(NamedTuple):
@@ -63,8 +68,9 @@ class SyntheticSet(Held):
     Any number of processes may work on one folder, each on its own shard of the
     batches. While they do it holds `config.json`, `parts/` (a file for each finished
     batch, complete or absent), `preview.png` and a checkpoint of each process; in the
-    end `config.json`, the set in the form asked for, `README.md` (its card),
-    `grid.png` and `summary.json`. All but `summary.json` depends on the recipe alone.
+    end `config.json`, the set in the form asked for, its soft labels where they are
+    wanted, `README.md` (its card), `grid.png` and `summary.json`. All but
+    `summary.json` depends on the recipe alone.
     """
 
     def __init__(
@@ -174,7 +180,9 @@ class SyntheticSet(Held):
         """Whether a batch's part is there, and was not torn by a power loss."""
         try:
             with zipfile.ZipFile(self._part(batch)) as part:
-                known = {f"{name}.npy" for name in _PART} <= set(part.namelist())
+                names = ["images", "facts", "bill"]
+                names += ["logits"] if self.recipe.soft_labels else []
+                known = {f"{name}.npy" for name in names} <= set(part.namelist())
                 return known and part.testzip() is None
         except (FileNotFoundError, zipfile.BadZipFile, EOFError):
             return False
@@ -185,23 +193,24 @@ class SyntheticSet(Held):
         shared = {
             f"batch_{name}": float(f"{term['raw']:.6g}") for name, term in terms.items()
         }
+        found, logits = self.recipe.inspect(images, labels)
         facts = [
             {"label": int(label), "seed": job.seed, "batch": batch, **fact, **shared}
-            for label, fact in zip(
-                labels, self.recipe.inspect(images, labels), strict=True
-            )
+            for label, fact in zip(labels, found, strict=True)
         ]
         bill = {"seconds": cost.seconds, "passes": cost.passes}
+        arrays: dict[str, Any] = {
+            "images": images,
+            "facts": json.dumps(facts),
+            "bill": json.dumps(bill),
+        }
+        if self.recipe.soft_labels:
+            arrays["logits"] = half(logits)
         picture = grid(images[:_SAMPLE], labels[:_SAMPLE].tolist(), self.recipe.classes)
         save_picture(self.path / "preview.png", picture)
         # Last: with it, another process may make the set, and remove all else.
         with replacing(self._part(batch)) as partial, partial.open("wb") as file:
-            np.savez(
-                file,
-                images=images,
-                facts=np.asarray(json.dumps(facts)),
-                bill=np.asarray(json.dumps(bill)),
-            )
+            np.savez(file, **arrays)
 
     def _export(self) -> None:
         recipe = self.recipe
@@ -217,6 +226,7 @@ class SyntheticSet(Held):
             recipe.split, recipe.classes, len(kept), spec.input_size, spec.channels
         )
         export(recipe.form, self.path, description, self._examples(facts, kept))
+        stored = self._write_soft_labels(kept) if recipe.soft_labels else {}
         sample = list(self._examples(facts, kept[:_SAMPLE]))
         picture = grid(
             np.stack([example.image for example in sample]),
@@ -233,10 +243,23 @@ class SyntheticSet(Held):
             **_verdicts(recipe, chosen),
             "classifier_passes": bill["passes"],
             "seconds_of_all_batches": bill["seconds"],
+            **stored,
             "versions": {name: version(name) for name in ("jinv", "jax", "flax")},
         }
         write_card(self.path / "README.md", recipe, summary)
         write_json(self.path / "summary.json", summary)
+
+    def _write_soft_labels(self, kept: list[int]) -> dict[str, Any]:
+        """Store what the teacher said of the images kept; what the summary says."""
+        teacher, logits = self.recipe.job.classifier, []
+        for batch in range(self.recipe.job.batch_count):
+            with np.load(self._part(batch)) as part:
+                logits.append(part["logits"])
+        path = soft_labels_path(self.path, self.recipe.split)
+        found = np.concatenate(logits)[kept]
+        name, sha256 = teacher.spec.name, teacher.sha256
+        write_soft_labels(path, SoftLabels(found, self.recipe.classes, name, sha256))
+        return {"soft_labels": {"file": path.name, "bytes": path.stat().st_size}}
 
     def _facts_and_bills(self) -> tuple[list[Row], list[dict[str, Any]]]:
         facts, bills = [], []

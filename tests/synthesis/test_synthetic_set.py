@@ -5,9 +5,11 @@ import pytest
 from PIL import Image
 
 import jinv
+from jinv.data.sets import load_labelled, soft_labels_of
 from jinv.engine.events import BatchDone
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, FolderError
+from jinv.models.classify import classify
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 
@@ -152,3 +154,54 @@ def test_a_judge_that_accepts_nothing_leaves_the_candidates(job, tmp_path):
     with pytest.raises(ConfigError, match="accepts none of the 12 images"):
         growing.finish()
     assert len(list((tmp_path / "parts").iterdir())) == 3
+
+
+@pytest.mark.parametrize("form", ["folder", "npz"])
+def test_soft_labels_are_what_the_teacher_says_of_the_files(job, tmp_path, form):
+    summary = jinv.synthesize(job, tmp_path, form=form, soft_labels=True)
+    network = job.classifier
+    data = load_labelled(tmp_path, "train", network.spec.classes, 8)
+    found = soft_labels_of(tmp_path, "train", network.spec.classes, len(data))
+    expected = classify(network, data.read(np.arange(12))[0])
+    assert found.logits.dtype == np.float16
+    np.testing.assert_allclose(found.logits, expected, rtol=1e-3, atol=1e-3)
+    assert (found.teacher, found.sha256) == ("tiny", network.sha256)
+    size = (tmp_path / "soft_labels-train.npz").stat().st_size
+    assert summary["soft_labels"] == {"file": "soft_labels-train.npz", "bytes": size}
+    card = (tmp_path / "README.md").read_text()
+    assert f"`soft_labels-train.npz`, {size:,} bytes: the logits of tiny" in card
+
+
+def test_soft_labels_are_of_the_images_that_are_kept(job, tmp_path):
+    kept = {"best": 1, "accepted_only": True, "judge": job.classifier}
+    jinv.synthesize(job, tmp_path, form="npz", soft_labels=True, **kept)
+    with np.load(tmp_path / "set.npz") as arrays:
+        images, labels = arrays["x_train"], arrays["y_train"]
+    classes = job.classifier.spec.classes
+    found = soft_labels_of(tmp_path, "train", classes, len(images))
+    assert 0 < len(images) < 6
+    np.testing.assert_array_equal(found.logits.argmax(-1), labels)
+    expected = classify(job.classifier, images)
+    np.testing.assert_allclose(found.logits, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_soft_labels_are_part_of_a_set_and_go_with_it(job, tmp_path):
+    jinv.synthesize(job, tmp_path)
+    with pytest.raises(FolderError, match="soft_labels: None there, True now"):
+        jinv.synthesize(job, tmp_path, soft_labels=True)
+    jinv.synthesize(job, tmp_path, soft_labels=True, overwrite=True)
+    once = (tmp_path / "soft_labels-train.npz").read_bytes()
+    jinv.synthesize(job, tmp_path / "other", soft_labels=True)
+    assert (tmp_path / "other" / "soft_labels-train.npz").read_bytes() == once
+    jinv.synthesize(job, tmp_path, overwrite=True)
+    assert not (tmp_path / "soft_labels-train.npz").exists()
+
+
+def test_a_part_without_the_logits_that_are_wanted_is_made_again(job, tmp_path):
+    with SyntheticSet(tmp_path, Recipe(job, soft_labels=True)) as growing:
+        job.run(growing.on_event)
+        path = tmp_path / "parts" / "000001.npz"
+        with np.load(path) as part:
+            arrays = {name: x for name, x in part.items() if name != "logits"}
+        np.savez(path, **arrays)
+        assert growing.missing() == [1]
