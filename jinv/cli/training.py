@@ -26,6 +26,13 @@ from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import classifier_spec
 from jinv.transfer.train_config import TrainConfig
 
+_ACCURACIES = {
+    "accuracy": "accuracy",
+    "test_accuracy": "test",
+    "real_accuracy": "real",
+}
+"""What an epoch's line calls the accuracies that its row of the log has."""
+
 
 def network_of(
     model: str, facts: Facts, data: str, split: str = "train"
@@ -127,9 +134,14 @@ class LessonProgress(Bar):
         row = event.row
         if isinstance(event, Measured):
             seconds = round(row["seconds"] * (self._epochs - row["epoch"]))
+            accuracies = "".join(
+                f"{title} {row[name]:.2f} %  "
+                for name, title in _ACCURACIES.items()
+                if name in row
+            )
             self.note(
                 f"epoch {row['epoch']:>3}/{self._epochs}  loss {row['loss']:.4f}  "
-                f"test {row['test_accuracy']:.2f} %  {row['seconds']:.0f} s  "
+                f"{accuracies}{row['seconds']:.0f} s  "
                 f"about {timedelta(seconds=seconds)} left"
             )
         self.show(event.far, f"loss {row['loss']:.4f}")

@@ -243,11 +243,13 @@ class _Fit:
         before, self.looked = self.looked, time.monotonic()
         self.now.seconds += self.looked - before
         means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+        # Of what an earlier version did not measure in this epoch, there is no mean.
+        names = [name for name in self.now.sums or rows[0] if name in rows[0]]
         for row in rows:
             if not np.isfinite(row["loss"]):
                 raise self._diverged(f"the loss became {row['loss']}")
-            for name, value in row.items():
-                self.now.sums[name] = self.now.sums.get(name, 0.0) + float(value)
+            for name in names:
+                self.now.sums[name] = self.now.sums.get(name, 0.0) + float(row[name])
         self.on_event(Learning(means, self._far()))
 
     def _arrays(self) -> dict[str, Any]:

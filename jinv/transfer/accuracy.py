@@ -1,5 +1,6 @@
 """Accuracy: how much of a labelled set a network gets right."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,3 +19,22 @@ def accuracy(
         logits = classify(classifier, images, 500, variables)
         right += int(np.sum(np.argmax(logits, -1) == labels))
     return 100 * right / len(data)
+
+
+def best_accuracy(
+    rows: Iterable[Mapping[str, float]], epochs: int, last: float
+) -> dict[str, float]:
+    """Find the highest test accuracy of a training, and after which epoch it was.
+
+    Args:
+        rows: Rows of the log.
+        epochs: Number of the last epoch.
+        last: Accuracy of what came out after it, in percent.
+
+    Returns:
+        `best_test_accuracy`, in percent, and `best_epoch`, the first that had it.
+    """
+    found = {r["epoch"]: r["test_accuracy"] for r in rows if "test_accuracy" in r}
+    found[epochs] = max(last, found.get(epochs, last))
+    epoch = max(found, key=found.__getitem__)
+    return {"best_test_accuracy": found[epoch], "best_epoch": epoch}

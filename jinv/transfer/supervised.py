@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jinv.atomic import JsonLines
 from jinv.checked import checked
-from jinv.data.labelled import LabelledImages
+from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.engine.events import LessonEvent, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Lesson
@@ -22,13 +23,16 @@ from jinv.errors import ConfigError
 from jinv.folders import Kind
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
-from jinv.transfer.accuracy import accuracy
+from jinv.transfer.accuracy import accuracy, best_accuracy
 from jinv.transfer.description import description
 from jinv.transfer.examples import Examples, shuffled, training_view
 from jinv.transfer.population import population_statistics
 from jinv.transfer.train_config import TrainConfig
 from jinv.transfer.trainable import Trainable
 from jinv.values import Natural
+
+_MOST_REAL = 10_000
+"""Real images that are measured after every epoch: more would tell little more."""
 
 
 def training_kind(model: str) -> Kind:
@@ -47,7 +51,9 @@ class Trained(NamedTuple):
     Attributes:
         classifier: Network with its new weights and statistics.
         trained: What the optimiser made of `Trainable.trained`.
-        achieved: Numbers by name: `test_accuracy`, in percent.
+        achieved: Numbers by name: `test_accuracy` of this network and
+            `best_test_accuracy` after any epoch, in percent; `best_epoch`, when that
+            was; and, where real images were given, `real_accuracy`.
     """
 
     classifier: Classifier
@@ -70,6 +76,7 @@ def train(
     on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
+    real: LabelledImages | None = None,
 ) -> Trained:
     """Train a classifier on labelled images.
 
@@ -94,6 +101,8 @@ def train(
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
+        real: More images to measure the accuracy on, such as real ones where those to
+            learn from are synthetic: at most 10 000 of them, drawn by the seed.
 
     Raises:
         ConfigError: The images are too few, or the devices cannot share a batch.
@@ -114,7 +123,7 @@ def train(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     trained = train(network, data, data, config, Path(folder) / "run")
         >>> list(trained.achieved)
-        ['test_accuracy']
+        ['test_accuracy', 'best_test_accuracy', 'best_epoch']
     """
     dtype = activation_type(config.precision)
     classifier = replace(classifier, module=classifier.spec.make_module(dtype=dtype))
@@ -144,10 +153,18 @@ def train(
         return {"params": params, **normalising, **frozen[1]}
 
     as_learnt = jax.jit(network)
+    sets = {"test": test}
+    if real is not None:
+        sets["real"] = SomeImages(real, _MOST_REAL, config.seed)
+
+    def accuracies(variables) -> dict[str, float]:
+        return {
+            f"{name}_accuracy": accuracy(classifier, variables, data)
+            for name, data in sets.items()
+        }
 
     def measure(_: int, trained: Any, statistics: Any) -> dict[str, float]:
-        variables = as_learnt(trained, frozen, statistics)
-        return {"test_accuracy": accuracy(classifier, variables, test)}
+        return accuracies(as_learnt(trained, frozen, statistics))
 
     def batches(epoch: int, first: int) -> Iterator[Examples]:
         size, seed = config.batch_size, config.seed
@@ -181,7 +198,9 @@ def train(
     )
     variables = as_learnt(learnt.trained, frozen, learnt.state)
     variables |= population_statistics(classifier, variables, training)
-    achieved = {"test_accuracy": accuracy(classifier, variables, test)}
+    achieved = accuracies(variables)
+    rows = JsonLines(folder / "metrics.jsonl").rows()
+    achieved |= best_accuracy(rows, config.epochs, achieved["test_accuracy"])
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Trained(
         replace(classifier, variables=variables, sha256=""),
@@ -225,7 +244,7 @@ def _objective(
     batch: Examples,
     key: jax.Array,
 ) -> tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]:
-    """Compute the cross-entropy of the labels, the mean over the batch."""
+    """The cross-entropy of the labels, the mean over the batch; and the accuracy."""
     view_key, network_key, dropout_key = jax.random.split(key, 3)
     inputs = classifier.normalise(batch.images)
     size = inputs.shape[1]
@@ -238,4 +257,6 @@ def _objective(
     targets = optax.smooth_labels(
         jax.nn.one_hot(batch.labels, logits.shape[-1]), config.label_smoothing
     )
-    return optax.softmax_cross_entropy(logits, targets).mean(), (statistics, {})
+    loss = optax.softmax_cross_entropy(logits, targets).mean()
+    right = jnp.mean(jnp.argmax(logits, -1) == batch.labels)
+    return loss, (statistics, {"accuracy": 100 * right})

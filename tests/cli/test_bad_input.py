@@ -56,7 +56,12 @@ TEXTS = {
         "real_split": [["nonsense"], [".."]],
         "storage": [["nonsense"], ["sqlite:////nowhere/at/all.db"]],
     },
-    "train": LEARNT | {"init": [["nowhere.pth"], ["empty"], ["set.npz"]]},
+    "train": LEARNT
+    | {
+        "init": [["nowhere.pth"], ["empty"], ["set.npz"]],
+        "real": SETS,
+        "real_split": [["nonsense"], [".."]],
+    },
     "supermask": LEARNT
     | {
         "published": [["nowhere.pth"], ["0.safetensors"]],
@@ -144,7 +149,7 @@ def tried(command, name, kind):
         context = NEEDED["student"]
     if isinstance(context, dict):
         context = context.get(command, "")
-    if command == "evaluate" and name == "real_split":
+    if command in ("evaluate", "train") and name == "real_split":
         context = "--real set.npz"
     if command == "supermask" and name == "published":
         usual = usual[2:]

@@ -114,3 +114,48 @@ def test_of_too_few_images_none_is_held_out(synthetic, learn, capsys):
     status, _ = learn("--data", synthetic(count=9))
     assert status == 2
     assert "of its 9 training images no tenth can be held" in capsys.readouterr().err
+
+
+def real_images(tmp_path, size=8, classes=6):
+    """A set of 20 images to learn from and as many to test by."""
+    images, labels = np.zeros((20, size, size, 3), np.uint8), np.arange(20) % classes
+    arrays = {"x_train": images, "y_train": labels, "x_test": images, "y_test": labels}
+    np.savez(tmp_path / "real.npz", **arrays)
+    return tmp_path / "real.npz"
+
+
+def test_real_images_are_measured_and_the_best_epoch_is_told(
+    synthetic, learn, tmp_path, capsys
+):
+    place, real = synthetic(), real_images(tmp_path)
+    status, card = learn("--data", place, "--test", real, "--real", real)
+    assert status == 0
+    assert card["real"] == str(real)
+    assert card["real_accuracy"] == card["test_accuracy"]
+    assert card["best_epoch"] == 1
+    assert card["best_test_accuracy"] >= card["test_accuracy"]
+    (line,) = [x for x in capsys.readouterr().err.splitlines() if "epoch   1/1" in x]
+    (row,) = map(json.loads, (tmp_path / "out" / "metrics.jsonl").open())
+    assert (
+        f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2f} %  "
+        f"test {row['test_accuracy']:.2f} %  real {row['real_accuracy']:.2f} %  "
+    ) in line
+
+
+@pytest.mark.parametrize(
+    ("words", "real", "message"),
+    [
+        (["--real", "other.npz"], {"size": 16}, "images of 8x8 pixels, found 16x16"),
+        (["--real", "other.npz"], {"classes": 9}, "labels must lie in 0..5"),
+        (["--real", "other.npz", "--real-split", "val"], {}, "no x_val and no y_val"),
+    ],
+)
+def test_what_cannot_be_measured_or_learnt_is_one_line(
+    learn, tmp_path, monkeypatch, capsys, words, real, message
+):
+    monkeypatch.chdir(tmp_path)
+    real_images(tmp_path, **real).rename(tmp_path / "other.npz")
+    status, _ = learn("--data", real_images(tmp_path), "--batch-size", "4", *words)
+    said = capsys.readouterr().err
+    assert status == 2 and said.count("\n") == 1 and message in said
+    assert not (tmp_path / "out").exists()

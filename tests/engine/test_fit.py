@@ -190,3 +190,25 @@ def test_foreign_notes_are_refused(tiny, stripes, tmp_path, notes):
     (tmp_path / "config.json").write_text('{"lesson": {}}')
     with pytest.raises(FolderError, match="notes are not those of a lesson"):
         fit(lesson, features_course(stripes), ONE, tmp_path, KIND, {})
+
+
+def test_what_was_not_measured_from_the_beginning_has_no_mean(nothing, tmp_path):
+    """As where an earlier version, which measured less, was stopped in an epoch."""
+
+    def lesson(*names):
+        def objective(trained, frozen, state, batch, key):
+            value = jnp.mean(batch) + trained
+            return value, (state, dict.fromkeys(names, value))
+
+        return Lesson(np.float32(0), objective, optax.set_to_zero())
+
+    def batches(epoch, first):
+        return (np.full(16, step, np.float32) for step in range(first, 4))
+
+    course, asked = Course(2, 4, batches), iter([False, True])
+    with pytest.raises(Interrupted):
+        fit(lesson(), course, ONE, tmp_path, KIND, {}, should_stop=lambda: next(asked))
+    fit(lesson("level"), course, ONE, tmp_path, KIND, {})
+    first, second = map(json.loads, (tmp_path / "metrics.jsonl").open())
+    assert first["loss"] == 1.5 and "level" not in first
+    assert second["loss"] == second["level"] == 1.5

@@ -7,6 +7,7 @@ import pytest
 
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, Diverged, FolderError, Interrupted
+from jinv.transfer.accuracy import best_accuracy
 from jinv.transfer.population import population_statistics
 from jinv.transfer.supervised import train
 from jinv.transfer.train_config import TrainConfig
@@ -19,6 +20,11 @@ def test_a_classifier_learns(tiny, stripes, tmp_path):
     achieved = train(tiny, *stripes, CONFIG, tmp_path, rows.append).achieved
     assert achieved["test_accuracy"] > 70
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
+    # As seen in training: from chance to what the test set has, on the way.
+    assert 10 < rows[0]["accuracy"] < rows[-1]["accuracy"] <= 100
+    assert achieved["best_test_accuracy"] == max(
+        achieved["test_accuracy"], *(row["test_accuracy"] for row in rows)
+    )
     logged = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in logged] == rows
 
@@ -112,3 +118,33 @@ def test_other_images_or_initial_weights_are_another_training(tiny, stripes, tmp
     darker = ArrayImages(stripes[0].images // 2, stripes[0].labels)
     with pytest.raises(FolderError, match="first_image"):
         train(tiny, darker, stripes[1], config, tmp_path)
+
+
+BRIEF = replace(CONFIG, epochs=1, warmup_epochs=0)
+
+
+def test_real_images_are_measured_too_and_change_nothing(
+    tiny, stripes, tmp_path, monkeypatch
+):
+    training, test = stripes
+    alone = train(tiny, *stripes, BRIEF, tmp_path / "alone")
+    rows = []
+    found = train(tiny, *stripes, BRIEF, tmp_path / "both", rows.append, real=test)
+    assert rows[0]["real_accuracy"] == rows[0]["test_accuracy"]
+    assert found.achieved["real_accuracy"] == found.achieved["test_accuracy"]
+    assert found.achieved["test_accuracy"] == alone.achieved["test_accuracy"]
+    # Of many, some are drawn; the folder goes on with or without them.
+    monkeypatch.setattr("jinv.transfer.supervised._MOST_REAL", 3)
+    some = train(tiny, *stripes, BRIEF, tmp_path / "both", real=training)
+    assert some.achieved["real_accuracy"] in [0, *(100 / 3 * np.arange(1, 4))]
+    assert len(set(alone.achieved) - set(some.achieved)) == 0
+
+
+def test_the_best_epoch_is_the_first_that_was_as_good():
+    rows = [{"epoch": n + 1, "test_accuracy": x} for n, x in enumerate([3.0, 9.0, 9.0])]
+    best = {"best_test_accuracy": 9.0, "best_epoch": 2}
+    assert best_accuracy(rows, 3, 8.5) == best
+    # What came out has the population's statistics, and may be better than any.
+    last = {"best_test_accuracy": 9.5, "best_epoch": 3}
+    assert best_accuracy(rows, 3, 9.5) == last
+    assert best_accuracy([], 3, 9.5) == last
