@@ -14,6 +14,7 @@ from jinv.cli.stopping import Stop
 from jinv.cli.training import (
     LessonProgress,
     announcer,
+    load_soft_labels,
     load_splits,
     network_of,
     write_card,
@@ -49,6 +50,9 @@ class Train:
     """Split of --data to learn from."""
     test_split: str = "test"
     """Split of the test images."""
+    soft_labels: bool = False
+    """Learn the softmax of the teacher's logits that `jinv synthesize --soft-labels`
+    stored beside --data, instead of the labels."""
     real: str | None = None
     """Set of real images on which the accuracy is measured too, as where --data is
     synthetic: at most 10 000 of them, drawn by the seed."""
@@ -89,7 +93,9 @@ def run(options: Train) -> int:
         options.split,
         options.test_split,
     )
-    real = None
+    soft = real = None
+    if options.soft_labels:
+        soft = load_soft_labels(options.data, options.split, spec, splits[0])
     if options.real is not None:
         real = load_labelled(
             options.real,
@@ -111,6 +117,7 @@ def run(options: Train) -> int:
                 on_start=announce,
                 on_event=progress.on_event,
                 should_stop=stop.requested,
+                soft_labels=soft and soft.logits,
                 real=real,
             )
         except Interrupted as reason:
@@ -126,6 +133,7 @@ def run(options: Train) -> int:
     more = {
         **achieved,
         "real": options.real,
+        "soft_labels": soft and {"teacher": soft.teacher, "sha256": soft.sha256},
         "sha256": sha256,
         "initial_weights": _card_of(options.init),
         "storage": options.storage,

@@ -16,7 +16,8 @@ from rich.console import Console
 from jinv.atomic import write_json
 from jinv.cli.bar import Bar
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
-from jinv.data.sets import classes_of, has_split, load_labelled
+from jinv.data.sets import classes_of, has_split, load_labelled, soft_labels_of
+from jinv.data.soft_labels import SoftLabels
 from jinv.devices import backend
 from jinv.engine.events import Compiled, LessonEvent, Measured
 from jinv.engine.precision import activation_type
@@ -116,6 +117,27 @@ def load_splits(
         markup=False,
     )
     return rest, held_out
+
+
+def load_soft_labels(
+    source: str, split: str, spec: ClassifierSpec, training: LabelledImages
+) -> SoftLabels:
+    """Load what a teacher said of the images to train with.
+
+    Args:
+        source: Set of these images.
+        split: Split of these images.
+        spec: Specification of the network, for the order of its classes.
+        training: These images; of a part of the set, it is what was said of that part.
+
+    Raises:
+        DataError: The set has no soft labels, or not those of its images or of the
+            network's classes.
+    """
+    if not isinstance(training, ChosenImages):
+        return soft_labels_of(source, split, spec.classes, len(training))
+    found = soft_labels_of(source, split, spec.classes, len(training.whole))
+    return found._replace(logits=found.logits[training.chosen])
 
 
 class LessonProgress(Bar):

@@ -135,11 +135,17 @@ class DecodedImages:
 
 
 class ChosenImages:
-    """The images of a set that have these indices, in this order."""
+    """The images of a set that have these indices, in this order.
+
+    Attributes:
+        whole: Set that they are of.
+        chosen: Index of each in it (n,), int.
+        labels: Class of each (n,), int32.
+    """
 
     def __init__(self, data: LabelledImages, chosen: np.ndarray):
         """Leave the set as it is, and show only what was chosen, (n,) int."""
-        self._data, self._chosen = data, chosen
+        self.whole, self.chosen = data, chosen
         self.labels = data.labels[chosen]
 
     def __len__(self) -> int:
@@ -147,7 +153,7 @@ class ChosenImages:
 
     def read(self, indices):
         """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
-        return self._data.read(self._chosen[indices])
+        return self.whole.read(self.chosen[indices])
 
 
 class SomeImages(ChosenImages):

@@ -14,9 +14,15 @@ from jinv.transfer.train_config import TrainConfig
 
 
 def description(
-    classifier: Classifier, training: LabelledImages, config: TrainConfig, dtype: Any
+    classifier: Classifier,
+    training: LabelledImages,
+    config: TrainConfig,
+    dtype: Any,
+    soft_labels: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Describe all that the outcome of a training depends on, as JSON."""
+    # Trainings begun before there were soft labels go on.
+    softly = {} if soft_labels is None else {"soft_labels": _fingerprint(soft_labels)}
     return {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
@@ -24,6 +30,7 @@ def description(
         **described_images(training),
         **asdict(config),
         "precision": np.dtype(dtype).name,
+        **softly,
     }
 
 

@@ -9,12 +9,13 @@ import jax
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
+from jinv.errors import ConfigError
 from jinv.images.views import View, chain, crop, flip, pad
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=("images", "labels", "index"),
+    data_fields=("images", "labels", "index", "soft_labels"),
     meta_fields=("seen",),
 )
 @dataclass(frozen=True, eq=False)
@@ -26,12 +27,15 @@ class Examples:
         labels: Labels (batch,), int32.
         index: Each image's number in the set (batch,), int32.
         seen: Height and width of what is seen of the images, in pixels.
+        soft_labels: What a teacher says of the images: logits (batch, classes), where
+            they are learnt instead of the labels.
     """
 
     images: Any
     labels: Any
     index: Any
     seen: int
+    soft_labels: Any = None
 
 
 def shuffled(
@@ -41,6 +45,7 @@ def shuffled(
     seen: int | None,
     epoch: int,
     first: int,
+    soft_labels: np.ndarray | None = None,
 ) -> Iterator[Examples]:
     """Yield one epoch's whole batches, in an order of its own.
 
@@ -51,12 +56,34 @@ def shuffled(
         seen: Height and width of what is seen of the images; None for all.
         epoch: Number of the epoch.
         first: Number of the first batch that is wanted.
+        soft_labels: Logits (images, classes) that are learnt instead of the labels.
     """
     order = np.random.default_rng((seed, epoch)).permutation(len(data))
     for start in range(first * batch_size, len(data) - batch_size + 1, batch_size):
         index = order[start : start + batch_size]
         images, labels = data.read(index)
-        yield Examples(images, labels, index.astype(np.int32), seen or images.shape[1])
+        yield Examples(
+            images,
+            labels,
+            index.astype(np.int32),
+            seen or images.shape[1],
+            None if soft_labels is None else soft_labels[index],
+        )
+
+
+def check_soft_labels(soft_labels: np.ndarray, images: int, classes: int) -> None:
+    """Refuse what are no logits of so many images and classes.
+
+    Raises:
+        ConfigError: They are of another shape, or not finite.
+    """
+    plain = soft_labels.dtype.kind == "f" and np.all(np.isfinite(soft_labels))
+    if soft_labels.shape != (images, classes) or not plain:
+        raise ConfigError(
+            f"soft_labels: expected finite logits of shape {(images, classes)}, a row "
+            f"for each image and a column for each class, found {soft_labels.dtype} of "
+            f"shape {soft_labels.shape}"
+        )
 
 
 def training_view(size: int, seen: int, margin: int, mirrored: bool) -> View:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from jinv.atomic import JsonLines
@@ -25,7 +26,7 @@ from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.transfer.accuracy import accuracy, best_accuracy
 from jinv.transfer.description import description
-from jinv.transfer.examples import Examples, shuffled, training_view
+from jinv.transfer.examples import Examples, check_soft_labels, shuffled, training_view
 from jinv.transfer.population import population_statistics
 from jinv.transfer.train_config import TrainConfig
 from jinv.transfer.trainable import Trainable
@@ -76,6 +77,7 @@ def train(
     on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
+    soft_labels: np.ndarray | None = None,
     real: LabelledImages | None = None,
 ) -> Trained:
     """Train a classifier on labelled images.
@@ -101,11 +103,14 @@ def train(
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
+        soft_labels: Logits (images, classes) of a teacher for the images to learn from,
+            in their order: their softmax is learnt instead of the labels.
         real: More images to measure the accuracy on, such as real ones where those to
             learn from are synthetic: at most 10 000 of them, drawn by the seed.
 
     Raises:
-        ConfigError: The images are too few, or the devices cannot share a batch.
+        ConfigError: The images are too few, or the devices cannot share a batch, or the
+            soft labels are not those of the images.
         FolderError: The folder holds something else, e.g. a training of another
             configuration.
         Interrupted: `should_stop` said so; every step so far is kept.
@@ -133,6 +138,8 @@ def train(
             f"batch_size {config.batch_size} exceeds the {len(training)} images"
         )
     _check_crops(classifier, config)
+    if soft_labels is not None:
+        check_soft_labels(soft_labels, len(training), len(classifier.spec.classes))
     check_training(classifier)
     placement = make_placement("jit", devices, config.batch_size)
     if trainable is None:
@@ -167,8 +174,8 @@ def train(
         return accuracies(as_learnt(trained, frozen, statistics))
 
     def batches(epoch: int, first: int) -> Iterator[Examples]:
-        size, seed = config.batch_size, config.seed
-        return shuffled(training, size, seed, config.crop(epoch), epoch, first)
+        size, seed, seen = config.batch_size, config.seed, config.crop(epoch)
+        return shuffled(training, size, seed, seen, epoch, first, soft_labels)
 
     def heard(event: LessonEvent) -> None:
         if isinstance(event, Measured):
@@ -190,7 +197,8 @@ def train(
         placement,
         folder,
         training_kind(classifier.spec.name),
-        description(classifier, training, config, dtype) | trainable.described,
+        description(classifier, training, config, dtype, soft_labels)
+        | trainable.described,
         overwrite=overwrite,
         on_start=on_start,
         on_event=heard,
@@ -254,9 +262,11 @@ def _objective(
         view(view_key, batch.index, inputs),
         dropout_key,
     )
-    targets = optax.smooth_labels(
-        jax.nn.one_hot(batch.labels, logits.shape[-1]), config.label_smoothing
-    )
+    if batch.soft_labels is None:
+        targets = jax.nn.one_hot(batch.labels, logits.shape[-1])
+    else:
+        targets = jax.nn.softmax(batch.soft_labels.astype(logits.dtype))
+    targets = optax.smooth_labels(targets, config.label_smoothing)
     loss = optax.softmax_cross_entropy(logits, targets).mean()
     right = jnp.mean(jnp.argmax(logits, -1) == batch.labels)
     return loss, (statistics, {"accuracy": 100 * right})

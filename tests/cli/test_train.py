@@ -5,7 +5,11 @@ import pytest
 from tiny_main import TINY
 
 from jinv.cli.main import main
+from jinv.cli.training import load_soft_labels
 from jinv.data.exporting import Description, Example, export
+from jinv.data.labelled import hold_out
+from jinv.data.sets import load_labelled
+from jinv.data.soft_labels import SoftLabels, soft_labels_path, write_soft_labels
 from jinv.models import zoo
 from jinv.models.loading import load_classifier
 
@@ -116,6 +120,21 @@ def test_of_too_few_images_none_is_held_out(synthetic, learn, capsys):
     assert "of its 9 training images no tenth can be held" in capsys.readouterr().err
 
 
+@pytest.fixture
+def taught(synthetic, tmp_path):
+    """A set of 64 images with soft labels, whose first logit tells the row."""
+
+    def write(form="npz", rows=64, classes=TINY.classes):
+        place = synthetic(form)
+        logits = np.zeros((rows, len(classes)), np.float16)
+        logits[:, 0] = np.arange(rows)
+        found = SoftLabels(logits, classes, "teacher", "abc")
+        write_soft_labels(soft_labels_path(place, "train"), found)
+        return place
+
+    return write
+
+
 def real_images(tmp_path, size=8, classes=6):
     """A set of 20 images to learn from and as many to test by."""
     images, labels = np.zeros((20, size, size, 3), np.uint8), np.arange(20) % classes
@@ -142,9 +161,55 @@ def test_real_images_are_measured_and_the_best_epoch_is_told(
     ) in line
 
 
+@pytest.mark.parametrize("form", ["folder", "npz"])
+def test_of_what_is_held_out_no_soft_labels_are_learnt(taught, form):
+    place = taught(form)
+    data = load_labelled(place, "train", TINY.classes, 8)
+    rest, held_out = hold_out(data, seed=3)
+    whole = load_soft_labels(place, "train", TINY, data).logits[:, 0].astype(int)
+    assert sorted(whole) == list(range(64))
+    # The first image of the set has the class 0, the second 1, and so on.
+    np.testing.assert_array_equal(whole % 6, data.labels)
+    found = load_soft_labels(place, "train", TINY, rest).logits[:, 0].astype(int)
+    np.testing.assert_array_equal(found, whole[rest.chosen])
+    assert len(rest) + len(held_out) == 64
+
+
+def test_a_set_and_its_soft_labels_are_enough_to_learn_from(learn, weights, tmp_path):
+    words = [
+        "synthesize", "--model", "tiny", "--weights", weights[0], "--per-class", "6",
+        "--batch-size", "18", "--steps", "1", "--soft-labels",
+    ]  # fmt: skip
+    place, real = tmp_path / "set", real_images(tmp_path)
+    assert main([*words, "--devices", "1", "--out", str(place)]) == 0
+    status, card = learn("--data", place, "--test", real, "--soft-labels")
+    assert status == 0
+    teacher = load_classifier("tiny", weights[0])
+    assert card["soft_labels"] == {"teacher": "tiny", "sha256": teacher.sha256}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rows": 63}, "holds logits of 63 images, which are not the 64 of the set"),
+        ({"classes": (*TINY.classes, "lynx")}, "'lynx' is named after no class of"),
+        ({"classes": TINY.classes[:5]}, "logits of 5 classes, the model has 6"),
+    ],
+)
+def test_soft_labels_of_another_set_are_refused(
+    taught, learn, tmp_path, capsys, options, message
+):
+    status, _ = learn("--data", taught(**options), "--soft-labels")
+    said = capsys.readouterr().err.splitlines()
+    assert status == 2 and message in said[-1]
+    # What is held out is told before.
+    assert len(said) == 2 and not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "real", "message"),
     [
+        (["--soft-labels"], {}, "real.npz has no soft labels: expected soft_labels-tr"),
         (["--real", "other.npz"], {"size": 16}, "images of 8x8 pixels, found 16x16"),
         (["--real", "other.npz"], {"classes": 9}, "labels must lie in 0..5"),
         (["--real", "other.npz", "--real-split", "val"], {}, "no x_val and no y_val"),

@@ -123,6 +123,77 @@ def test_other_images_or_initial_weights_are_another_training(tiny, stripes, tmp
 BRIEF = replace(CONFIG, epochs=1, warmup_epochs=0)
 
 
+def certain(labels):
+    """Logits whose softmax is exactly 1 for the label."""
+    return 1e4 * np.eye(6, dtype=np.float16)[labels]
+
+
+def test_soft_labels_that_are_sure_teach_what_labels_do(tiny, stripes, tmp_path):
+    training, test = stripes
+    hard = train(tiny, training, test, BRIEF, tmp_path / "hard")
+    # The labels themselves are not learnt, and order and views are the same.
+    wrong = ArrayImages(training.images, (training.labels + 1) % 6)
+    soft = train(
+        tiny,
+        wrong,
+        test,
+        BRIEF,
+        tmp_path / "soft",
+        soft_labels=certain(training.labels),
+    )
+    jax.tree.map(
+        np.testing.assert_array_equal,
+        soft.classifier.variables,
+        hard.classifier.variables,
+    )
+
+
+def test_the_loss_of_soft_labels_is_their_cross_entropy(tiny, stripes, tmp_path):
+    training, rows = stripes[0], []
+    soft = np.random.default_rng(0).normal(0, 2, (384, 6)).astype(np.float16)
+    config = replace(BRIEF, batch_size=384, margin=0, flip=False)
+    train(tiny, *stripes, config, tmp_path, rows.append, soft_labels=soft)
+    inputs = tiny.normalise(training.images / np.float32(255))
+    logits, _ = tiny.training(tiny.variables, inputs, jax.random.key(0))
+    targets = np.exp(soft.astype(float))
+    targets /= targets.sum(-1, keepdims=True)
+    surprise = -jax.nn.log_softmax(logits)
+    expected = np.mean(np.sum(targets * surprise, -1))
+    np.testing.assert_allclose(rows[0]["loss"], expected, rtol=1e-5)
+    right = np.mean(np.argmax(logits, -1) == training.labels)
+    np.testing.assert_allclose(rows[0]["accuracy"], 100 * right, rtol=1e-5)
+
+
+def test_other_soft_labels_are_another_training(tiny, stripes, tmp_path):
+    soft = certain(stripes[0].labels)
+    train(tiny, *stripes, BRIEF, tmp_path / "hard")
+    described = json.loads((tmp_path / "hard" / "config.json").read_text())
+    assert "soft_labels" not in described["training"]
+    with pytest.raises(FolderError, match="soft_labels: None there"):
+        train(tiny, *stripes, BRIEF, tmp_path / "hard", soft_labels=soft)
+    train(tiny, *stripes, BRIEF, tmp_path / "soft", soft_labels=soft)
+    with pytest.raises(FolderError, match="soft_labels: .* there, .* now"):
+        train(tiny, *stripes, BRIEF, tmp_path / "soft", soft_labels=soft[::-1])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda soft: soft[:-1],
+        lambda soft: soft[:, :-1],
+        lambda soft: soft * np.nan,
+        lambda soft: soft.astype(int),
+    ],
+)
+def test_what_are_no_soft_labels_of_the_images_is_refused(
+    tiny, stripes, tmp_path, wrong
+):
+    soft = wrong(certain(stripes[0].labels))
+    with pytest.raises(ConfigError, match=r"expected finite logits of shape \(384, 6"):
+        train(tiny, *stripes, BRIEF, tmp_path / "run", soft_labels=soft)
+    assert not (tmp_path / "run").exists()
+
+
 def test_real_images_are_measured_too_and_change_nothing(
     tiny, stripes, tmp_path, monkeypatch
 ):
