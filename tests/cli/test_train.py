@@ -224,3 +224,27 @@ def test_what_cannot_be_measured_or_learnt_is_one_line(
     said = capsys.readouterr().err
     assert status == 2 and said.count("\n") == 1 and message in said
     assert not (tmp_path / "out").exists()
+
+
+def test_what_was_trained_loads_in_pytorch_by_its_keys(tmp_path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file
+    from torch_thin_resnet import ThinResNet
+
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), np.uint8)
+    arrays = {f"x_{split}": images for split in ("train", "test")}
+    arrays |= {f"y_{split}": np.arange(20) % 10 for split in ("train", "test")}
+    np.savez(tmp_path / "set.npz", **arrays)
+    words = [
+        "train", "--data", str(tmp_path / "set.npz"), "--model", "cifar10_resnet8",
+        "--epochs", "1", "--batch-size", "10", "--devices", "1",
+    ]  # fmt: skip
+    assert main([*words, "--out", str(tmp_path / "out")]) == 0
+    path = tmp_path / "out" / "cifar10_resnet8.safetensors"
+    theirs, ours = ThinResNet(1).eval(), load_classifier("cifar10_resnet8", path)
+    theirs.load_state_dict(load_file(path))
+    inputs = np.asarray(ours.normalise(images / np.float32(255)))
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(inputs).permute(0, 3, 1, 2)).numpy()
+    found = ours.logits(ours.variables, inputs)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)

@@ -66,47 +66,34 @@ def test_the_recorded_families_are_those_of_the_zoo():
     assert recorded == zoo
 
 
-def torch_resnet20(torch, state, x):
-    """Logits and feature loss of a CIFAR ResNet-20 with padding shortcuts."""
-    F = torch.nn.functional
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("cifar10_resnet8", 1), ("cifar10_resnet20", 3)]
+)
+def test_thin_resnets_have_the_names_and_the_numbers_of_pytorch(name, blocks):
+    torch = pytest.importorskip("torch")
+    from torch_thin_resnet import ThinResNet
+
+    inputs, labels = parity_inputs(name)
+    found, state = compute(name, inputs, labels)
+    network = ThinResNet(blocks).double().eval()
+    # By all of its keys, and no others.
+    network.load_state_dict({key: torch.from_numpy(x) for key, x in state.items()})
     distances = []
 
-    def convolve(name, x, stride=1):
-        return F.conv2d(x, state[f"{name}.weight"], None, stride, 1)
+    def compare(norm, seen):
+        mean, var = seen[0].mean((0, 2, 3)), seen[0].var((0, 2, 3), correction=0)
+        distances.append((norm.running_mean - mean).norm())
+        distances.append((norm.running_var - var).norm())
 
-    def norm(name, x):
-        mean, var = state[f"{name}.running_mean"], state[f"{name}.running_var"]
-        distances.append((mean - x.mean((0, 2, 3))).norm())
-        distances.append((var - x.var((0, 2, 3), correction=0)).norm())
-        return F.batch_norm(
-            x, mean, var, state[f"{name}.weight"], state[f"{name}.bias"]
-        )
-
-    x = F.relu(norm("bn1", convolve("conv1", x)))
-    for stage in (1, 2, 3):
-        for index in range(3):
-            name = f"layer{stage}.{index}"
-            stride = 2 if stage > 1 and index == 0 else 1
-            y = F.relu(norm(f"{name}.bn1", convolve(f"{name}.conv1", x, stride)))
-            y = norm(f"{name}.bn2", convolve(f"{name}.conv2", y))
-            margin = (y.shape[1] - x.shape[1]) // 2
-            shortcut = x[:, :, ::stride, ::stride]
-            x = F.relu(y + F.pad(shortcut, (0, 0, 0, 0, margin, margin)))
-    logits = F.linear(x.mean((2, 3)), state["fc.weight"], state["fc.bias"])
-    return logits, sum(distances)
-
-
-def test_cifar_resnet20_has_the_numbers_of_pytorch():
-    torch = pytest.importorskip("torch")
-    inputs, labels = parity_inputs("cifar10_resnet20")
-    found, state = compute("cifar10_resnet20", inputs, labels)
-    state = {key: torch.from_numpy(value).double() for key, value in state.items()}
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.register_forward_pre_hook(compare)
     x = torch.from_numpy(inputs).double().permute(0, 3, 1, 2).requires_grad_(True)
-    logits, feature = torch_resnet20(torch, state, x)
+    logits = network(x)
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(labels))
-    (loss + 0.01 * feature).backward()
+    (loss + 0.01 * sum(distances)).backward()
     assert error(found["logits"], logits.detach().numpy()) < 1e-5
-    assert error(found["feature"], feature.item()) < 1e-5
+    assert error(found["feature"], sum(distances).item()) < 1e-5
     assert error(found["gradient"], x.grad.permute(0, 2, 3, 1).numpy()) < 1e-4
 
 
