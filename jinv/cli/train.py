@@ -27,6 +27,7 @@ from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
+from jinv.report.student_page import write_student_page
 from jinv.transfer.supervised import train
 from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
@@ -138,7 +139,10 @@ def run(options: Train) -> int:
         "initial_weights": _card_of(options.init),
         "storage": options.storage,
     }
-    write_card(path, "train", spec, options.data, options.test, splits, config, more)
+    card = write_card(
+        path, "train", spec, options.data, options.test, splits, config, more
+    )
+    write_student_page(options.out, card)
     console.print(
         f"test accuracy {achieved['test_accuracy']} % (the best was "
         f"{achieved['best_test_accuracy']} % after epoch {achieved['best_epoch']}); "

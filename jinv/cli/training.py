@@ -193,7 +193,7 @@ def write_card(
     splits: tuple[LabelledImages, LabelledImages],
     config: TrainConfig,
     more: Mapping[str, Any],
-) -> None:
+) -> dict[str, Any]:
     """Write the card beside a file of weights: where they come from, what they do.
 
     Args:
@@ -206,6 +206,9 @@ def write_card(
         splits: Training and test images; see `load_splits`.
         config: How the network was trained.
         more: What else there is to say.
+
+    Returns:
+        What the card says.
     """
     card = {
         "model": spec.name,
@@ -219,6 +222,7 @@ def write_card(
         "jax": jax.__version__,
     }
     write_json(weights.with_suffix(".json"), card)
+    return card
 
 
 def _described(

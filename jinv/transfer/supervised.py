@@ -25,6 +25,7 @@ from jinv.folders import Kind
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.transfer.accuracy import accuracy, best_accuracy
+from jinv.transfer.descent import decayed_sgd
 from jinv.transfer.description import description
 from jinv.transfer.examples import Examples, check_soft_labels, shuffled, training_view
 from jinv.transfer.population import population_statistics
@@ -39,10 +40,11 @@ _MOST_REAL = 10_000
 def training_kind(model: str) -> Kind:
     """Tell what training a model leaves in a folder."""
     name = glob.escape(model)
+    owned = ("checkpoint", "metrics.jsonl", "index.html", "curves.png")
     return Kind(
         "training",
         "training",
-        owned=("checkpoint", "metrics.jsonl", f"{name}.safetensors", f"{name}.json"),
+        owned=(*owned, f"{name}.safetensors", f"{name}.json"),
     )
 
 
@@ -232,14 +234,7 @@ def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
     schedule = optax.warmup_cosine_decay_schedule(
         0.0, config.lr, warmup, max(config.epochs * steps, warmup + 1)
     )
-    decayed = partial(
-        jax.tree_util.tree_map_with_path,
-        lambda path, _: getattr(path[-1], "key", "") == "kernel",
-    )
-    return optax.chain(
-        optax.add_decayed_weights(config.weight_decay, mask=decayed),
-        optax.sgd(schedule, config.momentum, config.nesterov),
-    )
+    return decayed_sgd(schedule, config.momentum, config.nesterov, config.weight_decay)
 
 
 def _objective(

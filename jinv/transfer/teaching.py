@@ -53,7 +53,8 @@ class Taught:
 def distillation_kind(model: str) -> Kind:
     """Tell what the distillation of a model leaves in a folder."""
     name = glob.escape(model)
-    owned = ("checkpoint", "metrics.jsonl", "pool", "index.html", "*.png")
+    pictures = "curves.png", "pool.png"
+    owned = ("checkpoint", "metrics.jsonl", "pool", "index.html", *pictures)
     return Kind(
         "distillation",
         "distillation",
