@@ -212,9 +212,11 @@ def _about(options: Distill) -> dict[str, Any]:
 def _test(options: Distill, load: Any) -> LabelledImages | None:
     source, split = options.test or options.data, options.test_split
     if source is None:
+        if split != "test":
+            raise ConfigError("--test-split is a split of --test SET: give that too")
         return None
     if has_split(source, split):
         return load(source, split)
-    if options.test is None:
+    if options.test is None and split == "test":
         return None
     raise DataError(f"{source} has no {split} images: give others by --test SET")

@@ -23,7 +23,10 @@ def options_of(default: Any) -> Iterator[tuple[str, Any]]:
     for each in fields(default):
         value = getattr(default, each.name)
         if is_dataclass(value):
-            yield from options_of(value)
+            # Options of what is marked are called as if they were the command's own.
+            marked = hasattr(hints[each.name], "__metadata__")
+            prefix = "" if marked else f"{each.name}."
+            yield from ((prefix + name, kind) for name, kind in options_of(value))
         elif each.name not in _SUPPRESSED:
             yield each.name, hints[each.name]
 

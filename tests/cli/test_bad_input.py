@@ -67,6 +67,14 @@ TEXTS = {
         "published": [["nowhere.pth"], ["0.safetensors"]],
         "layers": [["conv1"], ["nothing=0.5"], ["conv1=2"]],
     },
+    "distill": LEARNT
+    | {
+        "student": NETWORKS[:3],
+        "weights": JOB["weights"],
+        "preset": [["nonsense"], ["fast10"]],
+        "start_from": SETS,
+        "beside": [["nosign"], ["=run"], ["real=nowhere"]],
+    },
     "evaluate": MEASURED
     | {
         "set": SETS,
@@ -112,6 +120,8 @@ USUAL = {
     "--judge other=1.safetensors",
     "train": "--data set.npz --model tiny --epochs 1 --batch-size 32",
     "supermask": "--data set.npz --model tiny --epochs 1 --batch-size 32",
+    "distill": "--student tiny --model tiny --weights 0.safetensors --data set.npz "
+    "--steps 2 --batch-size 4",
     "evaluate": "set.npz --judge other=1.safetensors --extractor tiny=0.safetensors",
     "models": "",
 }
@@ -153,6 +163,8 @@ def tried(command, name, kind):
         context = "--real set.npz"
     if command == "supermask" and name == "published":
         usual = usual[2:]
+    if command == "distill" and name == "start_from":
+        usual = [word for word in usual if word not in ("--data", "set.npz")]
     joined = [v for v in values if v and v[0].startswith("=")]
     return [
         [*usual, *context.split(), *([flag + v[0]] if v in joined else [flag, *v])]
