@@ -12,7 +12,8 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.errors import ConfigError, FolderError, Interrupted
 from jinv.models import zoo
 from jinv.synthesis.synthetic_set import SyntheticSet
-from jinv.transfer.distill import distill
+from jinv.transfer.distill import distill, make_pool
+from jinv.transfer.distillations import DISTILLATIONS, find_distillation
 from jinv.transfer.drawing import drawn
 
 FAST = jinv.FastGenerators(
@@ -233,3 +234,14 @@ def test_a_pool_of_another_teacher_is_refused(teacher, tiny, student, tmp_path):
     without_data(teacher, student, tmp_path / "run")
     with pytest.raises(FolderError, match="another configuration"):
         without_data(replace(tiny, sha256="0" * 64), student, tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", DISTILLATIONS)
+def test_every_preset_plans_a_pool_against_the_student(name):
+    network = jinv.load_classifier("cifar10_resnet20")
+    student = jinv.make_classifier(jinv.classifier_spec("cifar10_resnet8"))
+    way = find_distillation(name)
+    pool = make_pool(network, student, way, way.config)
+    assert pool.job.student is student
+    batches = way.config.rounds + way.warmup_batches
+    assert pool.count(way.config.rounds - 1) == batches * way.images_at_once
