@@ -50,7 +50,7 @@ def test_a_student_from_a_set_stands_beside_its_control(teach, tmp_path, capsys)
     loaded = load_classifier("tiny", out / "tiny.safetensors")
     assert loaded.sha256 == card["sha256"]
     page = (out / "index.html").read_text()
-    assert "real" in page and f"{card['test_accuracy']:.1f}" in page
+    assert "real" in page and f"{card['test_accuracy']:.2f}" in page
 
 
 def test_a_student_without_data_leaves_a_pool_that_another_learns_from(teach, capsys):
