@@ -14,7 +14,7 @@ from jinv.engine.session import Session
 from jinv.errors import FolderError
 from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
-from jinv.synthesis.synthetic_set import SyntheticSet
+from jinv.synthesis.synthetic_set import SyntheticSet, cost_of
 from jinv.transfer.description import described_images
 from jinv.transfer.supply import Budget, Supply
 
@@ -97,11 +97,15 @@ class Pool(Supply):
         self._labels = np.empty(count, np.int32)
         recipe = Recipe(self.job, "npz")
         self.set = self._stack.enter_context(SyntheticSet(folder / "pool", recipe))
-        if not self.set.complete:
-            missing = self.set.missing()
-            self._made = missing[0] if missing else self.job.batch_count
-            for batch in range(self._made):
-                self._take(batch, *self.set.read(batch))
+        if self.set.complete:
+            # Its parts are gone, and nobody learns from it here any more.
+            self._made = self.job.batch_count
+            self._cost = cost_of(self.set.path) or self._cost
+            return
+        missing = self.set.missing()
+        self._made = missing[0] if missing else self.job.batch_count
+        for batch in range(self._made):
+            self._take(batch, *self.set.read(batch))
 
     def see_to(self, round_number: int, student: dict[str, Any]) -> None:
         """Make the batches that come before a round, against the student."""
