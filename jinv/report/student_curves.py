@@ -23,7 +23,7 @@ Looks = Mapping[str, Mapping[str, Any]]
 _ACCURACIES = {
     "test_accuracy": ("test images", "-"),
     "accuracy": ("images learnt from", ":"),
-    "also_accuracy": ("other images", "--"),
+    "real_accuracy": ("other images", "--"),
 }
 """Accuracies of a log: of which images, and the style of their line."""
 _MEANS = 40

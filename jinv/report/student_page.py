@@ -31,7 +31,7 @@ OWN = "this one"
 
 _OTHER_ACCURACIES = {
     "accuracy": "Accuracy on images learnt from",
-    "also_accuracy": "Accuracy on other images",
+    "real_accuracy": "Accuracy on other images",
 }
 _DIGITS = 16
 """Digits of a checksum on a card; the configuration has them all."""

@@ -159,6 +159,7 @@ def test_real_images_are_measured_and_the_best_epoch_is_told(
         f"loss {row['loss']:.4f}  accuracy {row['accuracy']:.2f} %  "
         f"test {row['test_accuracy']:.2f} %  real {row['real_accuracy']:.2f} %  "
     ) in line
+    assert "Accuracy on other images" in (tmp_path / "out" / "index.html").read_text()
 
 
 @pytest.mark.parametrize("form", ["folder", "npz"])

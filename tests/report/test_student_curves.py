@@ -123,7 +123,7 @@ def test_one_student_without_tests_may_be_beside_one_with_them(plotted):
 
 
 def test_trainings_tell_all_their_accuracies_by_epochs(plotted):
-    training = arm(unit="epoch", accuracy=99.0, also_accuracy=55.0)
+    training = arm(unit="epoch", accuracy=99.0, real_accuracy=55.0)
     _, panels = plotted({"a": training})
     assert list(panels) == ["Accuracy", "Accuracy by time", "Loss"]
     panel = panels["Accuracy"]

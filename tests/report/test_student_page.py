@@ -191,7 +191,7 @@ def test_a_teacher_that_was_not_tested_leaves_no_gap(student):
 
 def test_a_training_is_told_by_epochs(tmp_path):
     rows = epochs(50.0, 72.0, 71.5)
-    rows[-1] |= {"accuracy": 99.25, "also_accuracy": 68.0}
+    rows[-1] |= {"accuracy": 99.25, "real_accuracy": 68.0}
     text = page(write_student(tmp_path, TRAINING_CARD, rows), TRAINING_CARD)
     assert "<h1>Training of cifar10_vgg11</h1>" in text
     assert "30 epochs · 128 images a step · 3 min 0 s" in text
