@@ -2,41 +2,26 @@
 
 from dataclasses import dataclass, replace
 
-from jinv.checked import Checked
 from jinv.errors import ConfigError
-from jinv.inversion.method import Method
-from jinv.inversion.presets import PRESETS
-from jinv.models.spec import ClassifierSpec
+from jinv.inversion.presets import PRESETS, Preset
 from jinv.suggest import near
 from jinv.transfer.distill_config import DistillConfig
 from jinv.values import Count, Natural
 
 
-@dataclass(frozen=True)
-class Distillation(Checked):
-    """A way to a student without data, with its provenance.
+@dataclass(frozen=True, kw_only=True)
+class Distillation(Preset):
+    """A way to a student without data: how images are made and how it learns.
 
     Attributes:
         config: How the student learns.
-        method: How images are made against it.
         images_at_once: Images of a batch, one of which is made for each round.
         warmup_batches: Batches that are made before the first update.
-        source: Source of the settings.
-        expected: What they are known to yield.
-        input_size: Input size of classifiers that they were made for, in pixels.
     """
 
     config: DistillConfig
-    method: Method
     images_at_once: Count
     warmup_batches: Natural
-    source: str
-    expected: str
-    input_size: Count = 32
-
-    def fitted(self, spec: ClassifierSpec) -> Method:
-        """Scale the method's lengths to a classifier's input size."""
-        return self.method.scaled(spec.input_size / self.input_size)
 
 
 # Fang et al. 2022, "Up to 100x Faster Data-free Knowledge Distillation": 220 epochs of
@@ -47,38 +32,42 @@ _FIELD = DistillConfig(
 
 DISTILLATIONS = {
     "default": Distillation(
-        DistillConfig(steps=6000, round_steps=10),
-        replace(PRESETS["fast"].method, w_adversarial=1.0),
+        config=DistillConfig(steps=6000, round_steps=10),
+        method=replace(PRESETS["fast"].method, w_adversarial=1.0),
         images_at_once=100,
         warmup_batches=5,
         source="this project's own, sized for two cores; not tuned yet",
         expected="not measured yet; docs/students.md has its controls",
+        input_size=32,
     ),
     "fast-10": Distillation(
-        replace(_FIELD, lr=0.2),
-        PRESETS["fast-10"].method,
+        config=replace(_FIELD, lr=0.2),
+        method=PRESETS["fast-10"].method,
         images_at_once=256,
         warmup_batches=20,
         source="Fang et al. 2022, Fast-10 on CIFAR-10 (ResNet-34 to ResNet-18)",
         expected="94.05 % by a teacher of 95.70 %, at 0.28 hours of making images",
+        input_size=32,
     ),
     "adaptive-deepinversion": Distillation(
-        replace(_FIELD, round_steps=50),
-        replace(PRESETS["deepinversion-cifar10"].method, w_disagreement=10.0),
+        config=replace(_FIELD, round_steps=50),
+        method=replace(PRESETS["deepinversion-cifar10"].method, w_disagreement=10.0),
         images_at_once=256,
         warmup_batches=0,
         source="Yin et al. 2020, CIFAR-10; updates as in Fang et al. 2022, whose table "
         "has it; a batch for every 50 updates",
         expected="93.26 % by a teacher of 95.70 % (ResNet-34 to ResNet-18)",
+        input_size=32,
     ),
     "adaptive-natural": Distillation(
-        replace(_FIELD, round_steps=400),
-        replace(PRESETS["natural-cifar10"].method, w_disagreement=10.0),
+        config=_FIELD,
+        method=replace(PRESETS["natural-cifar10"].method, w_disagreement=10.0),
         images_at_once=256,
         warmup_batches=0,
         source="Kim et al. 2022, CIFAR-10, with the disagreement of Yin et al. 2020; "
         "its weight and the updates are not published and assumed",
         expected="94.87 % by a teacher of 95.57 % (ResNet-34 to ResNet-18)",
+        input_size=32,
     ),
 }
 
