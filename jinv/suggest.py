@@ -1,7 +1,9 @@
 """Near matches for what somebody may have meant."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
+
+from jinv.errors import ConfigError
 
 
 def near(word: str, known: Iterable[str]) -> str:
@@ -13,3 +15,21 @@ def near(word: str, known: Iterable[str]) -> str:
     """
     matches = get_close_matches(word, list(known), n=3, cutoff=0.6)
     return f" (did you mean {' or '.join(matches)}?)" if matches else ""
+
+
+def check_options(given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse options that there are not.
+
+    Args:
+        given: Names of the options that were given.
+        known: Names of all that there are.
+
+    Raises:
+        ConfigError: There is none of a name; near matches are offered.
+    """
+    for name in given:
+        if name not in known:
+            raise ConfigError(
+                f"unknown option {name!r}{near(name, known)}; there are "
+                f"{', '.join(known)}"
+            )

@@ -12,9 +12,9 @@ from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts, load_network
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
-from jinv.cli.training import command_line
+from jinv.cli.training import command_line, load_images
 from jinv.data.labelled import LabelledImages
-from jinv.data.sets import has_split, load_labelled
+from jinv.data.sets import has_split
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import activation_type
@@ -123,20 +123,17 @@ def run(options: Distill) -> int:
     )
     student = _student(options.student, teacher, config.seed)
 
-    def load(source: str, split: str) -> LabelledImages:
-        spec = teacher.spec
-        return load_labelled(
-            source, split, spec.classes, spec.input_size, spec.channels
-        )
-
     if options.data and options.given:
         raise ConfigError(
             f"{_PREFIX}{min(options.given).replace('_', '-')} is for images that are "
             "made, and --data gives them: leave one out"
         )
-    data = load(options.data, options.split) if options.data else None
-    start = load(options.start_from, options.split) if options.start_from else None
-    test = _test(options, load)
+
+    def load(source: str | None) -> LabelledImages | None:
+        return load_images(source, options.split, teacher.spec) if source else None
+
+    data, start = load(options.data), load(options.start_from)
+    test = _test(options, teacher)
     method = at_sizes(options.synthesis.follow(options.given), teacher, options.given)
 
     def announce() -> None:
@@ -209,14 +206,14 @@ def _about(options: Distill) -> dict[str, Any]:
     return {**named, "command": command_line("distill")}
 
 
-def _test(options: Distill, load: Any) -> LabelledImages | None:
+def _test(options: Distill, teacher: Classifier) -> LabelledImages | None:
     source, split = options.test or options.data, options.test_split
     if source is None:
         if split != "test":
             raise ConfigError("--test-split is a split of --test SET: give that too")
         return None
     if has_split(source, split):
-        return load(source, split)
+        return load_images(source, split, teacher.spec)
     if options.test is None and split == "test":
         return None
     raise DataError(f"{source} has no {split} images: give others by --test SET")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import jax
 import tyro
 from rich.console import Console
 
@@ -23,8 +22,7 @@ from jinv.cli.training import (
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, Interrupted
 from jinv.models.facts import Facts
-from jinv.models.weights.state_dict import to_state_dict
-from jinv.models.weights.writing import write_weights
+from jinv.models.weights.writing import write_variables
 from jinv.models.zoo import classifier_spec
 from jinv.supermask.hidden import Supermask
 from jinv.supermask.published import load_published
@@ -175,16 +173,9 @@ def _convert(options: FindSupermask, published: Path) -> int:
         raise ConfigError(f"{path} is there already: choose another --out")
     found = load_published(published, spec, fraction)
     options.out.mkdir(parents=True, exist_ok=True)
-    state = to_state_dict(jax.device_get(found.classifier.variables))
     source = {"file": published.name, "sha256": found.classifier.sha256}
-    sha256 = write_weights(
-        path,
-        state,
-        {
-            "model": spec.name,
-            "source": source["sha256"],
-            **Facts.of(spec).to_json(),
-        },
+    sha256 = write_variables(
+        path, spec, found.classifier.variables, source=source["sha256"]
     )
     card = {
         "model": spec.name,

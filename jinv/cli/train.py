@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import jax
 import tyro
 from rich.console import Console
 
@@ -14,19 +13,17 @@ from jinv.cli.stopping import Stop
 from jinv.cli.training import (
     LessonProgress,
     announcer,
+    load_images,
     load_soft_labels,
     load_splits,
     network_of,
     write_card,
 )
-from jinv.data.sets import load_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
-from jinv.models.facts import Facts
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
-from jinv.models.weights.state_dict import to_state_dict
-from jinv.models.weights.writing import write_weights
+from jinv.models.weights.writing import write_variables
 from jinv.report.student_page import write_student_page
 from jinv.transfer.supervised import train
 from jinv.transfer.train_config import TrainConfig
@@ -98,13 +95,7 @@ def run(options: Train) -> int:
     if options.soft_labels:
         soft = load_soft_labels(options.data, options.split, spec, splits[0])
     if options.real is not None:
-        real = load_labelled(
-            options.real,
-            options.real_split,
-            spec.classes,
-            spec.input_size,
-            spec.channels,
-        )
+        real = load_images(options.real, options.real_split, spec)
     announce = announcer(console, "Training", spec, splits[0], config, options.out)
     with Stop() as stop, LessonProgress(console, config.epochs) as progress:
         try:
@@ -124,12 +115,9 @@ def run(options: Train) -> int:
         except Interrupted as reason:
             console.print(f"{reason}; the same command goes on", soft_wrap=True)
             return stop.exit_status
-    state = to_state_dict(jax.device_get(trained.classifier.variables))
-    if options.storage != "float32":
-        state = {key: value.astype(options.storage) for key, value in state.items()}
     path = options.out / f"{spec.name}.safetensors"
-    metadata = {"model": spec.name, **Facts.of(spec).to_json()}
-    sha256 = write_weights(path, state, metadata)
+    variables = trained.classifier.variables
+    sha256 = write_variables(path, spec, variables, options.storage)
     achieved = {name: round(value, 2) for name, value in trained.achieved.items()}
     more = {
         **achieved,

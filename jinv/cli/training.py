@@ -90,15 +90,9 @@ def load_splits(
         DataError: A set cannot be read, or `test` has no test images, or neither has
             and there are too few images to hold some out.
     """
-
-    def load(source: str, split: str) -> LabelledImages:
-        return load_labelled(
-            source, split, spec.classes, spec.input_size, spec.channels
-        )
-
-    training = load(source, split)
+    training = load_images(source, split, spec)
     if has_split(test or source, test_split):
-        return training, load(test or source, test_split)
+        return training, load_images(test or source, test_split, spec)
     if test is not None or test_split != "test":
         raise DataError(
             f"{test or source} has no {test_split} images: expected x_{test_split} and "
@@ -117,6 +111,11 @@ def load_splits(
         markup=False,
     )
     return rest, held_out
+
+
+def load_images(source: str, split: str, spec: ClassifierSpec) -> LabelledImages:
+    """Load a split of a set as a network takes it; see `load_labelled`."""
+    return load_labelled(source, split, spec.classes, spec.input_size, spec.channels)
 
 
 def load_soft_labels(

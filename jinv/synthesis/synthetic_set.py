@@ -31,7 +31,7 @@ from jinv.inversion.job import Job
 from jinv.locks import Lock
 from jinv.report.grid import grid
 from jinv.report.pictures import save_picture
-from jinv.suggest import near
+from jinv.suggest import check_options
 from jinv.synthesis.card import write_card
 from jinv.synthesis.recipe import Recipe, Row
 
@@ -350,12 +350,7 @@ def cost_of(path: Path) -> Cost | None:
 
 def _recipe(job: Job, options: dict[str, Any]) -> Recipe:
     known = [field.name for field in fields(Recipe) if field.name != "job"]
-    for name in options:
-        if name not in known:
-            raise ConfigError(
-                f"unknown option {name!r}{near(name, known)}; there are "
-                f"{', '.join(known)}"
-            )
+    check_options(options, known)
     return Recipe(job, **options)
 
 

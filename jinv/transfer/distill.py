@@ -5,8 +5,6 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
 from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
@@ -18,12 +16,10 @@ from jinv.inversion.make_job import make_job
 from jinv.inversion.method import Method
 from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
-from jinv.models.facts import Facts
-from jinv.models.weights.state_dict import to_state_dict
-from jinv.models.weights.writing import write_weights
+from jinv.models.weights.writing import write_variables
 from jinv.report.student_page import write_student_page
 from jinv.report.student_record import read_record
-from jinv.suggest import near
+from jinv.suggest import check_options
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import Distillation, find_distillation
 from jinv.transfer.pool import Pool
@@ -131,7 +127,8 @@ def distill(
         read_record(other)  # refuses what the page could not show
     way = find_distillation(preset or "default")
     usual = way.config if preset or data is None else DistillConfig()
-    config = _changed(usual, learning)
+    check_options(learning, [field.name for field in fields(usual)])
+    config = replace(usual, **learning).whole()
     if data is None:
         supply: Supply = make_pool(
             teacher,
@@ -164,11 +161,8 @@ def distill(
         on_event=on_event,
         should_stop=should_stop,
     )
-    spec = student.spec
-    path = folder / f"{spec.name}.safetensors"
-    state = to_state_dict(jax.device_get(taught.classifier.variables))
-    metadata = {"model": spec.name, **Facts.of(spec).to_json()}
-    sha256 = write_weights(path, state, metadata)
+    path = folder / f"{student.spec.name}.safetensors"
+    sha256 = write_variables(path, student.spec, taught.classifier.variables)
     card = student_card(teacher, taught, supply, config, test)
     card |= {**(about or {}), "sha256": sha256}
     write_json(path.with_suffix(".json"), card)
@@ -224,17 +218,6 @@ def make_pool(
         execution=Execution(frames=0),
     )
     return Pool(job, warmup, start)
-
-
-def _changed(config: DistillConfig, learning: Mapping[str, Any]) -> DistillConfig:
-    known = [field.name for field in fields(config)]
-    for name in learning:
-        if name not in known:
-            raise ConfigError(
-                f"unknown option {name!r}{near(name, known)}; there are "
-                f"{', '.join(known)}"
-            )
-    return replace(config, **learning)
 
 
 def _refuse_with_data(**given: Any) -> None:

@@ -1,10 +1,11 @@
 """Settings of a student's lessons with its teacher."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, Self
 
 from jinv.checked import Checked
 from jinv.engine.precision import Precision
+from jinv.errors import ConfigError
 from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
 
 Match = Literal["divergence", "mse", "l1"]
@@ -61,5 +62,20 @@ class DistillConfig(Checked):
 
     @property
     def rounds(self) -> int:
-        """Number of rounds; the last one may be cut short."""
-        return -(-self.steps // self.round_steps)
+        """Number of rounds, of a configuration that is `whole`."""
+        return self.steps // self.round_steps
+
+    def whole(self) -> Self:
+        """Make rounds no longer than all steps together.
+
+        Raises:
+            ConfigError: The steps make no whole rounds.
+        """
+        length = min(self.round_steps, self.steps)
+        if rest := self.steps % length:
+            below, above = self.steps - rest, self.steps - rest + length
+            raise ConfigError(
+                f"steps {self.steps}: expected whole rounds of round_steps {length}, "
+                f"e.g. {below} or {above}"
+            )
+        return replace(self, round_steps=length)

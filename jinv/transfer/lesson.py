@@ -14,6 +14,7 @@ from jinv.models.classifier import Classifier
 from jinv.transfer.descent import decayed_sgd
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.examples import Examples, training_view
+from jinv.transfer.trainable import beside, joined
 
 
 def student_lesson(
@@ -38,17 +39,11 @@ def student_lesson(
     optimizer = decayed_sgd(
         schedule, config.momentum, config.nesterov, config.weight_decay
     )
-    # What a network of one's own has beside them stays as it is.
-    others = {
-        name: tree
-        for name, tree in student.variables.items()
-        if name not in ("params", "batch_stats")
-    }
     return Lesson(
         student.variables["params"],
         partial(_objective, teacher, student, config),
         optimizer,
-        (teacher.variables, others),
+        (teacher.variables, beside(student.variables)),
         student.variables.get("batch_stats", {}),
         config.seed,
         f"take a lower lr than {config.lr}",
@@ -63,8 +58,7 @@ def student_variables(lesson: Lesson, trained: Any, state: Any) -> dict[str, Any
         trained: What the optimiser made of its parameters.
         state: State that training left: BatchNorm statistics.
     """
-    normalising = {"batch_stats": state} if state else {}
-    return {"params": trained, **normalising, **lesson.frozen[1]}
+    return joined(trained, state, lesson.frozen[1])
 
 
 def _objective(
@@ -82,9 +76,8 @@ def _objective(
     images = view(view_key, batch.index, from_uint8(batch.images))
     known, others = frozen
     wanted = teacher.logits(known, teacher.normalise(images))
-    normalising = {"batch_stats": statistics} if statistics else {}
     answers, statistics = student.training(
-        {"params": trained, **normalising, **others},
+        joined(trained, statistics, others),
         student.normalise(images),
         dropout_key,
     )

@@ -16,7 +16,7 @@ from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet, cost_of
 from jinv.transfer.description import described_images
-from jinv.transfer.supply import Budget, Supply
+from jinv.transfer.supply import Supply
 
 
 class Pool(Supply):
@@ -46,7 +46,7 @@ class Pool(Supply):
         self._events: Iterator[Event] = iter(())
         self._made = 0
         """Batches that are in the pool."""
-        self._cost = Cost(0, 0.0)
+        self.cost = Cost(0, 0.0)
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -100,7 +100,7 @@ class Pool(Supply):
         if self.set.complete:
             # Its parts are gone, and nobody learns from it here any more.
             self._made = self.job.batch_count
-            self._cost = cost_of(self.set.path) or self._cost
+            self.cost = cost_of(self.set.path) or self.cost
             return
         missing = self.set.missing()
         self._made = missing[0] if missing else self.job.batch_count
@@ -146,11 +146,6 @@ class Pool(Supply):
         """Make a set of the parts."""
         self.set.finish()
 
-    def budget(self) -> Budget:
-        """What the images have cost so far."""
-        made = min(self._made * self.job.batch_size, self.job.count)
-        return Budget(self._given + made, *self._cost)
-
     def close(self) -> None:
         """Let go of the folder."""
         self._stack.close()
@@ -164,5 +159,5 @@ class Pool(Supply):
         numbers = self.job.numbers_of(batch)
         self._images[numbers.start : numbers.stop] = images
         self._labels[numbers.start : numbers.stop] = labels
-        passes, seconds = self._cost
-        self._cost = Cost(passes + cost.passes, seconds + cost.seconds)
+        passes, seconds = self.cost
+        self.cost = Cost(passes + cost.passes, seconds + cost.seconds)

@@ -36,7 +36,7 @@ def student_card(
         config: How it learnt.
         test: Images on which both are tested, if any.
     """
-    rows, budget = taught.rows, taught.budget
+    rows, cost = taught.rows, taught.cost
     tested = [row for row in rows if "test_accuracy" in row]
     best = max(tested, key=lambda row: row["test_accuracy"], default=None)
     learning = sum(row["seconds"] for row in rows)
@@ -53,13 +53,13 @@ def student_card(
         "recipe": asdict(config),
         "images": supply.describe(),
         "budget": {
-            "images": budget.images,
-            "image_passes": budget.passes,
+            "images": rows[-1]["images"],
+            "image_passes": cost.passes,
             "teacher_passes": config.steps * config.batch_size,
             "student_steps": config.steps,
-            "seconds_images": round(budget.seconds, 1),
+            "seconds_images": round(cost.seconds, 1),
             "seconds_student": round(learning, 1),
-            "seconds_total": round(budget.seconds + learning, 1),
+            "seconds_total": round(cost.seconds + learning, 1),
             "peak_memory_mib": round(peak_memory_mib()),
         },
         "test_images": 0 if test is None else len(test),
@@ -67,7 +67,7 @@ def student_card(
         "best": best and {name: best[name] for name in ("round", "test_accuracy")},
         "agreement": rows[-1]["agreement"],
         "seed": config.seed,
-        "round_steps": min(config.round_steps, config.steps),
+        "round_steps": config.round_steps,
         "platform": f"{platform.machine()} {backend()}",
         "jax": jax.__version__,
     }

@@ -30,7 +30,7 @@ from jinv.transfer.description import description
 from jinv.transfer.examples import Examples, check_soft_labels, shuffled, training_view
 from jinv.transfer.population import population_statistics
 from jinv.transfer.train_config import TrainConfig
-from jinv.transfer.trainable import Trainable
+from jinv.transfer.trainable import Trainable, beside, joined
 from jinv.values import Natural
 
 _MOST_REAL = 10_000
@@ -148,18 +148,12 @@ def train(
         trainable = Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained
         )
-    # What a network of one's own has beside them stays as it is.
-    others = {
-        name: tree
-        for name, tree in classifier.variables.items()
-        if name not in ("params", "batch_stats")
-    }
+    others = beside(classifier.variables)
     frozen = placement.put(jax.tree.map(jnp.asarray, (trainable.frozen, others)))
 
     def network(trained, frozen, statistics, key=None):
         params = trainable.params(trained, frozen[0], key)
-        normalising = {"batch_stats": statistics} if statistics else {}
-        return {"params": params, **normalising, **frozen[1]}
+        return joined(params, statistics, frozen[1])
 
     as_learnt = jax.jit(network)
     sets = {"test": test}

@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,16 @@ from jinv.folders import Held
 from jinv.transfer.description import described_images
 
 
-@dataclass(frozen=True)
-class Budget:
-    """What images have cost.
-
-    Attributes:
-        images: Number of images that there are.
-        passes: Images that went through the teacher, forward and backward.
-        seconds: Seconds that they took.
-    """
-
-    images: int
-    passes: int = 0
-    seconds: float = 0.0
-
-
 class Supply(Held):
     """Images of a student's lessons, read by number.
 
     `open` comes first, and `see_to` before the steps of each round.
+
+    Attributes:
+        cost: Cost of the images so far.
     """
+
+    cost: Cost
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
@@ -84,10 +73,6 @@ class Supply(Held):
     def finish(self) -> None:
         """Leave the images in a form that others read."""
 
-    @abstractmethod
-    def budget(self) -> Budget:
-        """What the images have cost so far."""
-
     def close(self) -> None:
         """Let go of the folder."""
 
@@ -97,7 +82,7 @@ class GivenImages(Supply):
 
     def __init__(self, data: LabelledImages, cost: Cost | None = None):
         """Learn from all images of a set, which may have cost something."""
-        self._data, self._cost = data, cost or Cost(0, 0.0)
+        self._data, self.cost = data, cost or Cost(0, 0.0)
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -118,7 +103,3 @@ class GivenImages(Supply):
     def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
         """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
         return self._data.read(indices)
-
-    def budget(self) -> Budget:
-        """What the images have cost."""
-        return Budget(len(self._data), *self._cost)

@@ -13,7 +13,7 @@ import numpy as np
 
 from jinv.atomic import JsonLines
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import Event, LessonEvent
+from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
@@ -28,7 +28,7 @@ from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.drawing import drawn
 from jinv.transfer.examples import Examples
 from jinv.transfer.lesson import student_lesson, student_variables
-from jinv.transfer.supply import Budget, Supply
+from jinv.transfer.supply import Supply
 
 TESTS = 20
 """How often the student is tested, about evenly over its rounds."""
@@ -42,12 +42,12 @@ class Taught:
         classifier: The student, with its new weights and statistics.
         rows: A row for each round: its mean loss and agreement with the teacher, the
             number of images, seconds, and where it was tested `test_accuracy`.
-        budget: What the images have cost.
+        cost: Cost of the images.
     """
 
     classifier: Classifier
     rows: list[dict[str, Any]]
-    budget: Budget
+    cost: Cost
 
 
 def distillation_kind(model: str) -> Kind:
@@ -102,7 +102,7 @@ def teach(
         Diverged: A loss became NaN or infinite.
     """
     check_pair(teacher, student)
-    config = _whole_rounds(config)
+    config = config.whole()
     dtype = activation_type(config.precision)
     student = replace(student, module=student.spec.make_module(dtype=dtype))
     check_training(student)
@@ -111,7 +111,7 @@ def teach(
 
     def measure(number: int, trained: Any, state: Any) -> dict[str, float]:
         row: dict[str, float] = {"images": supply.count(number)}
-        row["making"] = supply.budget().seconds
+        row["making"] = supply.cost.seconds
         due = (number + 1) * TESTS // config.rounds > number * TESTS // config.rounds
         if test is not None and due:
             variables = student_variables(lesson, trained, state)
@@ -138,8 +138,8 @@ def teach(
     with ExitStack() as stack:
 
         def begin() -> None:
-            supply.open(folder, on_event, should_stop)
             stack.enter_context(supply)
+            supply.open(folder, on_event, should_stop)
             on_start()
 
         learnt = fit(
@@ -157,13 +157,12 @@ def teach(
             should_stop=should_stop,
         )
         supply.finish()
-        budget = supply.budget()
     variables = student_variables(lesson, learnt.trained, learnt.state)
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Taught(
         replace(student, variables=variables, sha256=""),
         JsonLines(folder / "metrics.jsonl").rows(),
-        budget,
+        supply.cost,
     )
 
 
@@ -190,17 +189,6 @@ def check_pair(teacher: Classifier, student: Classifier) -> None:
 def _several(classes: tuple[str, ...]) -> str:
     shown = ", ".join(classes[:3])
     return f"{len(classes)} ({shown}{', …' if len(classes) > 3 else ''})"
-
-
-def _whole_rounds(config: DistillConfig) -> DistillConfig:
-    rounds = min(config.round_steps, config.steps)
-    if rest := config.steps % rounds:
-        below, above = config.steps - rest, config.steps - rest + rounds
-        raise ConfigError(
-            f"steps {config.steps}: expected whole rounds of round_steps {rounds}, "
-            f"e.g. {below} or {above}"
-        )
-    return replace(config, round_steps=rounds)
 
 
 def _description(
