@@ -40,6 +40,8 @@ def student_card(
     tested = [row for row in rows if "test_accuracy" in row]
     best = max(tested, key=lambda row: row["test_accuracy"], default=None)
     learning = sum(row["seconds"] for row in rows)
+    # config.json has all of it; labels are a line for each image.
+    images = {name: x for name, x in supply.describe().items() if name != "labels"}
     known = None if test is None else accuracy(teacher, teacher.variables, test)
     return {
         "model": taught.classifier.spec.name,
@@ -51,7 +53,7 @@ def student_card(
             "test_accuracy": known,
         },
         "recipe": asdict(config),
-        "images": supply.describe(),
+        "images": images,
         "budget": {
             "images": rows[-1]["images"],
             "image_passes": cost.passes,

@@ -58,6 +58,7 @@ def test_a_student_without_data_leaves_a_pool_that_another_learns_from(teach, ca
     assert status == 0
     card = json.loads((out / "tiny.json").read_text())
     assert card["budget"]["images"] == 18
+    assert "labels" not in card["images"]
     assert (out / "pool.png").is_file()
     before = (out / "tiny.safetensors").read_bytes()
     # Again: there is nothing to do, and nothing changes.
