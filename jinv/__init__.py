@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from jinv.data.sets import load_labelled
+    from jinv.images.dead_leaves import dead_leaves
     from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
     from jinv.inversion.dfad import DFAD
@@ -49,6 +50,7 @@ _HOMES = {
     "TrainConfig": "jinv.transfer.train_config",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
+    "dead_leaves": "jinv.images.dead_leaves",
     "distill": "jinv.transfer.distill",
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
@@ -78,6 +80,7 @@ __all__ = [
     "TrainConfig",
     "classifier_names",
     "classifier_spec",
+    "dead_leaves",
     "distill",
     "find_subnetwork",
     "invert",

@@ -70,6 +70,9 @@ class Distill:
     """Batches of images that are made before the first update."""
     start_from: str | None = None
     """Set whose images are in the pool from the start."""
+    leaves: Natural | None = None
+    """Number of dead leaves, which are drawn without any data or network, to learn from
+    too; by default the preset's, and none with --data."""
     beside: tuple[str, ...] = ()
     """Other distillations that the page is to show too, each NAME=FOLDER, such as one
     from real images with the same options."""
@@ -157,6 +160,7 @@ def run(options: Distill) -> int:
                 images_at_once=options.images_at_once,
                 warmup_batches=options.warmup_batches,
                 start=start,
+                leaves=options.leaves,
                 devices=options.devices,
                 overwrite=options.overwrite,
                 cost=cost_of(Path(options.data)) if options.data else None,

@@ -156,6 +156,33 @@ class ChosenImages:
         return self.whole.read(self.chosen[indices])
 
 
+class JoinedImages:
+    """Sets one after the other, as one; their images are alike in size and channels."""
+
+    def __init__(self, *parts: LabelledImages):
+        """Number the images of the first set first."""
+        self._parts = parts
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self.labels = np.concatenate([part.labels for part in parts])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices):
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+        indices = np.asarray(indices)
+        which = np.searchsorted(self._starts, indices, "right") - 1
+        images = None
+        for number, part in enumerate(self._parts):
+            (here,) = np.nonzero(which == number)
+            if len(here):
+                found, _ = part.read(indices[here] - self._starts[number])
+                if images is None:
+                    images = np.empty((len(indices), *found.shape[1:]), found.dtype)
+                images[here] = found
+        return images, self.labels[indices]
+
+
 class SomeImages(ChosenImages):
     """Some images of a set, drawn at random."""
 

@@ -15,7 +15,12 @@ from jinv.losses.disagreement import (
     jensen_shannon_competition,
     l1_disagreement,
 )
-from jinv.losses.distillation import logit_l1, logit_mse, softened_divergence
+from jinv.losses.distillation import (
+    feature_mse,
+    logit_l1,
+    logit_mse,
+    softened_divergence,
+)
 from jinv.losses.priors import (
     l2,
     l2_nvlabs,
@@ -36,6 +41,7 @@ __all__ = [
     "bn_loss",
     "class_score",
     "cross_entropy",
+    "feature_mse",
     "information_entropy_loss",
     "jensen_shannon_competition",
     "l1_disagreement",

@@ -77,3 +77,31 @@ def logit_l1(teacher_logits: jax.Array, student_logits: jax.Array) -> jax.Array:
         1.0
     """
     return jnp.mean(jnp.abs(teacher_logits - student_logits), -1)
+
+
+def feature_mse(teacher_features: jax.Array, student_features: jax.Array) -> jax.Array:
+    """Mean squared difference of features, as a share of what the teacher's vary.
+
+    mean (t - s)² / Var(t)
+
+    The mean is over all activations of an image; the variance over those of the whole
+    batch, so that it is 1 for a student that says the mean everywhere, and a weight
+    means the same in every layer. Romero et al. 2015, "FitNets: Hints for Thin Deep
+    Nets", equation 3, which neither divides by the variance nor by the size.
+
+    Args:
+        teacher_features: Activations of the teacher, (batch, ..., channels).
+        student_features: The same of the student, or of its regressor.
+
+    Returns:
+        One value per image, (batch,), at least 0.
+
+    Example:
+        >>> teacher = jnp.array([[1.0], [3.0]])
+        >>> feature_mse(teacher, jnp.array([[2.0], [3.0]])).tolist()
+        [1.0, 0.0]
+    """
+    errors = jnp.square(teacher_features - student_features)
+    means = errors.reshape(len(errors), -1).mean(-1)
+    # A feature that is the same everywhere has nothing to teach but itself.
+    return means / jnp.maximum(jnp.var(teacher_features), 1e-12)

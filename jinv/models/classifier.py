@@ -83,12 +83,10 @@ class Classifier:
                 variables, inputs, mutable=[TAPS, FEATURES], **self.inference
             )
         logits, seen = applied
-        found = flatten_dict(dict(seen.get(FEATURES, {})))
-        named = {path[-1]: value for path, value in found.items()}
         return Response(
             logits.astype(jnp.float32),
             by_layer(seen.get(TAPS, {})),
-            in_natural_order(named) | {"logits": logits},
+            _named(seen.get(FEATURES, {})) | {"logits": logits},
         )
 
     def training(
@@ -105,8 +103,21 @@ class Classifier:
             Logits (batch, classes), float32; and the new `batch_stats`, empty if it has
             none.
         """
-        logits, changed = self._train(variables, inputs, key, "batch_stats")
-        return logits.astype(jnp.float32), changed.get("batch_stats", {})
+        logits, _, statistics = self.training_features(variables, inputs, key)
+        return logits, statistics
+
+    def training_features(
+        self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, dict[str, jax.Array], Any]:
+        """Classify inputs as `training` does, and tell the named activations too.
+
+        Returns:
+            Logits (batch, classes), float32; activations as of `features`; and the new
+            `batch_stats`.
+        """
+        logits, changed = self._train(variables, inputs, key, "batch_stats", FEATURES)
+        named = _named(changed.get(FEATURES, {}))
+        return logits.astype(jnp.float32), named, changed.get("batch_stats", {})
 
     def training_moments(
         self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
@@ -255,3 +266,9 @@ class Classifier:
     def _channels(self) -> tuple[np.ndarray, np.ndarray]:
         spec = self.spec
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
+
+
+def _named(features: Mapping[str, Any]) -> dict[str, jax.Array]:
+    """Activations by their own names, whatever module reported them."""
+    found = flatten_dict(dict(features))
+    return in_natural_order({path[-1]: value for path, value in found.items()})

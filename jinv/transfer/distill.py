@@ -5,13 +5,16 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from jinv.atomic import write_json
 from jinv.checked import checked
-from jinv.data.labelled import LabelledImages
+from jinv.data.labelled import ArrayImages, JoinedImages, LabelledImages
 from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.execution import Execution
 from jinv.engine.phase import STUDENT
 from jinv.errors import ConfigError
+from jinv.images.dead_leaves import dead_leaves
 from jinv.inversion.make_job import make_job
 from jinv.inversion.method import Method
 from jinv.inversion.settings import with_given
@@ -57,6 +60,7 @@ def distill(
     images_at_once: Count | None = None,
     warmup_batches: Natural | None = None,
     start: LabelledImages | None = None,
+    leaves: Natural | None = None,
     cost: Cost | None = None,
     devices: Natural = 1,
     overwrite: bool = False,
@@ -87,6 +91,8 @@ def distill(
         images_at_once: Images of a batch that is made for a round.
         warmup_batches: Batches that are made before the first update.
         start: Images that are in the pool from the start.
+        leaves: Number of `dead_leaves` to learn from beside the other images; they
+            have no labels. By default the preset's, and none beside `data`.
         cost: Cost of `data`, to be told with that of the student.
         devices: Devices that each batch of the student is spread over; 0 for as many as
             share it evenly.
@@ -129,6 +135,9 @@ def distill(
     usual = way.config if preset or data is None else DistillConfig()
     check_options(learning, [field.name for field in fields(usual)])
     config = replace(usual, **learning).whole()
+    if leaves is None:
+        leaves = way.leaves if data is None else 0
+    fallen = _fallen(teacher, leaves, config.seed) if leaves else None
     if data is None:
         supply: Supply = make_pool(
             teacher,
@@ -138,7 +147,7 @@ def distill(
             synthesis=synthesis,
             images_at_once=images_at_once,
             warmup_batches=warmup_batches,
-            start=start,
+            start=_joined(start, fallen),
         )
     else:
         _refuse_with_data(
@@ -147,7 +156,7 @@ def distill(
             warmup_batches=warmup_batches,
             start=start,
         )
-        supply = GivenImages(data, cost)
+        supply = GivenImages(_joined(data, fallen), cost)
     taught = teach(
         teacher,
         student,
@@ -164,7 +173,7 @@ def distill(
     path = folder / f"{student.spec.name}.safetensors"
     sha256 = write_variables(path, student.spec, taught.classifier.variables)
     card = student_card(teacher, taught, supply, config, test)
-    card |= {**(about or {}), "sha256": sha256}
+    card |= {**(about or {}), "leaves": leaves, "sha256": sha256}
     write_json(path.with_suffix(".json"), card)
     write_student_page(folder, card, beside)
     achieved = {
@@ -226,3 +235,16 @@ def _refuse_with_data(**given: Any) -> None:
             raise ConfigError(
                 f"{name} is for images that are made, and data are given: leave one out"
             )
+
+
+def _fallen(teacher: Classifier, count: int, seed: int) -> LabelledImages:
+    """Dead leaves as a teacher takes them, without labels."""
+    spec = teacher.spec
+    images = dead_leaves(count, spec.input_size, spec.channels, seed)
+    return ArrayImages(images, np.full(count, -1))
+
+
+def _joined(*parts: LabelledImages | None) -> Any:
+    """One set of those that there are; None of none."""
+    there = [part for part in parts if part is not None]
+    return JoinedImages(*there) if len(there) > 1 else next(iter(there), None)

@@ -15,7 +15,7 @@ Match = Literal["divergence", "mse", "l1"]
 class DistillConfig(Checked):
     """How a student learns from a teacher's answers: by stochastic gradient descent.
 
-        loss = match(teacher, student) + w_labels CE(student, label)
+        loss = match(teacher, student) + w_hints hints + w_labels CE(student, label)
 
     Both networks see the same random view of an image, the teacher as in use, the
     student as in training.
@@ -26,14 +26,19 @@ class DistillConfig(Checked):
         match: "divergence" (T² KL, see `softened_divergence`), "mse" or "l1" of the
             logits.
         temperature: T of the divergence.
+        w_hints: Weight of the differences of the stages' features, see `hint_loss`; 0
+            for answers alone. Counts only where both networks have stages of one size.
         w_labels: Weight of the cross-entropy of the images' labels.
         lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
         warmup: Updates of warm-up.
         momentum: Share of the last update that goes into the next.
         nesterov: Look ahead by the momentum (Sutskever et al. 2013).
+        max_norm: Largest norm of a step's gradient, to which longer ones are cut; 0
+            for any.
         weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
         margin: Reflected pixels around an image before a full-size crop.
         flip: Mirror half of the images; digits must not be.
+        collage: Most pieces of other images that are laid on each, see `collage`.
         round_steps: Updates between two batches of new images; where the images are
             there already, between two looks at the student.
         precision: Type of both networks' activations; "auto": bfloat16 on accelerators.
@@ -48,14 +53,17 @@ class DistillConfig(Checked):
     batch_size: Count = 64
     match: Match = "divergence"
     temperature: Positive = 4.0
+    w_hints: NotNegative = 1.0
     w_labels: NotNegative = 0.0
     lr: Positive = 0.1
     warmup: Natural = 0
     momentum: ShareBelow1 = 0.9
     nesterov: bool = False
+    max_norm: NotNegative = 2.0
     weight_decay: NotNegative = 1e-4
     margin: Natural = 4
     flip: bool = True
+    collage: Natural = 6
     round_steps: Count = 50
     precision: Precision = "auto"
     seed: Seed = 0

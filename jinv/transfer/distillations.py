@@ -17,17 +17,25 @@ class Distillation(Preset):
         config: How the student learns.
         images_at_once: Images of a batch, one of which is made for each round.
         warmup_batches: Batches that are made before the first update.
+        leaves: Dead leaves that are in the pool from the start.
     """
 
     config: DistillConfig
     images_at_once: Count
     warmup_batches: Natural
+    leaves: Natural = 0
 
 
 # Fang et al. 2022, "Up to 100x Faster Data-free Knowledge Distillation": 220 epochs of
 # a batch of 256 images and 400 updates, 20 of them without updates.
 _FIELD = DistillConfig(
-    steps=80_000, batch_size=256, temperature=20.0, lr=0.1, round_steps=400
+    steps=80_000,
+    batch_size=256,
+    temperature=20.0,
+    w_hints=0.0,
+    max_norm=0.0,
+    collage=0,
+    round_steps=400,
 )
 
 DISTILLATIONS = {

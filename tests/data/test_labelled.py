@@ -6,7 +6,13 @@ import pytest
 from PIL import Image
 
 from jinv.data.exporting import Description, Example, export
-from jinv.data.labelled import ArrayImages, SomeImages, hold_out, minibatches
+from jinv.data.labelled import (
+    ArrayImages,
+    JoinedImages,
+    SomeImages,
+    hold_out,
+    minibatches,
+)
 from jinv.data.sets import (
     batch_numbers_of,
     classes_of,
@@ -239,3 +245,15 @@ def test_a_set_of_tfds_has_no_metadata_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "metadata.jsonl").write_text('{"index": 0, "batch": 1}\n')
     assert batch_numbers_of("tfds:pets", "train", 1) is None
+
+
+def test_joined_sets_are_read_as_one():
+    def made(count, start):
+        images = np.arange(start, start + count, dtype=np.uint8)[:, None, None, None]
+        return ArrayImages(np.broadcast_to(images, (count, 2, 2, 3)), np.arange(count))
+
+    joined = JoinedImages(made(3, 0), made(0, 9), made(4, 100))
+    images, labels = joined.read([6, 0, 3, 2])
+    assert images[:, 0, 0, 0].tolist() == [103, 0, 100, 2]
+    assert labels.tolist() == [3, 0, 0, 2]
+    assert (len(joined), images.dtype) == (7, np.uint8)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.losses import logit_l1, logit_mse, softened_divergence
+from jinv.losses import feature_mse, logit_l1, logit_mse, softened_divergence
 
 TEACHER = jnp.array([[2.0, 0.0, -1.0], [0.0, 1.0, 0.5]])
 STUDENT = jnp.array([[1.0, 0.5, 0.5], [0.2, 0.1, 0.9]])
@@ -94,3 +94,16 @@ def test_the_value_of_an_image_does_not_depend_on_the_others(loss):
     np.testing.assert_allclose(
         loss(TEACHER, STUDENT), jnp.concatenate(alone), rtol=1e-6
     )
+
+
+def test_features_are_compared_by_what_the_teachers_vary():
+    rng = np.random.default_rng(0)
+    teacher, student = rng.normal(3, 2, (2, 4, 5, 5, 6))
+    found = feature_mse(jnp.asarray(teacher), jnp.asarray(student))
+    expected = ((teacher - student) ** 2).mean((1, 2, 3)) / teacher.var()
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    # Who says the mean everywhere is wrong by as much as the features vary.
+    mean = jnp.full(teacher.shape, teacher.mean())
+    np.testing.assert_allclose(feature_mse(jnp.asarray(teacher), mean).mean(), 1, 1e-4)
+    same = jnp.ones((2, 3))
+    assert feature_mse(same, same).tolist() == [0, 0]
