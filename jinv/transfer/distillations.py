@@ -40,10 +40,11 @@ _FIELD = DistillConfig(
 
 DISTILLATIONS = {
     "default": Distillation(
-        config=DistillConfig(steps=6000, round_steps=10),
+        config=DistillConfig(),
         method=replace(PRESETS["fast"].method, w_adversarial=1.0),
         images_at_once=100,
         warmup_batches=5,
+        leaves=10_000,
         source="this project's own, sized for two cores; not tuned yet",
         expected="not measured yet; docs/students.md has its controls",
         input_size=32,
