@@ -1,6 +1,11 @@
 """Random numbers that belong to single images."""
 
+from collections.abc import Callable
+from typing import Literal
+
 import jax
+
+Noise = Literal["normal", "uniform"]
 
 
 def draw_normal(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -17,8 +22,22 @@ def draw_normal(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax
     Returns:
         Array (batch, *shape), float32.
     """
+    return _drawn(jax.random.normal, key, index, shape)
 
+
+def draw_uniform(key: jax.Array, index: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Draw uniform numbers of mean 0 and variance 1 as `draw_normal` does normal ones.
+
+    Returns:
+        Array (batch, *shape), float32, between -√3 and √3.
+    """
+    return 3**0.5 * (2 * _drawn(jax.random.uniform, key, index, shape) - 1)
+
+
+def _drawn(
+    draw: Callable, key: jax.Array, index: jax.Array, shape: tuple[int, ...]
+) -> jax.Array:
     def one(i: jax.Array) -> jax.Array:
-        return jax.random.normal(jax.random.fold_in(key, i), shape)
+        return draw(jax.random.fold_in(key, i), shape)
 
     return jax.vmap(one)(index)

@@ -21,12 +21,20 @@ from jinv.losses.distillation import (
     logit_mse,
     softened_divergence,
 )
+from jinv.losses.features import feature_distance, mean_feature_distance
 from jinv.losses.priors import (
     l2,
     l2_nvlabs,
     total_variation_l1,
     total_variation_l2,
     total_variation_l2_nvlabs,
+)
+from jinv.losses.regularisers import (
+    alpha_norm,
+    anisotropic_variation,
+    pixel_norm,
+    squared_differences,
+    total_variation,
 )
 from jinv.losses.statistics import (
     blend_moments,
@@ -37,10 +45,13 @@ from jinv.losses.statistics import (
 __all__ = [
     "activation_loss",
     "agreeing_divergence",
+    "alpha_norm",
+    "anisotropic_variation",
     "blend_moments",
     "bn_loss",
     "class_score",
     "cross_entropy",
+    "feature_distance",
     "feature_mse",
     "information_entropy_loss",
     "jensen_shannon_competition",
@@ -49,9 +60,13 @@ __all__ = [
     "l2_nvlabs",
     "logit_l1",
     "logit_mse",
+    "mean_feature_distance",
     "normalised_bn_loss",
+    "pixel_norm",
     "pseudo_label_loss",
     "softened_divergence",
+    "squared_differences",
+    "total_variation",
     "total_variation_l1",
     "total_variation_l2",
     "total_variation_l2_nvlabs",

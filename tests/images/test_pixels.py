@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.images.pixels import Pixels, clip
+from jinv.images.pixels import Pixels, bound_norms, clip
 
 
 def test_noise_of_an_image_depends_on_its_number_alone():
@@ -32,3 +32,13 @@ def test_clip_bounds_each_channel():
     low, high = np.array([-1.0, 0.0, 1.0]), np.array([0.0, 1.0, 2.0])
     clipped = clip(jnp.array([[[[-9.0, 0.5, 9.0]]]]), low, high)
     np.testing.assert_array_equal(clipped, [[[[-1.0, 0.5, 2.0]]]])
+
+
+def test_norms_of_colours_are_bounded_and_their_directions_kept():
+    pixels = 2 * jax.random.normal(jax.random.key(1), (2, 5, 4, 3)).at[0, 0].set(0)
+    bounded, norms = bound_norms(pixels, 3.0), jnp.linalg.norm(pixels, axis=-1)
+    small, large = np.asarray(norms <= 3), np.asarray(norms > 3)
+    assert small.any() and large.any()
+    np.testing.assert_array_equal(bounded[small], pixels[small])
+    expected = 3 * pixels[large] / norms[large][:, None]
+    np.testing.assert_allclose(bounded[large], expected, rtol=1e-6)
