@@ -10,10 +10,11 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from jax.scipy.ndimage import map_coordinates
 
 View = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 Per = Literal["image", "batch"]
-Margin = Literal["edge", "reflect"]
+Margin = Literal["edge", "reflect", "mean"]
 
 
 def chain(*views: View) -> View:
@@ -49,13 +50,15 @@ def pad(pixels: int, mode: Margin = "edge") -> View:
 
     Args:
         pixels: Width of the margin.
-        mode: Whether the margin continues the border or reflects the image.
+        mode: Whether the margin continues the border, reflects the image, or is of the
+            mean colour, which is 0 in the normalised space.
     """
+    how = "constant" if mode == "mean" else mode
 
     def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
         del key, index
         margin = (pixels, pixels)
-        return jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode=mode)
+        return jnp.pad(images, ((0, 0), margin, margin, (0, 0)), mode=how)
 
     return view
 
@@ -113,6 +116,101 @@ def flip(probability: float = 0.5, per: Per = "image") -> View:
         return jnp.where(mirrored, images[:, :, ::-1], images)
 
     return view
+
+
+def scale(factors: tuple[float, ...], per: Per = "image") -> View:
+    """Enlarge images about their middle by a random factor, without changing the size.
+
+    By linear interpolation; where a factor is below 1, the border is continued. A
+    product with two matrices, as in `crop`.
+
+    Args:
+        factors: Factors of which one is drawn, each as likely as it stands here often.
+        per: Whether each image or the whole batch gets one factor.
+    """
+
+    def one(image: jax.Array, factor: jax.Array) -> jax.Array:
+        rows, columns = (_zoom(length, factor) for length in image.shape[:2])
+        exact = jax.lax.Precision.HIGHEST
+        image = jnp.einsum("hH,HWc->hWc", rows, image, precision=exact)
+        return jnp.einsum("wW,hWc->hwc", columns, image, precision=exact)
+
+    return _of_one(one, factors, per)
+
+
+def rotate(angles: tuple[float, ...], per: Per = "image") -> View:
+    """Turn images about their middle by a random angle, without changing the size.
+
+    By bilinear interpolation; what comes in from outside continues the border. On CPU
+    one angle for the batch takes half the time.
+
+    Args:
+        angles: Angles of which one is drawn, each as likely as it stands here often, in
+            degrees, counterclockwise.
+        per: Whether each image or the whole batch gets one angle.
+    """
+
+    def one(image: jax.Array, angle: jax.Array) -> jax.Array:
+        cos, sin = jnp.cos(jnp.deg2rad(angle)), jnp.sin(jnp.deg2rad(angle))
+        rows, columns = (
+            _from_middle(length, image.dtype) for length in image.shape[:2]
+        )
+        down, right = rows[:, None], columns[None]
+        places = (
+            down * cos + right * sin - rows[0],
+            right * cos - down * sin - columns[0],
+        )
+
+        def channel(pixels: jax.Array) -> jax.Array:
+            return map_coordinates(pixels, places, order=1, mode="nearest")
+
+        return jax.vmap(channel, -1, -1)(image)
+
+    return _of_one(one, angles, per)
+
+
+def resize(size: int) -> View:
+    """Bring images to a height and width of `size` pixels, by linear interpolation."""
+
+    def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
+        del key, index
+        shape = (images.shape[0], size, size, images.shape[3])
+        return jax.image.resize(images, shape, "linear")
+
+    return view
+
+
+def _of_one(
+    one: Callable[[jax.Array, jax.Array], jax.Array],
+    values: tuple[float, ...],
+    per: Per,
+) -> View:
+    """Make the view of a function of one image and of one of these values, drawn."""
+
+    def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
+        def draw(key: jax.Array) -> jax.Array:
+            return jax.random.choice(key, jnp.asarray(values, images.dtype))
+
+        if per == "batch":
+            return jax.vmap(one, (0, None))(images, draw(key))
+        drawn = jax.vmap(lambda i: draw(jax.random.fold_in(key, i)))(index)
+        return jax.vmap(one)(images, drawn)
+
+    return view
+
+
+def _from_middle(length: int, dtype) -> jax.Array:
+    """Places of pixels along one axis, counted from the middle."""
+    return jnp.arange(length, dtype=dtype) - (length - 1) / 2
+
+
+def _zoom(length: int, factor: jax.Array) -> jax.Array:
+    """A matrix (length, length) that enlarges a line about its middle."""
+    middle = (length - 1) / 2
+    places = middle + _from_middle(length, factor.dtype) / factor
+    places = jnp.clip(places, min=0, max=length - 1)
+    away = places[:, None] - jnp.arange(length, dtype=factor.dtype)[None]
+    return jnp.maximum(0, 1 - jnp.abs(away))
 
 
 def _shift(key: jax.Array, pixels: int) -> jax.Array:

@@ -3,7 +3,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.images.views import chain, crop, flip, jitter, pad
+from jinv.images.transforms import ANGLES as LUCID_ANGLES
+from jinv.images.transforms import FACTORS as LUCID_FACTORS
+from jinv.images.transforms import transforms
+from jinv.images.views import (
+    chain,
+    crop,
+    flip,
+    jitter,
+    pad,
+    resize,
+    rotate,
+    scale,
+)
 
 KEY = jax.random.key(3)
 INDEX = jnp.arange(6)
@@ -33,7 +45,17 @@ def test_crop_shows_a_window_of_the_canvas(per):
         assert any(np.allclose(after, window, atol=1e-6) for window in windows)
 
 
-@pytest.mark.parametrize("make", [lambda p: jitter(3, p), lambda p: flip(0.5, p)])
+FACTORS, ANGLES = (0.5, 1.0, 1.5, 2.0), (-30.0, 0.0, 45.0, 90.0)
+EACH = [
+    lambda p: jitter(3, p),
+    lambda p: flip(0.5, p),
+    lambda p: scale(FACTORS, p),
+    lambda p: rotate(ANGLES, p),
+    lambda p: transforms(12, 2, (2, 1), per=p),
+]
+
+
+@pytest.mark.parametrize("make", EACH)
 def test_per_batch_treats_all_images_alike(make):
     same = jnp.broadcast_to(IMAGES[:1], IMAGES.shape)
     seen = shifts(make("batch"), same)
@@ -46,11 +68,11 @@ def test_flip_mirrors_left_to_right_with_its_probability():
     np.testing.assert_array_equal(shifts(flip(0.0)), np.asarray(IMAGES))
 
 
-@pytest.mark.parametrize("make", [jitter(3), crop(9), flip(0.5)])
+@pytest.mark.parametrize("make", [crop(9), *(make("image") for make in EACH)])
 def test_what_an_image_undergoes_depends_on_its_number_alone(make):
     whole = make(KEY, INDEX, IMAGES)
     part = make(KEY, INDEX[4:], IMAGES[4:])
-    np.testing.assert_array_equal(whole[4:], part)
+    np.testing.assert_allclose(whole[4:], part, atol=1e-6)
 
 
 def test_the_gradient_of_a_crop_goes_back_to_where_it_came_from():
@@ -75,3 +97,107 @@ def test_pad_continues_the_border_and_keeps_the_image():
     np.testing.assert_array_equal(padded[:, 2:-2, 2:-2], IMAGES)
     np.testing.assert_array_equal(padded[:, 0, 5], IMAGES[:, 0, 3])
     np.testing.assert_array_equal(padded[:, -1, -1], IMAGES[:, -1, -1])
+
+
+def test_a_margin_of_the_mean_colour_is_0():
+    padded = shifts(pad(2, "mean"))
+    np.testing.assert_array_equal(padded[:, 2:-2, 2:-2], IMAGES)
+    assert not padded[:, :2].any() and not padded[:, :, -2:].any()
+
+
+@pytest.mark.parametrize("per", ["image", "batch"])
+@pytest.mark.parametrize("view", [scale, rotate])
+def test_factor_1_and_angle_0_leave_images_as_they_are(view, per):
+    still = view((1.0,) if view is scale else (0.0,), per)
+    np.testing.assert_allclose(shifts(still, WIDE), WIDE, atol=1e-6)
+
+
+WIDE = jax.random.normal(jax.random.key(1), (6, 7, 10, 3))
+RAMP = jnp.broadcast_to(jnp.arange(12.0)[None, :, None, None], (6, 12, 9, 1))
+
+
+@pytest.mark.parametrize("turns", [-1, 1, 2])
+@pytest.mark.parametrize("size", [9, 12])
+def test_right_angles_turn_as_numpy_does(turns, size):
+    square = IMAGES[:, :size, :size]
+    turned = shifts(rotate((90.0 * turns,)), square)
+    expected = np.rot90(square, turns, (1, 2))
+    np.testing.assert_allclose(turned, expected, atol=1e-4)
+
+
+def test_a_scaled_ramp_is_as_much_flatter_about_its_middle():
+    enlarged = shifts(scale((2.0,)), RAMP)[:, :, :, 0]
+    expected = 5.5 + (np.arange(12) - 5.5) / 2
+    np.testing.assert_allclose(
+        enlarged, np.tile(expected[:, None], (6, 1, 9)), rtol=1e-5
+    )
+
+
+def test_what_comes_in_from_outside_continues_the_border():
+    shrunk = shifts(scale((0.5,)), RAMP)[0, :, 4, 0]
+    expected = np.clip(5.5 + 2 * (np.arange(12) - 5.5), 0, 11)
+    np.testing.assert_allclose(shrunk, expected, rtol=1e-5)
+    turned = shifts(rotate((45.0,)), jnp.full((6, 12, 12, 3), 0.7))
+    np.testing.assert_allclose(turned, 0.7, rtol=1e-6)
+
+
+def test_a_rotation_interpolates_between_the_four_pixels_around():
+    angle, (height, width) = np.deg2rad(20), WIDE.shape[1:3]
+    turned = shifts(rotate((20.0,)), WIDE)
+    r, c = np.mgrid[:height, :width] - np.array([[[3.0]], [[4.5]]])
+    y = np.clip(3 + r * np.cos(angle) + c * np.sin(angle), 0, height - 1)
+    x = np.clip(4.5 + c * np.cos(angle) - r * np.sin(angle), 0, width - 1)
+    expected = sum(
+        np.asarray(WIDE)[:, i, j][:, None, None]
+        * np.maximum(0, 1 - abs(y - i))[None, ..., None]
+        * np.maximum(0, 1 - abs(x - j))[None, ..., None]
+        for i in range(height)
+        for j in range(width)
+    )
+    np.testing.assert_allclose(turned, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [scale, rotate])
+@pytest.mark.parametrize("per", ["image", "batch"])
+def test_gradients_go_back_through_what_was_drawn(make, per):
+    view = make(FACTORS if make is scale else ANGLES, per)
+    seen = jax.jit(lambda x: view(KEY, INDEX, x))
+    step = jax.random.normal(jax.random.key(2), seen(WIDE).shape)
+    _, back = jax.vjp(seen, WIDE)
+    # Views are linear: their gradient is their transpose.
+    other = jax.random.normal(jax.random.key(4), WIDE.shape)
+    np.testing.assert_allclose(
+        jnp.vdot(back(step)[0], other), jnp.vdot(step, seen(other)), rtol=1e-4
+    )
+    assert abs(back(step)[0]).sum((1, 2, 3)).min() > 0
+
+
+def test_each_of_the_values_is_drawn_as_often_as_it_is_given():
+    view, index = scale((1.0, 1.0, 1.0, 2.0)), jnp.arange(400)
+    ramps = jnp.broadcast_to(RAMP[:1, :, :1], (400, 12, 1, 1))
+    enlarged = np.asarray(view(KEY, index, ramps))[:, 0, 0, 0] > 1
+    assert 0.18 < enlarged.mean() < 0.32
+
+
+def test_resizing_keeps_a_ramp_a_ramp():
+    halved = shifts(resize(6), RAMP[:, :, :6])
+    np.testing.assert_allclose(np.diff(halved[:, 1:-1], axis=1), 2, rtol=1e-5)
+    np.testing.assert_array_equal(shifts(resize(12)), IMAGES)
+
+
+def test_the_transforms_of_lucid():
+    assert LUCID_FACTORS[::5] == (0.9, 1.0, 1.1)
+    assert sorted(set(LUCID_ANGLES)) == list(range(-10, 11))
+    assert LUCID_ANGLES.count(0) == 6
+    view = transforms(32)
+    seen = jax.jit(view)(KEY, INDEX, jnp.ones((6, 32, 32, 3)))
+    assert seen.shape == (6, 32, 32, 3)
+    # The image is in the middle, and what is left of the margin around it.
+    middle = seen[:, 13:-13, 13:-13]
+    np.testing.assert_allclose(middle, 1, rtol=1e-5)
+    assert (abs(seen).min((1, 2, 3)) < 0.01).all()
+
+
+def test_transforms_that_do_nothing_show_the_image_as_it_is():
+    still = transforms(12, 0, (0, 0), (1.0,), (0.0,))
+    np.testing.assert_allclose(shifts(still), IMAGES, atol=1e-5)

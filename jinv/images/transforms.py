@@ -1,0 +1,43 @@
+"""The chain of views under which units are visualised."""
+
+from jinv.images.views import Per, View, chain, crop, pad, resize, rotate, scale
+
+FACTORS = tuple(1 + step / 50 for step in range(-5, 6))
+"""Factors of lucid's scale."""
+
+ANGLES = (*map(float, range(-10, 11)), *(0.0,) * 5)
+"""Angles of lucid's rotation, in degrees."""
+
+
+def transforms(
+    size: int,
+    margin: int = 12,
+    shifts: tuple[int, int] = (8, 4),
+    factors: tuple[float, ...] = FACTORS,
+    angles: tuple[float, ...] = ANGLES,
+    per: Per = "image",
+) -> View:
+    """Chain the views under which lucid asks for a unit's activation.
+
+    A margin of the mean colour, a shift, a scale, a rotation and another shift: what is
+    left under all of them is no accident of single pixels (Olah et al. 2017, "Feature
+    Visualization"). The defaults are the library's. Then the image and what is left of
+    its margin are brought back to its size, for networks that take no other.
+
+    Args:
+        size: Height and width of the images, and of what is seen of them, in pixels.
+        margin: Width of the margin, in pixels.
+        shifts: Pixels of the canvas, in height and width, that each shift cuts off.
+        factors: Factors of the scale; see `scale`.
+        angles: Angles of the rotation; see `rotate`.
+        per: Whether each image or the whole batch is seen alike.
+    """
+    canvas = size + 2 * margin
+    return chain(
+        pad(margin, "mean"),
+        crop(canvas - shifts[0], per),
+        scale(factors, per),
+        rotate(angles, per),
+        crop(canvas - sum(shifts), per),
+        resize(size),
+    )
