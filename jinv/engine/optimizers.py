@@ -1,13 +1,15 @@
 """Optimisers and learning-rate schedules, by the names that the field uses."""
 
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
+import jax
+import jax.numpy as jnp
 import optax
 import optax.contrib
 
 from jinv.errors import ConfigError
 
-Optimizer = Literal["adam", "sgd"]
+Optimizer = Literal["adam", "sgd", "adagrad"]
 Schedule = Literal["constant", "cosine", "step", "exponential", "plateau"]
 
 
@@ -54,16 +56,68 @@ def make_optimizer(
     """Make an optimiser; with `patience`, one that watches the loss.
 
     Args:
-        name: "adam" (eps 1e-8) or "sgd" (momentum is the first of `betas`).
+        name: "adam" (eps 1e-8), "sgd" or "adagrad" (of both, momentum is the first of
+            `betas`); see `adagrad_with_momentum`.
         learning_rate: Step → learning rate.
         betas: Adam's decay rates.
         patience: Steps without improvement after which the rate is cut to a tenth.
     """
     if name == "adam":
         chosen = optax.adam(learning_rate, *betas)
+    elif name == "adagrad":
+        chosen = adagrad_with_momentum(learning_rate, betas[0])
     else:
         chosen = optax.sgd(learning_rate, momentum=betas[0])
     if patience is None:
         return optax.with_extra_args_support(chosen)
     plateau = optax.contrib.reduce_on_plateau(factor=0.1, patience=patience)
     return optax.chain(chosen, plateau)
+
+
+def adagrad_with_momentum(
+    learning_rate: optax.ScalarOrSchedule, decay: float = 0.9
+) -> optax.GradientTransformation:
+    """AdaGrad whose sum of squares fades, with a momentum.
+
+    G ← decay · G + g², m ← decay · m - g / (1 / lr + √G), x ← x + m (Mahendran &
+    Vedaldi 2016, "Visualizing Deep Convolutional Neural Networks Using Natural
+    Pre-images", and the published code). Before the momentum, steps are lr · g where
+    gradients are small, and never larger than 1, in the units of x: there, levels from
+    0 to 255.
+
+    Args:
+        learning_rate: Learning rate, or step → learning rate.
+        decay: Share of the sum and of the momentum that is left after a step.
+    """
+    return optax.chain(_scale_by_fading_sum(learning_rate, decay), optax.trace(decay))
+
+
+class _FadingSum(NamedTuple):
+    count: jax.Array
+    squares: Any
+
+
+def _scale_by_fading_sum(
+    learning_rate: optax.ScalarOrSchedule, decay: float
+) -> optax.GradientTransformation:
+    """Updates -g / (1 / lr + √G); Optax's sums either never fade, or are means."""
+
+    def init(params: Any) -> _FadingSum:
+        zeros = jax.tree.map(jnp.zeros_like, params)
+        return _FadingSum(jnp.zeros((), jnp.int32), zeros)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, _FadingSum]:
+        del params
+        rate = _rate(learning_rate, state.count)
+        squares = jax.tree.map(lambda s, g: decay * s + g * g, state.squares, updates)
+        # The same as above, and 0 where the rate is.
+        scaled = jax.tree.map(
+            lambda g, s: -rate * g / (1 + rate * jnp.sqrt(s)), updates, squares
+        )
+        return scaled, _FadingSum(state.count + 1, squares)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _rate(learning_rate: optax.ScalarOrSchedule, count: jax.Array) -> Any:
+    return learning_rate(count) if callable(learning_rate) else learning_rate

@@ -6,7 +6,11 @@ import pytest
 
 from jinv.engine.frequencies import scale_by_frequency
 from jinv.engine.meta_learning import meta_learnt
-from jinv.engine.optimizers import make_optimizer, make_schedule
+from jinv.engine.optimizers import (
+    adagrad_with_momentum,
+    make_optimizer,
+    make_schedule,
+)
 from jinv.errors import ConfigError
 
 
@@ -62,6 +66,63 @@ def test_adam_is_the_one_of_optax():
 def test_endless_warm_ups_are_refused():
     with pytest.raises(ConfigError, match="needs more than 10 steps"):
         make_schedule("cosine", 0.1, 10, warmup=10)
+
+
+def gradient_of(x):
+    """The gradient of a bowl that is steep in one direction, and flat in another."""
+    return x * np.array([1.0, 30.0, 0.01]) + np.array([3.0, -50.0, 1e-4])
+
+
+def adagrad_as_published(x, rates):
+    total, m = 0 * x, 0 * x
+    for rate in rates:
+        g = gradient_of(x)
+        total = 0.9 * total + g**2
+        m = 0.9 * m - g / (1 / rate + np.sqrt(total))
+        x = x + m
+        yield x
+
+
+@pytest.mark.parametrize("cut", [3, 10])
+def test_ten_steps_of_adagrad_are_those_of_the_published_code(cut):
+    rates = [0.02] * cut + [0.002] * (10 - cut)
+    start = np.array([1.0, -0.3, 0.2])
+    with jax.enable_x64(True):
+
+        def optimizer(peak):  # numbers are data
+            return adagrad_with_momentum(
+                optax.piecewise_constant_schedule(peak, {cut: 0.1})
+            )
+
+        @jax.jit
+        def step(x, state, peak):
+            updates, state = optimizer(peak).update(gradient_of(x), state, x)
+            return optax.apply_updates(x, updates), state
+
+        x = jnp.asarray(start)
+        state = optimizer(0.0).init(x)
+        for expected in adagrad_as_published(start, rates):
+            x, state = step(x, state, 0.02)
+            assert x.dtype == jnp.float64
+            np.testing.assert_allclose(x, expected, rtol=1e-9)
+
+
+def test_adagrad_takes_no_step_at_a_rate_of_0_and_none_without_a_gradient():
+    for rate, gradient in ((0.0, 5.0), (1e4, 0.0)):
+        optimizer = adagrad_with_momentum(rate)
+        state = optimizer.init(jnp.zeros(1))
+        updates, _ = optimizer.update(jnp.full(1, gradient), state)
+        np.testing.assert_array_equal(updates, [0.0])
+
+
+def test_each_image_has_a_momentum_of_its_own():
+    optimizer = adagrad_with_momentum(optax.piecewise_constant_schedule(0.1, {2: 0.1}))
+    gradients = jax.random.normal(jax.random.key(0), (3, 5))
+    states, alone = jax.vmap(optimizer.init)(gradients), optimizer.init(gradients[1])
+    for _ in range(4):
+        both, states = jax.vmap(lambda g, s: optimizer.update(g, s))(gradients, states)
+        single, alone = optimizer.update(gradients[1], alone)
+        np.testing.assert_allclose(both[1], single, rtol=1e-6)
 
 
 def scaled(power, update):
