@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from jinv.errors import DataError
+from jinv.levels import from_uint8
 
 
 def matrix(values: ArrayLike, name: str = "features", least: int = 1) -> np.ndarray:
@@ -56,3 +57,53 @@ def same_width(one: int, other: int) -> None:
             f"features of width {one} and {other} cannot be compared: "
             "take both from one extractor"
         )
+
+
+def image_pairs(
+    images: ArrayLike, targets: ArrayLike, least: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Images and what they are compared with, both in [0, 1], float64.
+
+    Args:
+        images: Images (images, height, width, channels): uint8, or floats in [0, 1].
+        targets: Targets of the same shape, one of each image.
+        least: The smallest height and width that will do, in pixels.
+
+    Raises:
+        DataError: They are no such images, too small, or not of one shape.
+    """
+    pair = _images(images, "images"), _images(targets, "targets")
+    shapes = [values.shape for values in pair]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"images of shape {shapes[0]} and targets of shape {shapes[1]} cannot be "
+            "compared: give each image one target of its own size"
+        )
+    if min(shapes[0][1:3]) < least:
+        raise DataError(
+            f"images: expected at least {least}x{least} pixels, found "
+            f"{shapes[0][1]}x{shapes[0][2]}"
+        )
+    return pair
+
+
+_ROUNDING = 1e-4
+"""How far beyond black and white float32 may carry what was within."""
+
+
+def _images(values: ArrayLike, name: str) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 4 or values.shape[-1] not in (1, 3) or values.size == 0:
+        raise DataError(
+            f"{name}: expected shape (images, height, width, channels) with 3 "
+            f"channels, or 1 where grey, found {values.shape}"
+        )
+    found = from_uint8(values).astype(np.float64)
+    low, high = found.min(), found.max()
+    plain = values.dtype == np.uint8 or values.dtype.kind == "f"
+    if not (plain and -_ROUNDING <= low <= high <= 1 + _ROUNDING):  # nor is NaN
+        raise DataError(
+            f"{name}: expected bytes (uint8) or floats in 0..1, found {values.dtype} "
+            f"from {low:g} to {high:g}"
+        )
+    return found
