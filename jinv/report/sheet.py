@@ -78,6 +78,18 @@ def label(text: str, size: int, height: int, note: str = "", small: int = 12) ->
     return Column(lines, align="right")
 
 
+def centred(text: Column, height: int, width: int) -> Column:
+    """Set a label to the left of something that has text under it: halfway down.
+
+    Args:
+        text: Label.
+        height: Height beside which it is centred, in pixels.
+        width: Width at whose end it ends, in pixels.
+    """
+    above = Space(height=(height - text.height) // 2)
+    return Column([above, text], align="right", least=width)
+
+
 def _filled(blocks: Sequence[Box], across: int, room: int) -> list[list[Box]]:
     """Blocks in so many columns, those that do not fit left out."""
     down = -(-len(blocks) // across)
