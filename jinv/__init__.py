@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jinv.inversion.make_job import make_job
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
+    from jinv.inversion.reconstruct import Reconstructed, reconstruct
     from jinv.metrics.judge import judge
     from jinv.models.classifier import Classifier
     from jinv.models.loading import load_classifier, make_classifier
@@ -45,6 +46,7 @@ _HOMES = {
     "FastGenerators": "jinv.inversion.fast",
     "NaturalInversion": "jinv.inversion.natural",
     "PRESETS": "jinv.inversion.presets",
+    "Reconstructed": "jinv.inversion.reconstruct",
     "Result": "jinv.inversion.invert",
     "Supermask": "jinv.supermask.hidden",
     "TrainConfig": "jinv.transfer.train_config",
@@ -60,6 +62,7 @@ _HOMES = {
     "load_published": "jinv.supermask.published",
     "make_classifier": "jinv.models.loading",
     "make_job": "jinv.inversion.make_job",
+    "reconstruct": "jinv.inversion.reconstruct",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
     "tap": "jinv.models.operations.taps",
@@ -75,6 +78,7 @@ __all__ = [
     "DeepInversion",
     "FastGenerators",
     "NaturalInversion",
+    "Reconstructed",
     "Result",
     "Supermask",
     "TrainConfig",
@@ -90,6 +94,7 @@ __all__ = [
     "load_published",
     "make_classifier",
     "make_job",
+    "reconstruct",
     "save_run",
     "synthesize",
     "tap",

@@ -68,7 +68,7 @@ def run(options: Invert) -> int:
             _conclude(folder.summary, options.out, console)
             return 0
         _announce(options, job, folder.begun and not options.overwrite, console)
-        status = _invert(folder, job, console)
+        status = carry_out(folder, job, console)
         extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
         total = time.monotonic() - started
         summary = folder.finish(status.name, total, status.outcome, judge, extra)
@@ -77,7 +77,7 @@ def run(options: Invert) -> int:
     return status.code
 
 
-class _Status(NamedTuple):
+class Status(NamedTuple):
     """How a run ended, its bill, and the exit status."""
 
     name: str
@@ -85,7 +85,8 @@ class _Status(NamedTuple):
     code: int
 
 
-def _invert(folder: RunFolder, job: Job, console: Console) -> _Status:
+def carry_out(folder: RunFolder, job: Job, console: Console) -> Status:
+    """Do what is missing of a run, showing progress; a fault is told, not raised."""
     missing = folder.missing()
     with Stop() as stop, Progress(console) as progress:
 
@@ -99,11 +100,11 @@ def _invert(folder: RunFolder, job: Job, console: Console) -> _Status:
             )
         except Interrupted as reason:
             progress.note(f"{reason}; the same command goes on")
-            return _Status("interrupted", None, stop.exit_status)
+            return Status("interrupted", None, stop.exit_status)
         except Diverged as reason:
             progress.note(f"[red]error:[/red] {escape(str(reason))}")
-            return _Status("diverged", None, reason.exit_status)
-    return _Status("finished", outcome, 0)
+            return Status("diverged", None, reason.exit_status)
+    return Status("finished", outcome, 0)
 
 
 def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:

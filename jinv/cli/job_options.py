@@ -27,12 +27,9 @@ from jinv.values import Count, Natural, Seed
 
 
 @dataclass(frozen=True)
-class JobOptions:
-    """What is inverted, how, and who judges it."""
+class WorkOptions:
+    """What network is worked with, and how the work is carried out."""
 
-    classes: str = "all"
-    """Comma-separated: names (cat), indices (3), ranges (0-4), all, random. Where
-    classes are called by other numbers, name:3 and index:3 tell them apart."""
     model: str = "cifar10_resnet20"
     """Classifier to invert, by its name in the zoo (`jinv models`)."""
     weights: Path | None = None
@@ -41,22 +38,8 @@ class JobOptions:
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""
-    company: Natural | None = None
-    """Images of classes not asked for that are optimised along with every batch and
-    then dropped, because BatchNorm's statistics are those of all classes; by default 3
-    of each, or for more than 20 classes as many as make a batch of 20."""
-    method: Annotated[str | None, tyro.conf.arg(metavar=f"{{{','.join(METHODS)}}}")] = (
-        None
-    )
-    """How images are found. Each method has settings of its own: see --help with it."""
     preset: str | None = None
     """Named settings of a method, overridden by any option that is given too."""
-    student: str | None = None
-    """Network with which some methods compare the classifier: NAME or NAME=FILE."""
-    judge: str | None = None
-    """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
-    judge_weights: Path | None = None
-    """The judge's weights, instead of =FILE."""
     seed: Seed = 0
     """Seed of all randomness."""
     precision: Precision = "auto"
@@ -65,10 +48,43 @@ class JobOptions:
     """Recompute activations in the backward pass: less memory, more time."""
     overwrite: bool = False
     """Replace what is in --out."""
-    settings: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=DeepInversion)
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
     given: tyro.conf.Suppress[frozenset[str]] = frozenset()
     """Names of the settings that the command line gives; the others may follow them."""
+
+    def network(self) -> Classifier:
+        """Load the network."""
+        return load_classifier(
+            self.model,
+            self.weights,
+            **self.facts.given().to_json(),
+            dtype=activation_type(self.precision),
+            remat=self.remat,
+        )
+
+
+@dataclass(frozen=True)
+class JobOptions(WorkOptions):
+    """What is inverted, how, and who judges it."""
+
+    classes: str = "all"
+    """Comma-separated: names (cat), indices (3), ranges (0-4), all, random. Where
+    classes are called by other numbers, name:3 and index:3 tell them apart."""
+    company: Natural | None = None
+    """Images of classes not asked for that are optimised along with every batch and
+    then dropped, because BatchNorm's statistics are those of all classes; by default 3
+    of each, or for more than 20 classes as many as make a batch of 20."""
+    method: Annotated[str | None, tyro.conf.arg(metavar=f"{{{','.join(METHODS)}}}")] = (
+        None
+    )
+    """How images are found. Each method has settings of its own: see --help with it."""
+    student: str | None = None
+    """Network with which some methods compare the classifier: NAME or NAME=FILE."""
+    judge: str | None = None
+    """Network that judges the images, by its name in the zoo: NAME or NAME=FILE."""
+    judge_weights: Path | None = None
+    """The judge's weights, instead of =FILE."""
+    settings: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=DeepInversion)
 
 
 Options = TypeVar("Options", bound=JobOptions)
@@ -89,7 +105,7 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     name = word_after(words, "--preset") or default_preset(spec, asked)
     preset = find_preset(name, asked)
     method = method_name(preset.method)
-    given = _settings_in(words)
+    given = settings_in(words)
     _refuse_settings_of_others(given, method)
     return kind(
         method=method,
@@ -99,7 +115,7 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     )
 
 
-def _settings_in(words: Sequence[str]) -> dict[str, str]:
+def settings_in(words: Sequence[str]) -> dict[str, str]:
     """Tell what a command line seems to give: flags by the names of their settings."""
     flags = (word.partition("=")[0] for word in words if word.startswith("--"))
     return {
@@ -123,13 +139,7 @@ def prepare(
     options: JobOptions, images: int | None, per_class: int | None = None
 ) -> tuple[Job, Classifier | None]:
     """Load and check a job and its judge, before anything is touched."""
-    classifier = load_classifier(
-        options.model,
-        options.weights,
-        **options.facts.given().to_json(),
-        dtype=activation_type(options.precision),
-        remat=options.remat,
-    )
+    classifier = options.network()
     job = make_job(
         classifier,
         options.classes,

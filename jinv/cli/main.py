@@ -46,6 +46,10 @@ COMMANDS = {
         "Models",
         "List the classifiers that can be inverted, or describe one of them.",
     ),
+    "reconstruct": Command(
+        "Reconstruct",
+        "Find photographs again from what some layers of a network keep of them.",
+    ),
     "search": Command("Search", "Search settings that make better images, by Optuna."),
     "supermask": Command(
         "FindSupermask",

@@ -24,8 +24,8 @@ class Descending(Checked):
 
     Attributes:
         lr: Highest learning rate.
-        optimizer: "adam" or "sgd".
-        betas: Adam's decay rates; the first is SGD's momentum.
+        optimizer: "adam", "sgd" or "adagrad"; see `make_optimizer`.
+        betas: Adam's decay rates; the first is the momentum of the others.
         schedule: Learning rate over a phase; see `make_schedule`.
         warmup: Steps of each phase over which the rate rises from 0.
         decay_power: Power of the spatial frequency by which each part of an update is
@@ -39,8 +39,14 @@ class Descending(Checked):
     warmup: Natural = 0
     decay_power: NotNegative = 0.0
 
-    def updates(self, steps: int) -> tuple[MakeOptimizers, LearningRate]:
+    def updates(
+        self, steps: int, share: float = 1.0
+    ) -> tuple[MakeOptimizers, LearningRate]:
         """The optimisers of a phase of so many steps, and its learning rate.
+
+        Args:
+            steps: Updates of the phase.
+            share: Highest learning rate of the phase, as a share of `lr`.
 
         Raises:
             ConfigError: The warm-up leaves no room.
@@ -52,13 +58,13 @@ class Descending(Checked):
             return make_schedule(self.schedule, peak, steps, self.warmup)
 
         def optimizers(numbers: Numbers) -> Optimizers:
-            schedule = rate(numbers["lr"])
+            schedule = rate(share * numbers["lr"])
             chosen = make_optimizer(self.optimizer, schedule, self.betas, waiting)
             frequencies = scale_by_frequency(self.decay_power)
             return Optimizers(optax.chain(chosen, frequencies))
 
         rate(self.lr)  # refuses a warm-up that leaves no room
-        return optimizers, lambda numbers, step: rate(numbers["lr"])(step)
+        return optimizers, lambda numbers, step: rate(share * numbers["lr"])(step)
 
 
 @dataclass(frozen=True, kw_only=True)

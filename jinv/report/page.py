@@ -21,6 +21,7 @@ from jinv.report.html import (
 )
 from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import magnification, read_picture, saved_images
+from jinv.report.reconstruction import errors_table
 
 _MOST_IMAGES = 200
 _MOST_CLASSES = 40
@@ -50,6 +51,12 @@ def write_page(
     sections = (
         _headline(summary),
         _cards(summary, _speed(folder)),
+        picture(
+            folder / "differences.png",
+            "Photographs and reconstructions",
+            "Each photograph, its reconstruction, and how they differ",
+        ),
+        errors_table(summary["reconstruction"]) if "reconstruction" in summary else "",
         picture(folder / "grid.png", "Images", "Images by class"),
         picture(
             folder / "evolution.webp", "Evolution", "Images of the first batch, by step"
@@ -93,7 +100,7 @@ def _cards(summary: Mapping[str, Any], speed: float | None) -> str:
         cards.append(_verdict("Teacher recognises", teacher))
     if judge := summary.get("judge"):
         cards.append(_verdict("Judge recognises", judge))
-    elif summary:
+    elif summary and "reconstruction" not in summary:
         hint = "for an independent one: <code>--judge MODEL</code>"
         cards.append(card("Judge", "none", hint))
     seconds = summary.get("seconds", {})

@@ -16,6 +16,7 @@ from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.invert import Result
 from jinv.inversion.job import Job
+from jinv.inversion.photographs import PhotographRequest
 from jinv.levels import to_uint8
 from jinv.metrics import judge as judging
 from jinv.models.classifier import Classifier
@@ -31,6 +32,7 @@ from jinv.report.pictures import (
     save_picture,
     saved_images,
 )
+from jinv.report.reconstruction import reconstruction_errors, save_differences
 
 RUN = Kind(
     "run",
@@ -40,6 +42,7 @@ RUN = Kind(
         "images",
         "grid.png",
         "curves.png",
+        "differences.png",
         "evolution.webp",
         "index.html",
     ),
@@ -188,6 +191,9 @@ class RunFolder(Held):
             summary["classifier_passes"] = outcome.passes
         if len(images):
             save_picture(self.path / "grid.png", self._grid(numbers, images, labels))
+        if len(images) and isinstance(request, PhotographRequest):
+            summary["reconstruction"] = reconstruction_errors(request, numbers, images)
+            save_differences(self.path, request, numbers, images)
         plot_curves(self.path / "curves.png", rows, self.job.procedure.passes_on)
         self._save_evolution()
         names = zip(numbers, request.names_of(numbers, labels), strict=True)

@@ -5,6 +5,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from bad_values import bad_values, is_text, options_of
+from PIL import Image
 from tiny_main import OTHER, TINY
 
 from jinv.cli.main import COMMANDS, main
@@ -85,6 +86,15 @@ TEXTS = {
         "real_split": [["nonsense"], [".."]],
         "out": OUTS,
     },
+    "reconstruct": {
+        "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        "layers": [["stage9"], ["stage1,nothing"]],
+        "model": JOB["model"],
+        "weights": JOB["weights"],
+        "class_names": JOB["class_names"],
+        "preset": [["nonsense"], ["mahendran"]],
+        "out": OUTS,
+    },
     "models": {"name": [["nonsense"], ["tinny"]]},
 }
 ANY_TEXT = {("search", "study"), ("evaluate", "control_split")}
@@ -110,6 +120,7 @@ def place(monkeypatch, tmp_path, weights):
         arrays[f"x_{split}"] = np.zeros((40, 8, 8, 3), np.uint8)
         arrays[f"y_{split}"] = np.arange(40) % 6
     np.savez(tmp_path / "set.npz", **arrays)
+    Image.fromarray(arrays["x_train"][0]).save(tmp_path / "photo.png")
     return tmp_path
 
 
@@ -123,6 +134,8 @@ USUAL = {
     "distill": "--student tiny --model tiny --weights 0.safetensors --data set.npz "
     "--steps 2 --batch-size 4",
     "evaluate": "set.npz --judge other=1.safetensors --extractor tiny=0.safetensors",
+    "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
+    "--steps 2",
     "models": "",
 }
 NEEDED = {
@@ -151,7 +164,7 @@ def tried(command, name, kind):
     """The words of a command that go wrong by one option."""
     flag = f"--{name.replace('_', '-')}"
     usual = USUAL[command].split()
-    if name in ("set", "name"):
+    if name in ("set", "name") or (command, name) == ("reconstruct", "images"):
         return [[*words, *usual[1:]] for words in TEXTS[command][name]]
     values = TEXTS[command][name] if is_text(kind) else bad_values(kind)
     context = NEEDED.get(name, "") if command == "search" else ""

@@ -1,7 +1,7 @@
 """VGG networks and AlexNet: plain chains of convolutions, in torchvision's layout.
 
-Layers are named as in the papers: `conv3_1` (before BatchNorm and ReLU), `pool3`,
-`fc6` … `fc8` (before ReLU); `stageK` is what enters `poolK`.
+Layers are named as in the papers: `conv3_1` (before BatchNorm and ReLU), `relu3_1`
+(after them), `pool3`, `fc6` … `fc8` (before ReLU); `stageK` is what enters `poolK`.
 """
 
 from collections.abc import Sequence
@@ -81,9 +81,9 @@ class VGG(nn.Module):
         )(x)
         x = tap(self, name, x)
         if self.batch_norm:
-            name = f"features.{position + 1}"
-            x = BatchNorm(dtype=self.dtype, name=name)(x, train)
-        return nn.relu(x)
+            layer = f"features.{position + 1}"
+            x = BatchNorm(dtype=self.dtype, name=layer)(x, train)
+        return tap(self, name.replace("conv", "relu"), nn.relu(x))
 
 
 class AlexNet(nn.Module):
@@ -115,7 +115,8 @@ class AlexNet(nn.Module):
                 dtype=self.dtype,
                 name=f"features.{position}",
             )
-            return nn.relu(tap(self, f"conv{number}", layer(x)))
+            x = tap(self, f"conv{number}", layer(x))
+            return tap(self, f"relu{number}", nn.relu(x))
 
         x = x.astype(self.dtype)
         x = tap(self, "stage1", conv(1, x, 64, 11, 0, stride=4, padding=2))

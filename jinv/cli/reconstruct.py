@@ -1,0 +1,174 @@
+"""`jinv reconstruct`: photographs found again from what a network keeps of them."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+
+from jinv.cli.invert import carry_out
+from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
+from jinv.data.pictures import SUFFIXES, cut, read_image
+from jinv.devices import device_name, peak_memory_mib
+from jinv.engine.compilation import keep_compiled_programs
+from jinv.errors import ConfigError, DataError
+from jinv.inversion.feature_inversion import FeatureInversion
+from jinv.inversion.job import Job
+from jinv.inversion.reconstruct import make_reconstruction
+from jinv.inversion.reconstructions import RECONSTRUCTIONS, find_reconstruction
+from jinv.models.classifier import Classifier
+from jinv.models.loading import make_classifier
+from jinv.models.zoo import classifier_spec
+from jinv.report.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Reconstruct(WorkOptions):
+    """Find photographs again from what some layers of a network keep of them.
+
+    Each photograph is scaled and its centre cut to the size that the network takes.
+    Only its features are told to whoever optimises. The folder --out then holds the
+    reconstructions, a page with errors and differences, and all that is needed to
+    repeat the run.
+    """
+
+    images: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """Photographs: files, or folders of files."""
+    model: str = "alexnet_features"
+    """Network whose features are inverted, by its name in the zoo (`jinv models`)."""
+    preset: Annotated[
+        str | None, tyro.conf.arg(metavar=f"{{{','.join(RECONSTRUCTIONS)}}}")
+    ] = None
+    """Named settings, overridden by any option that is given too."""
+    out: Path = Path("runs/reconstruct")
+    """Folder for everything that the run leaves."""
+    settings: tyro.conf.OmitArgPrefixes[FeatureInversion] = field(
+        default_factory=FeatureInversion
+    )
+
+
+def defaults(words: Sequence[str]) -> Reconstruct:
+    """Defaults of all options, given the words of the command line.
+
+    A preset's settings depend on the network and on how deep its layers lie.
+    """
+    model = word_after(words, "--model") or Reconstruct.model
+    preset = word_after(words, "--preset") or "default"
+    layers = _layers(word_after(words, "--layers") or "")
+    found = find_reconstruction(preset)
+    network = make_classifier(classifier_spec(model))
+    settings = found.fitted(network, layers) if layers else FeatureInversion()
+    return Reconstruct(
+        preset=preset, settings=settings, given=frozenset(settings_in(words))
+    )
+
+
+def run(options: Reconstruct) -> int:
+    """Carry the command out; returns the exit status."""
+    started = time.monotonic()
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    keep_compiled_programs()
+    layers = _layers(",".join(options.settings.layers))
+    if not layers:
+        raise ConfigError(
+            f"give --layers; `jinv models {options.model}` lists those that there are"
+        )
+    paths = photographs_in(options.images)
+    network = options.network()
+    job = make_reconstruction(
+        network,
+        read_photographs(paths, network),
+        layers,
+        names=names_of(paths),
+        method=options.settings.follow(options.given),
+        batch_size=options.batch_size,
+        seed=options.seed,
+        execution=options.execution,
+    )
+    with RunFolder(options.out, job, overwrite=options.overwrite) as folder:
+        if folder.summary is not None:
+            console.print(
+                f"{options.out} holds this run, finished: there is nothing to do, and "
+                "--overwrite begins it anew"
+            )
+            _conclude(folder.summary, options.out, console)
+            return 0
+        _announce(options, job, folder.begun and not options.overwrite, console)
+        status = carry_out(folder, job, console)
+        extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
+        total = time.monotonic() - started
+        summary = folder.finish(status.name, total, status.outcome, None, extra)
+    _conclude(summary, options.out, console, f" ({time.monotonic() - started:.0f} s)")
+    return status.code
+
+
+def photographs_in(given: Sequence[Path]) -> list[Path]:
+    """List the image files that are given, those of folders by name.
+
+    Raises:
+        DataError: There are none, or a path does not exist.
+    """
+    found: list[Path] = []
+    for path in (path.expanduser() for path in given):
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+            found += [each for each in inside if each.suffix.lower() in SUFFIXES]
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"{path} does not exist: give photographs, or a folder")
+    if not found:
+        raise DataError(
+            f"{', '.join(map(str, given)) or 'nothing'}: expected photographs, files "
+            "or folders of files"
+        )
+    return found
+
+
+def read_photographs(paths: Sequence[Path], network: Classifier) -> np.ndarray:
+    """Read photographs as a network takes them.
+
+    Returns:
+        Images (images, size, size, channels), uint8: scaled and cut to the network's
+        size; grey ones repeated as red, green and blue, or colour made grey.
+    """
+    spec = network.spec
+    mode = "L" if spec.channels == 1 else "RGB"
+    images = [read_image(path).convert(mode) for path in paths]
+    cuts = [np.asarray(cut(image, spec.input_size)) for image in images]
+    return np.stack(cuts).reshape(len(cuts), *cuts[0].shape[:2], spec.channels)
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Name photographs by their files; where two are called alike, by their folders."""
+    stems = [path.stem for path in paths]
+    return [
+        path.stem if stems.count(path.stem) == 1 else f"{path.parent.name} {path.name}"
+        for path in paths
+    ]
+
+
+def _layers(text: str) -> list[str]:
+    return [layer.strip() for layer in text.split(",") if layer.strip()]
+
+
+def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> None:
+    console.print(
+        f"{'Going on with' if begun else 'Reconstructing'} {job.request.about()} of "
+        f"{job.classifier.spec.name}, in batches of {job.batch_size} on "
+        f"{devices_of(job)}, preset {options.preset} "
+        f"({find_reconstruction(options.preset or 'default').source})"
+    )
+
+
+def _conclude(
+    summary: dict[str, Any], out: Path, console: Console, took: str = ""
+) -> None:
+    console.print(
+        f"{summary['images']} images in {out}/images, everything about them in "
+        f"{out}/index.html{took}"
+    )

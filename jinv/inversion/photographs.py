@@ -1,0 +1,117 @@
+"""Photographs as a request: of each, only what a network's layers keep is asked for."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from jinv.engine.phase import Procedure
+from jinv.errors import ConfigError
+from jinv.inversion.request import Arrays, Request
+from jinv.models.classifier import Classifier
+from jinv.suggest import near
+
+_TARGET = "features of "
+
+
+def target(layer: str) -> str:
+    """Name of the array that tells of each image which features it is to have."""
+    return _TARGET + layer
+
+
+def check_layers(classifier: Classifier, layers: Sequence[str]) -> None:
+    """Refuse layers that a network has not.
+
+    Raises:
+        ConfigError: There are none, or one is unknown; near matches are offered.
+    """
+    known = classifier.feature_shapes
+    name = classifier.spec.name
+    if not layers:
+        raise ConfigError(
+            f"give layers whose features are to be inverted; {name} has "
+            f"{', '.join(known)}"
+        )
+    for layer in layers:
+        if layer not in known:
+            raise ConfigError(
+                f"{name} has no layer {layer!r}{near(layer, known)}; it has "
+                f"{', '.join(known)}"
+            )
+
+
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
+class PhotographRequest(Request):
+    """Images that a network shall see as it sees given photographs.
+
+    Whoever optimises is told the features of the photographs, never the photographs.
+
+    Attributes:
+        classifier: Network whose features count.
+        photographs: Photographs (images, height, width, channels), uint8, of the size
+            that the network takes.
+        names: Name of each, for files and pages.
+        layers: Layers whose features are asked for; `fitting` fills them in.
+    """
+
+    classifier: Classifier
+    photographs: np.ndarray
+    names: tuple[str, ...]
+    layers: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of photographs."""
+        return len(self.photographs)
+
+    def fitting(self, procedure: Procedure) -> Request:
+        """Ask for the features of those layers that the procedure looks at."""
+        found = (ask.removeprefix(_TARGET) for ask in sorted(procedure.asks))
+        return replace(self, layers=tuple(found))
+
+    def asked(self, numbers: np.ndarray) -> Arrays:
+        """Features of the photographs of these numbers, by `target` of their layer."""
+        features = self.features(self.photographs[numbers])
+        return {target(layer): features[layer] for layer in self.layers}
+
+    def features(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """Features of images (batch, height, width, channels), uint8, by layer."""
+        network, layers = self.classifier, self.layers
+
+        def make() -> Any:
+            # Layers above the deepest one asked for are not computed.
+            return jax.jit(
+                lambda variables, inputs: {
+                    layer: network.features(variables, inputs)[layer]
+                    for layer in layers
+                }
+            )
+
+        compute = network.memo.get(("features", layers), make)
+        found = compute(network.variables, network.inputs_of(images))
+        return jax.tree.map(lambda x: np.asarray(x, np.float32), found)
+
+    def describe(self) -> dict[str, Any]:
+        """All that is asked, as JSON: names and checksums of the photographs."""
+        sums = [hashlib.sha256(x.tobytes()).hexdigest() for x in self.photographs]
+        return {"photographs": dict(zip(self.names, sums, strict=True))}
+
+    def about(self) -> str:
+        """Say how many photographs there are."""
+        several = "s" * (self.count != 1)
+        return f"{self.count} photograph{several} by {', '.join(self.layers)}"
+
+    def names_of(self, numbers: Sequence[int], labels: np.ndarray) -> list[str]:
+        """Name the images by their photographs."""
+        del labels
+        return [self.names[number] for number in numbers]
+
+    def rows_of(
+        self, numbers: Sequence[int], labels: np.ndarray
+    ) -> tuple[list[int], Sequence[str]]:
+        """Give each photograph a row of the grid."""
+        return list(range(len(numbers))), self.names_of(numbers, labels)

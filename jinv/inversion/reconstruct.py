@@ -1,0 +1,152 @@
+"""Finding photographs again by their features: the front door of feature inversion."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jinv.checked import checked
+from jinv.devices import on_accelerator
+from jinv.engine.events import BatchDone, Logged, Made
+from jinv.engine.execution import Execution
+from jinv.engine.notes import Outcome
+from jinv.engine.phase import TEACHER
+from jinv.engine.placement import make_placement
+from jinv.errors import ConfigError
+from jinv.inversion.feature_inversion import FeatureInversion
+from jinv.inversion.job import Job
+from jinv.inversion.photographs import PhotographRequest
+from jinv.inversion.reconstructions import find_reconstruction
+from jinv.inversion.settings import with_given
+from jinv.levels import to_uint8
+from jinv.models.classifier import Classifier
+from jinv.values import Count, Seed, shown
+
+
+# Compared by identity, as a job is.
+@dataclass(frozen=True, eq=False)
+class Reconstructed:
+    """What a feature inversion yields.
+
+    Attributes:
+        images: Reconstructions (images, height, width, channels), float32 in [0, 1].
+        targets: Photographs of the same shape, as the network sees them.
+        log: Measurements over the steps, as in `metrics.jsonl`.
+        outcome: Bill of the run.
+        job: Job that was done.
+    """
+
+    images: np.ndarray
+    targets: np.ndarray
+    log: list[dict[str, Any]]
+    outcome: Outcome
+    job: Job
+
+
+@checked
+def reconstruct(
+    classifier: Classifier,
+    photographs: Any,
+    layers: Sequence[str] | str,
+    **options: Any,
+) -> Reconstructed:
+    """Find photographs again from what a network's layers keep of them.
+
+    Args:
+        classifier: Network, e.g. from `load_classifier`.
+        photographs: Photographs (images, height, width, channels): uint8, or floats in
+            [0, 1]; of other sizes than the network's they are resized.
+        layers: Layers whose features are known, e.g. "conv3_1,pool5"; those above the
+            deepest are not computed.
+        **options: Options of `make_reconstruction`.
+
+    Raises:
+        ConfigError: Something cannot work.
+        Diverged: The loss became NaN or infinite.
+
+    Example:
+        >>> import jinv
+        >>> network = jinv.load_classifier("cifar10_resnet20")
+        >>> photograph = jinv.dead_leaves(1, 32)
+        >>> found = jinv.reconstruct(network, photograph, "stage1", steps=(2,))
+        >>> found.images.shape
+        (1, 32, 32, 3)
+    """
+    job = make_reconstruction(classifier, photographs, layers, **options)
+    done: list[Made] = []
+    log: list[dict[str, Any]] = []
+    session = job.session()
+    for event in session:
+        if isinstance(event, BatchDone):
+            done.append(event.made)
+        elif isinstance(event, Logged):
+            log.append(event.row)
+    inputs = np.concatenate([made.inputs for made in done])
+    found = np.clip(classifier.denormalise(inputs), 0, 1)
+    assert isinstance(job.request, PhotographRequest)
+    targets = job.request.photographs.astype(np.float32) / 255
+    return Reconstructed(found, targets, log, session.outcome, job)
+
+
+@checked
+def make_reconstruction(
+    classifier: Classifier,
+    photographs: Any,
+    layers: Sequence[str] | str,
+    *,
+    names: Sequence[str] | None = None,
+    preset: str | None = None,
+    batch_size: Count | None = None,
+    method: FeatureInversion | None = None,
+    seed: Seed = 0,
+    execution: Execution | None = None,
+    **overrides: Any,
+) -> Job:
+    """Check a feature inversion before any work is done.
+
+    Args:
+        classifier: Network whose features are inverted.
+        photographs: Photographs, see `reconstruct`.
+        layers: Names of layers, as a list or parted by commas; see
+            `Classifier.feature_shapes`.
+        names: Name of each photograph; by default numbers.
+        preset: Name from `RECONSTRUCTIONS`.
+        batch_size: Photographs that are computed together; by default few.
+        method: Settings instead of a preset's; its layers are replaced.
+        seed: Seed of all randomness.
+        execution: How to carry the work out.
+        **overrides: Settings of `FeatureInversion` that differ.
+
+    Raises:
+        ConfigError: Something cannot work.
+    """
+    if isinstance(layers, str):
+        layers = [layer.strip() for layer in layers.split(",") if layer.strip()]
+    targets = _photographs(classifier, photographs)
+    names = tuple(names or (f"photograph {n}" for n in range(len(targets))))
+    if len(names) != len(targets):
+        raise ConfigError(f"{len(names)} names for {len(targets)} photographs")
+    if method is None:
+        method = find_reconstruction(preset or "default").fitted(classifier, layers)
+    elif preset is not None:
+        raise ConfigError("give a preset or a method's configuration, not both")
+    settings = with_given(method, {"layers": tuple(layers), **overrides})
+    execution = execution or Execution()
+    if batch_size is None:
+        batch_size = min(len(targets), 16 if on_accelerator() else 4)
+    make_placement(execution.parallel, execution.devices, batch_size, 0)
+    request = PhotographRequest(classifier, targets, names)
+    job = Job({TEACHER: classifier}, request, batch_size, settings, seed, execution)
+    return job.fitting()
+
+
+def _photographs(classifier: Classifier, given: Any) -> np.ndarray:
+    """Photographs as the network takes them, of levels that can be saved."""
+    found = np.asarray(given)
+    if found.ndim != 4 or found.shape[-1] not in (1, 3) or not len(found):
+        raise ConfigError(
+            "photographs: expected an array (images, height, width, 3), or 1 where "
+            f"grey, uint8 or floats in [0, 1], found {shown(given)}"
+        )
+    return to_uint8(classifier.denormalise(np.asarray(classifier.inputs_of(found))))

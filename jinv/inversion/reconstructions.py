@@ -1,0 +1,189 @@
+"""Named settings of feature inversion, published and our own: by network and layers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jinv.errors import ConfigError
+from jinv.inversion.feature_inversion import FeatureInversion
+from jinv.inversion.photographs import check_layers
+from jinv.models.classifier import Classifier
+from jinv.models.receptive_fields import receptive_fields
+from jinv.suggest import near
+
+
+class Depth(NamedTuple):
+    """How deep the deepest of some layers lies.
+
+    Attributes:
+        field: Rows of the input that one of its units sees, as a share of all rows; 1
+            where it sees everything.
+        stride: Distance between neighbouring units, in pixels of the input.
+        size: Height and width of the input, in pixels.
+    """
+
+    field: float
+    stride: int
+    size: int
+
+
+def depth_of(classifier: Classifier, layers: Sequence[str]) -> Depth:
+    """Tell how deep the deepest of some layers lies in a network."""
+    size, channels = classifier.spec.input_size, classifier.spec.channels
+    example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+    fields = receptive_fields(classifier.features, classifier.variables, example)
+    found = [fields[layer] for layer in layers]
+    strides = [field.stride for field in fields.values() if field]
+    shares = [min(1.0, field.size / size) if field else 1.0 for field in found]
+    steps = [field.stride if field else max(strides) for field in found]
+    return Depth(max(shares), max(steps), size)
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """A configuration of feature inversion with its provenance.
+
+    Attributes:
+        settings: (depth) → settings; the layers are filled in.
+        source: Source of the settings.
+        expected: What they are known to yield.
+    """
+
+    settings: Callable[[Depth], FeatureInversion]
+    source: str
+    expected: str
+
+    def fitted(self, classifier: Classifier, layers: Sequence[str]) -> FeatureInversion:
+        """Make the settings for layers of a network.
+
+        Raises:
+            ConfigError: The network has no such layer.
+        """
+        check_layers(classifier, layers)
+        settings = self.settings(depth_of(classifier, layers))
+        return settings.__class__(**{**vars(settings), "layers": tuple(layers)})
+
+
+def _mahendran_2015(depth: Depth) -> FeatureInversion:
+    # All is multiplied by σ², the squared norm of a typical image: that of 227 pixels
+    # is 27098.1, 68.9 for each value. λ/2 of the code are the weights here.
+    spread = 68.9
+    w_tv = 1 if depth.field < 0.26 else 10 if depth.field < 0.65 else 100
+    return FeatureInversion(
+        w_features=spread**2 * 3 * depth.size**2,
+        w_tv=w_tv / 2,
+        beta=2.0,
+        w_alpha=8e-10 / 2,
+        alpha=6.0,
+        optimizer="sgd",
+        betas=(0.9, 0.0),
+        lr=0.004,
+        steps=(100, 200, 100),
+        rates=(1.0, 0.1, 0.01),
+        jitters=(0, 0, 0),
+        init="normal",
+        init_scale=spread,
+    )
+
+
+def _mahendran_2016(depth: Depth) -> FeatureInversion:
+    most, alpha = 80.0, 6.0
+    deep = depth.field
+    weight = 300 if deep < 0.5 else 100 if deep < 0.65 else 20 if deep < 0.8 else 1
+    return FeatureInversion(
+        w_features=weight,
+        w_tv=(most / 6.5) ** -2,
+        beta=2.0,
+        w_norm=1.0,
+        alpha=alpha,
+        norm_bound=most,
+        reduction="mean",
+        bound=2 * most,
+        optimizer="adagrad",
+        betas=(0.9, 0.0),
+        lr=0.05 * most**2 / alpha,
+        steps=(300, 50),
+        rates=(1.0, 0.1),
+        jitters=(max(1, round(depth.stride / 4)), 0),
+        init="uniform",
+        # 95 % of the values lie within 80/√3; a uniform one's deviation is 1/√3 of its
+        # largest.
+        init_scale=most / 3 / 0.95,
+    )
+
+
+def _coursework(depth: Depth) -> FeatureInversion:
+    del depth
+    return FeatureInversion(
+        feature_loss="mean",
+        w_tv_squares=1.0,
+        unit="image",
+        clip=True,
+        optimizer="adam",
+        betas=(0.9, 0.999),
+        lr=0.01,
+        steps=(500,),
+        init="normal",
+        init_scale=0.1,
+    )
+
+
+def _default(depth: Depth) -> FeatureInversion:
+    del depth
+    return FeatureInversion(
+        w_tv=3e-6,
+        beta=1.0,
+        unit="image",
+        parametrisation="fourier",
+        optimizer="adam",
+        betas=(0.9, 0.99),
+        schedule="cosine",
+        lr=0.05,
+        steps=(300,),
+        init_scale=0.01,
+    )
+
+
+RECONSTRUCTIONS = {
+    "default": Reconstruction(
+        _default,
+        source="this project's own",
+        expected="not measured yet",
+    ),
+    "mahendran-2015": Reconstruction(
+        _mahendran_2015,
+        source="Mahendran & Vedaldi 2015 and its code; their λ by AlexNet's layers are "
+        "here by receptive field, and σ by the number of pixels",
+        expected="not measured here yet",
+    ),
+    "mahendran-2016": Reconstruction(
+        _mahendran_2016,
+        source="Mahendran & Vedaldi 2016 and its code; their C by AlexNet's layers is "
+        "here by receptive field",
+        expected="not measured here yet",
+    ),
+    "coursework": Reconstruction(
+        _coursework,
+        source="a coursework on VGG-16 and ResNet-18, which gives rates, weights and "
+        "layers only; Adam, images in [0, 1], the mean squared feature error, the sum "
+        "of squared differences and 500 steps are assumed",
+        expected="rate 1e-2 found better than 1e-3",
+    ),
+}
+
+
+def find_reconstruction(name: str) -> Reconstruction:
+    """Look named settings up.
+
+    Raises:
+        ConfigError: There are none of this name; near matches are offered.
+    """
+    if name not in RECONSTRUCTIONS:
+        raise ConfigError(
+            f"unknown preset {name!r}{near(name, RECONSTRUCTIONS)}; there are "
+            f"{', '.join(RECONSTRUCTIONS)}"
+        )
+    return RECONSTRUCTIONS[name]

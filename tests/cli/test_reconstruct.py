@@ -1,0 +1,84 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jinv.cli.main import main
+
+pytestmark = pytest.mark.usefixtures("small_zoo")
+
+
+@pytest.fixture
+def photographs(tmp_path):
+    """Photographs of several sizes and kinds, one of them in a folder."""
+    rng = np.random.default_rng(0)
+    (tmp_path / "more").mkdir()
+    for name, shape in (
+        ("one.png", (20, 31, 3)),
+        ("two.webp", (12, 9, 3)),
+        ("more/grey.png", (16, 16)),
+    ):
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(tmp_path / name)
+    (tmp_path / "more" / "notes.txt").write_text("no image")
+    return [str(tmp_path / name) for name in ("one.png", "two.webp", "more")]
+
+
+@pytest.fixture
+def words(photographs, weights, tmp_path):
+    return [
+        "reconstruct", *photographs, "--model", "tiny", "--weights", weights[0],
+        "--layers", "stage1,stage2", "--steps", "4", "--devices", "1",
+        "--log-every", "2", "--out", str(tmp_path / "run"),
+    ]  # fmt: skip
+
+
+def test_photographs_of_any_size_are_reconstructed(words, tmp_path, capsys):
+    assert main(words) == 0
+    run = tmp_path / "run"
+    names = sorted(path.name for path in (run / "images").iterdir())
+    assert [name.split("_", 1)[1] for name in names] == [
+        "one.png",
+        "two.png",
+        "grey.png",
+    ]
+    summary = json.loads((run / "summary.json").read_text())
+    errors = summary["reconstruction"]["images"]
+    assert list(errors) == ["one", "two", "grey"]
+    assert set(errors["one"]["features"]) == {"stage1", "stage2"}
+    page = (run / "index.html").read_text()
+    assert "two" in page and "‖Φ-Φ₀‖²/‖Φ₀‖² of stage2" in page
+    assert (run / "differences.png").exists()
+    config = json.loads((run / "config.json").read_text())["inversion"]
+    assert list(config["photographs"]) == ["one", "two", "grey"]
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "finished: there is nothing to do" in capsys.readouterr().err
+
+
+def test_a_preset_is_that_of_the_depth_and_options_change_it(words, tmp_path):
+    steps = words.index("--steps")
+    words = [*words[:steps], *words[steps + 2 :], "--preset", "mahendran-2015"]
+    assert main([*words, "--steps", "2", "1", "1", "--w-alpha", "0"]) == 0
+    settings = json.loads((tmp_path / "run" / "config.json").read_text())["inversion"][
+        "settings"
+    ]
+    assert settings["w_tv"] == 50 and settings["w_alpha"] == 0
+    assert settings["steps"] == [2, 1, 1] and settings["rates"] == [1.0, 0.1, 0.01]
+
+
+def test_two_files_of_one_name_are_told_apart(words, tmp_path):
+    (tmp_path / "other").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "other" / "one.png")
+    assert main([words[0], str(tmp_path / "other" / "one.png"), *words[1:]]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())["inversion"]
+    assert "other one.png" in config["photographs"]
+    assert len(config["photographs"]) == 4
+
+
+def test_another_photograph_is_another_run(words, tmp_path, capsys):
+    assert main(words) == 0
+    image = np.full((12, 12, 3), 77, np.uint8)
+    Image.fromarray(image).save(tmp_path / "one.png")
+    assert main(words) == 2
+    assert "photographs" in capsys.readouterr().err
