@@ -14,6 +14,7 @@ from jinv.metrics.feature_errors import feature_errors
 from jinv.metrics.fidelity import fidelity
 from jinv.metrics.lpips import least_size, lpips, lpips_installed, other_family
 from jinv.metrics.means import Mean, mean_of
+from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.metrics.ssim import WINDOW
 from jinv.report.differences import difference_sheet
 from jinv.report.evaluation_table import MISSING
@@ -22,15 +23,8 @@ from jinv.report.pictures import save_picture
 
 DIFFERENCES = "differences.png"
 
-_COLUMNS = {
-    "psnr": "PSNR, dB",
-    "ssim": "SSIM",
-    "lpips": "LPIPS",
-    "relative_squared_error": "‖Φ-Φ₀‖²/‖Φ₀‖²",
-    "relative_error": "‖Φ-Φ₀‖/‖Φ₀‖",
-    "distance_over_pairwise": "‖Φ-Φ₀‖/mean pair",
-}
-"""Columns of the table; errors of features have one for each layer."""
+_OF_IMAGES = "psnr", "ssim", LPIPS
+"""Measures of images that the table shows; those of features are all shown."""
 
 
 def reconstruction_errors(
@@ -56,7 +50,7 @@ def reconstruction_errors(
     family = other_family(request.classifier.spec.name)
     if size >= least_size(family) and lpips_installed(family):
         for row, value in zip(rows, lpips(family)(images, targets), strict=True):
-            row["lpips"] = float(value)
+            row[LPIPS] = float(value)
     else:
         family = None
     known, own = request.features(targets), request.features(images)
@@ -85,12 +79,12 @@ def errors_table(found: Mapping[str, Any]) -> str:
     rows = found["images"]
     columns: dict[str, list[float | None]] = {}
     for row in rows.values():
-        for name, title in _COLUMNS.items():
+        for name in _OF_IMAGES:
             if name in row:
-                columns.setdefault(title, []).append(row[name])
+                columns.setdefault(_title(name), []).append(row[name])
         for layer, errors in row["features"].items():
             for name, value in errors.items():
-                title = f"{_COLUMNS[name]} of {layer}"
+                title = f"{_title(name)} of {layer}"
                 columns.setdefault(title, []).append(value)
     means = {title: mean_of(values) for title, values in columns.items()}
     body = [["<b>mean</b>", *(escape(_told(mean)) for mean in means.values())]]
@@ -108,6 +102,11 @@ def errors_table(found: Mapping[str, Any]) -> str:
         "the squared and the plain distance over the target's length, and the distance "
         "over that of two targets.</p>\n</section>\n"
     )
+
+
+def _title(name: str) -> str:
+    measure = MEASURES[name]
+    return f"{measure.title}, {measure.unit}" if measure.unit else measure.title
 
 
 def _told(mean: Mean) -> str:

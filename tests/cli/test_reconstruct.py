@@ -47,7 +47,7 @@ def test_photographs_of_any_size_are_reconstructed(words, tmp_path, capsys):
     assert list(errors) == ["one", "two", "grey"]
     assert set(errors["one"]["features"]) == {"stage1", "stage2"}
     page = (run / "index.html").read_text()
-    assert "two" in page and "‖Φ-Φ₀‖²/‖Φ₀‖² of stage2" in page
+    assert "two" in page and "‖Φ - Φ₀‖² / ‖Φ₀‖² of stage2" in page
     assert (run / "differences.png").exists()
     config = json.loads((run / "config.json").read_text())["inversion"]
     assert list(config["photographs"]) == ["one", "two", "grey"]
