@@ -30,17 +30,18 @@ class Bar(Held):
             disable=not console.is_terminal,
         )
         self._task = self._columns.add_task(text, total=None)
-        self._shown = False
+        self._begun: int | None = None
         self._spoken = 0.0
         self._first: tuple[float, int] | None = None
         self._columns.start()
 
     def show(self, far: Far, text: str) -> None:
         """Say how far the work is."""
-        if not self._shown:
-            # What was done before, and compiling, say nothing of the pace.
+        if self._begun in (None, far.done):
+            # What was done before, and compiling, say nothing of the pace; nor does
+            # what comes before the first step, such as rehearsals.
             self._columns.reset(self._task, total=far.total, completed=far.done)
-            self._shown = True
+            self._begun = far.done
         self._columns.update(self._task, completed=far.done, description=text)
 
     def say(self, far: Far, text: str) -> None:
@@ -48,13 +49,14 @@ class Bar(Held):
         if self._console.is_terminal:
             return
         now = time.monotonic()
-        self._first = self._first or (now, far.done)
+        if self._first is None or self._first[1] == far.done:
+            self._first = now, far.done
         if now - self._spoken >= _QUIET_SECONDS or far.done == far.total:
             self._spoken = now
             self.note(f"step {far.done}/{far.total}: {text}{self._left(now, far)}")
 
     def _left(self, now: float, far: Far) -> str:
-        """Time remaining, at the pace since the first report."""
+        """Time remaining, at the pace since the last report before the first step."""
         then, before = self._first or (now, far.done)
         if far.done in (before, far.total):
             return ""
