@@ -87,7 +87,8 @@ class FeatureInversion(Method, Descending):
         jitters: Largest random shift in each phase, in pixels, over a canvas with a
             margin: nothing wraps around.
         init: Whether pixels start "normal" or "uniform".
-        init_scale: Their standard deviation, in units of x.
+        init_scale: Standard deviation of the initial pixels, in units of x, or of the
+            coefficients.
     """
 
     layers: tuple[str, ...] = ()

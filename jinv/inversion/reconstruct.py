@@ -35,6 +35,14 @@ class Reconstructed:
         log: Measurements over the steps, as in `metrics.jsonl`.
         outcome: Bill of the run.
         job: Job that was done.
+
+    Example:
+        >>> import jinv
+        >>> network = jinv.load_classifier("cifar10_resnet20")
+        >>> photograph = jinv.dead_leaves(1, 32)
+        >>> found = jinv.reconstruct(network, photograph, "stage1", steps=(2,))
+        >>> found.targets.shape, found.log[-1]["step"]
+        ((1, 32, 32, 3), 2)
     """
 
     images: np.ndarray

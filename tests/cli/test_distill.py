@@ -33,7 +33,7 @@ def teach(monkeypatch, weights, tmp_path):
 
 WITHOUT_DATA = (
     "--images-at-once", "6", "--warmup-batches", "1", "--synthesis.rehearsals", "1",
-    "--synthesis.channels", "4", "--synthesis.latent", "8",
+    "--synthesis.channels", "4", "--synthesis.latent", "8", "--leaves", "0",
 )  # fmt: skip
 
 

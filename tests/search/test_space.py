@@ -54,7 +54,7 @@ def test_a_space_says_itself_as_it_is_written():
             "jitter: expected a whole number from 0 to 2,147,483,647, found '2.5'",
         ),
         (["clip=0,1"], "clip: expected true or false, found '0'"),
-        (["optimizer=adam,lion"], "expected adam or sgd, found 'lion'"),
+        (["optimizer=adam,lion"], "expected adam or sgd or adagrad, found 'lion'"),
         (
             ["betas=0.5"],
             "betas: expected 2 numbers from 0 to below 1 with / between them",
@@ -64,7 +64,7 @@ def test_a_space_says_itself_as_it_is_written():
         (["w_tv2=0..0.1:log"], "must begin above 0"),
         (["lr=0..0.1"], "lr: expected a number over 0, found '0'"),
         (["lr=0.1..0.2:cubic"], "expected :log or nothing"),
-        (["optimizer=adam..sgd"], "optimizer takes adam or sgd"),
+        (["optimizer=adam..sgd"], "optimizer takes adam or sgd or adagrad"),
         (["lr=0.1,0.10"], "a value is given twice"),
         (["lr=0.1,0.2", "lr=0.3,0.4"], "lr is given twice"),
     ],

@@ -54,7 +54,8 @@ def undisturbed(teacher, student, tmp_path_factory):
 
 
 def without_data(teacher, student, folder, method=FAST, **options):
-    options = {"images_at_once": 6, "warmup_batches": 1} | LEARNING | options
+    pool = {"images_at_once": 6, "warmup_batches": 1, "leaves": 0}
+    options = pool | LEARNING | options
     return distill(teacher, student, folder, synthesis=method, **options)
 
 
