@@ -25,6 +25,7 @@ from jinv.report.student_record import read_record
 from jinv.suggest import check_options
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import Distillation, find_distillation
+from jinv.transfer.hints import find_hints
 from jinv.transfer.pool import Pool
 from jinv.transfer.student_card import student_card
 from jinv.transfer.supply import GivenImages, Supply
@@ -173,7 +174,9 @@ def distill(
     path = folder / f"{student.spec.name}.safetensors"
     sha256 = write_variables(path, student.spec, taught.classifier.variables)
     card = student_card(teacher, taught, supply, config, test)
-    card |= {**(about or {}), "leaves": leaves, "sha256": sha256}
+    hints = find_hints(teacher, student) if config.w_hints else {}
+    facts = {"hints": hints, "leaves": leaves, "sha256": sha256}
+    card |= {**(about or {}), **facts}
     write_json(path.with_suffix(".json"), card)
     write_student_page(folder, card, beside)
     achieved = {

@@ -107,4 +107,5 @@ def test_leaves_join_the_images(tiny, wider, stripes, tmp_path):
     options = {"steps": 2, "batch_size": 8, "lr": 0.01}
     jinv.distill(tiny, wider, tmp_path / "run", data, leaves=5, **options)
     card = read_record(tmp_path / "run").card
+    assert card["hints"] == {"stage1": "stage1", "stage2": "stage2"}
     assert card["leaves"] == 5 and card["budget"]["images"] == 21
