@@ -10,9 +10,6 @@ images on the way. Can be interrupted, and goes on where it was when it is calle
 """
 
 import json
-import shlex
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -21,6 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
+from studying import call, write_table
 
 from jinv.cli.reconstruct import photographs_in, read_photographs
 from jinv.metrics.means import mean_of
@@ -86,9 +84,7 @@ class Run:
             f"--model {self.model} --layers {self.layers} {self.options} "
             f"--seed {study.seed} --out {self.folder}"
         )
-        print(f"jinv reconstruct PHOTOGRAPHS {words}", flush=True)
-        command = [sys.executable, "-m", "jinv", "reconstruct", *map(str, chosen)]
-        subprocess.run([*command, *shlex.split(words)], check=True)
+        call("reconstruct", words, chosen)
         return self
 
     @property
@@ -219,12 +215,9 @@ def plot(path: Path, runs: Mapping[str, Run]) -> None:
 
 def page(folder: Path, title: str, rows: Mapping[str, list[str]]) -> None:
     """Write the table as Markdown, and a page with it and all pictures."""
-    lines = [("", *COLUMNS), ["---"] * (1 + len(COLUMNS))]
-    lines += [(name, *cells) for name, cells in rows.items()]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    (folder / "table.md").write_text(table)
-    print(table, flush=True)
-    cells = [[escape(name), *map(escape, own)] for name, own in rows.items()]
+    table = [[name, *cells] for name, cells in rows.items()]
+    write_table(folder, ["", *COLUMNS], table)
+    cells = [[*map(escape, row)] for row in table]
     sections = [
         f"<header>\n<h1>{escape(title)}</h1>\n</header>\n",
         f"<section>\n{wide_table(['', *map(escape, COLUMNS)], cells)}</section>\n",

@@ -7,14 +7,13 @@ and a figure (curves.png) of the arms that are done. Can be interrupted, and goe
 where it was when it is called again.
 """
 
-import shlex
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
+from studying import call, write_table
 
 from jinv.atomic import replacing
 from jinv.images.dead_leaves import dead_leaves
@@ -80,23 +79,19 @@ def main(study: Study) -> None:
         drawn = {name: f"{study.out}/sets/{name}.npz" for name in DRAWN}
         for name in SETS:
             if f"{{{name}}}" in ARMS[arm]:
-                make = f"synthesize --model {study.model} {SETS[name]} --form npz"
-                call(f"{make} --seed {study.seed} --out {sets[name]}")
+                make = f"--model {study.model} {SETS[name]} --form npz"
+                call("synthesize", f"{make} --seed {study.seed} --out {sets[name]}")
         for name, draw in DRAWN.items():
             if f"{{{name}}}" in ARMS[arm] and not Path(drawn[name]).exists():
                 save(Path(drawn[name]), draw(study))
         words = ARMS[arm].format(real=study.data, **sets, **drawn)
         call(
-            f"distill --student {study.student} --model {study.model} {words} "
+            "distill",
+            f"--student {study.student} --model {study.model} {words} "
             f"--test {study.data} --steps {study.steps} --seed {study.seed} "
-            f"--out {study.out}/{arm}"
+            f"--out {study.out}/{arm}",
         )
         tell(study)
-
-
-def call(words: str) -> None:
-    print(f"jinv {words}", flush=True)
-    subprocess.run([sys.executable, "-m", "jinv", *shlex.split(words)], check=True)
 
 
 def save(path: Path, images: np.ndarray) -> None:
@@ -146,11 +141,8 @@ def tell(study: Study) -> None:
         "agreement",
         "test",
     )
-    rows = [columns, ["---"] * len(columns)]
-    rows += [[arm, *row(student)] for arm, student in students.items()]
-    table = "".join(f"| {' | '.join(cells)} |\n" for cells in rows)
-    (study.out / "table.md").write_text(table)
-    print(table, flush=True)
+    rows = [[arm, *row(student)] for arm, student in students.items()]
+    write_table(study.out, columns, rows)
 
 
 def row(student: StudentRecord) -> list[str]:

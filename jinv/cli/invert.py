@@ -4,10 +4,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
 from jinv.cli.job_options import (
     JobOptions,
@@ -16,16 +15,11 @@ from jinv.cli.job_options import (
     prepare,
     verdict_line,
 )
-from jinv.cli.progress import Progress
-from jinv.cli.stopping import Stop
-from jinv.devices import device_name, peak_memory_mib
+from jinv.cli.running import run_in_folder
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.events import Event
-from jinv.engine.notes import Outcome
-from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.inversion.presets import find_preset
-from jinv.report.run_folder import RunFolder
 from jinv.values import Count
 
 
@@ -59,52 +53,16 @@ def run(options: Invert) -> int:
     if options.resume and options.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
     job, judge = prepare(options, options.images)
-    with RunFolder(options.out, job, overwrite=options.overwrite) as folder:
-        if folder.summary is not None:
-            console.print(
-                f"{options.out} holds this run, finished: there is nothing to do, and "
-                "--overwrite begins it anew"
-            )
-            _conclude(folder.summary, options.out, console)
-            return 0
-        _announce(options, job, folder.begun and not options.overwrite, console)
-        status = carry_out(folder, job, console)
-        extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
-        total = time.monotonic() - started
-        summary = folder.finish(status.name, total, status.outcome, judge, extra)
-    took = f" ({time.monotonic() - started:.0f} s)"
-    _conclude(summary, options.out, console, took)
-    return status.code
-
-
-class Status(NamedTuple):
-    """How a run ended, its bill, and the exit status."""
-
-    name: str
-    outcome: Outcome | None
-    code: int
-
-
-def carry_out(folder: RunFolder, job: Job, console: Console) -> Status:
-    """Do what is missing of a run, showing progress; a fault is told, not raised."""
-    missing = folder.missing()
-    with Stop() as stop, Progress(console) as progress:
-
-        def on_event(event: Event) -> None:
-            folder.on_event(event)
-            progress.on_event(event)
-
-        try:
-            outcome = job.run(
-                on_event, stop.requested, folder.checkpoints, True, missing
-            )
-        except Interrupted as reason:
-            progress.note(f"{reason}; the same command goes on")
-            return Status("interrupted", None, stop.exit_status)
-        except Diverged as reason:
-            progress.note(f"[red]error:[/red] {escape(str(reason))}")
-            return Status("diverged", None, reason.exit_status)
-    return Status("finished", outcome, 0)
+    return run_in_folder(
+        options.out,
+        job,
+        console,
+        judge,
+        overwrite=options.overwrite,
+        announce=lambda begun: _announce(options, job, begun, console),
+        conclude=lambda summary, took: _conclude(summary, options.out, console, took),
+        started=started,
+    )
 
 
 def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:

@@ -5,14 +5,13 @@ from typing import Annotated
 from urllib.parse import urlparse
 
 import jax
-import jax.numpy as jnp
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from jinv.models.classifier import Classifier
-from jinv.models.listing import init_shapes
-from jinv.models.receptive_fields import receptive_fields
+from jinv.models.loading import outline_classifier
+from jinv.models.receptive_fields import fields_of
 from jinv.models.spec import ClassifierSpec, Download, Packaged
 from jinv.models.weights.finding import (
     cached_download,
@@ -38,7 +37,7 @@ def run(options: Models) -> int:
         console.print(_table([classifier_spec(name) for name in classifier_names()]))
     else:
         spec = classifier_spec(options.name)
-        classifier = _classifier(spec)
+        classifier = outline_classifier(spec)
         console.print(_details(classifier))
         console.print()
         console.print(_features(classifier))
@@ -68,9 +67,7 @@ def _features(classifier: Classifier) -> Table:
     table.add_column("feature")
     for title in ("shape", "stride, px", "receptive field, px"):
         table.add_column(title, justify="right")
-    size, channels = classifier.spec.input_size, classifier.spec.channels
-    example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
-    fields = receptive_fields(classifier.features, classifier.variables, example)
+    fields = fields_of(classifier)
     for name, shape in classifier.feature_shapes.items():
         field = fields[name]
         stride, reach = (field.stride, field.size) if field else ("", "all")
@@ -123,12 +120,6 @@ def _accuracy(spec: ClassifierSpec) -> str:
     if card:
         return f"{card['test_accuracy']} on its test set (this project's weights)"
     return spec.accuracy or "-"
-
-
-def _classifier(spec: ClassifierSpec) -> Classifier:
-    """A classifier whose variables are shapes: nothing is read or computed."""
-    module = spec.make_module()
-    return Classifier(spec, module, init_shapes(module, spec))
 
 
 def _parameters(classifier: Classifier) -> int:

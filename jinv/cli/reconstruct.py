@@ -10,20 +10,19 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jinv.cli.invert import carry_out
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
+from jinv.cli.running import run_in_folder
 from jinv.data.pictures import SUFFIXES, cut, read_image
-from jinv.devices import device_name, peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, DataError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
+from jinv.inversion.photographs import parse_layers
 from jinv.inversion.reconstruct import make_reconstruction
 from jinv.inversion.reconstructions import RECONSTRUCTIONS, find_reconstruction
 from jinv.models.classifier import Classifier
-from jinv.models.loading import make_classifier
+from jinv.models.loading import outline_classifier
 from jinv.models.zoo import classifier_spec
-from jinv.report.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -58,10 +57,12 @@ def defaults(words: Sequence[str]) -> Reconstruct:
     """
     model = word_after(words, "--model") or Reconstruct.model
     preset = word_after(words, "--preset") or "default"
-    layers = _layers(word_after(words, "--layers") or "")
+    layers = parse_layers(word_after(words, "--layers") or "")
     found = find_reconstruction(preset)
-    network = make_classifier(classifier_spec(model))
-    settings = found.fitted(network, layers) if layers else FeatureInversion()
+    spec = classifier_spec(model)
+    settings = FeatureInversion()
+    if layers:
+        settings = found.fitted(outline_classifier(spec), layers)
     return Reconstruct(
         preset=preset, settings=settings, given=frozenset(settings_in(words))
     )
@@ -72,7 +73,7 @@ def run(options: Reconstruct) -> int:
     started = time.monotonic()
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     keep_compiled_programs()
-    layers = _layers(",".join(options.settings.layers))
+    layers = parse_layers(",".join(options.settings.layers))
     if not layers:
         raise ConfigError(
             f"give --layers; `jinv models {options.model}` lists those that there are"
@@ -89,21 +90,16 @@ def run(options: Reconstruct) -> int:
         seed=options.seed,
         execution=options.execution,
     )
-    with RunFolder(options.out, job, overwrite=options.overwrite) as folder:
-        if folder.summary is not None:
-            console.print(
-                f"{options.out} holds this run, finished: there is nothing to do, and "
-                "--overwrite begins it anew"
-            )
-            _conclude(folder.summary, options.out, console)
-            return 0
-        _announce(options, job, folder.begun and not options.overwrite, console)
-        status = carry_out(folder, job, console)
-        extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
-        total = time.monotonic() - started
-        summary = folder.finish(status.name, total, status.outcome, None, extra)
-    _conclude(summary, options.out, console, f" ({time.monotonic() - started:.0f} s)")
-    return status.code
+    return run_in_folder(
+        options.out,
+        job,
+        console,
+        None,
+        overwrite=options.overwrite,
+        announce=lambda begun: _announce(options, job, begun, console),
+        conclude=lambda summary, took: _conclude(summary, options.out, console, took),
+        started=started,
+    )
 
 
 def photographs_in(given: Sequence[Path]) -> list[Path]:
@@ -150,10 +146,6 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         path.stem if stems.count(path.stem) == 1 else f"{path.parent.name} {path.name}"
         for path in paths
     ]
-
-
-def _layers(text: str) -> list[str]:
-    return [layer.strip() for layer in text.split(",") if layer.strip()]
 
 
 def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> None:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jinv.images.shapes import POWERS, Shapes, distances, largest_radius, spread
-from jinv.images.views import View
+from jinv.images.views import View, interpolation, resampled
 
 _LEAST = 0.3
 """Smallest share of another image's height and width that a piece enlarges."""
@@ -50,18 +50,17 @@ def _enlarged(keys: jax.Array, images: jax.Array) -> jax.Array:
     share, top, left = jax.vmap(draw)(keys).T
     share = _LEAST + (1 - _LEAST) * share
     rows, columns = (
-        _interpolation(share, (1 - share) * place, length)
+        _stretched(share, (1 - share) * place, length)
         for place, length in ((top, images.shape[1]), (left, images.shape[2]))
     )
-    images = jnp.einsum("bhH,bHWc->bhWc", rows, images)
-    return jnp.einsum("bwW,bhWc->bhwc", columns, images)
+    return resampled(images, rows, columns)
 
 
-def _interpolation(share: jax.Array, start: jax.Array, length: int) -> jax.Array:
+def _stretched(share: jax.Array, start: jax.Array, length: int) -> jax.Array:
     """Matrices (batch, length, length) that stretch a part of a line over all of it."""
     places = jnp.arange(length, dtype=share.dtype)
     wanted = start[:, None] * (length - 1) + share[:, None] * places[None]
-    return jnp.maximum(0, 1 - jnp.abs(wanted[..., None] - places[None, None]))
+    return interpolation(wanted, length)
 
 
 def _covered(keys: jax.Array, number: int, height: int, width: int) -> jax.Array:

@@ -90,9 +90,7 @@ def crop(size: int, per: Per = "image") -> View:
         rows, columns = (
             _selection(corners[:, axis], size, canvas, images.dtype) for axis in (0, 1)
         )
-        exact = jax.lax.Precision.HIGHEST
-        images = jnp.einsum("bhH,bHWc->bhWc", rows, images, precision=exact)
-        return jnp.einsum("bwW,bhWc->bhwc", columns, images, precision=exact)
+        return resampled(images, rows, columns)
 
     return view
 
@@ -130,10 +128,8 @@ def scale(factors: tuple[float, ...], per: Per = "image") -> View:
     """
 
     def one(image: jax.Array, factor: jax.Array) -> jax.Array:
-        rows, columns = (_zoom(length, factor) for length in image.shape[:2])
-        exact = jax.lax.Precision.HIGHEST
-        image = jnp.einsum("hH,HWc->hWc", rows, image, precision=exact)
-        return jnp.einsum("wW,hWc->hwc", columns, image, precision=exact)
+        rows, columns = (_zoom(length, factor)[None] for length in image.shape[:2])
+        return resampled(image[None], rows, columns)[0]
 
     return _of_one(one, factors, per)
 
@@ -180,6 +176,26 @@ def resize(size: int) -> View:
     return view
 
 
+def resampled(images: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """Make each row and column of images of their own rows and columns.
+
+    Args:
+        images: Images (batch, height, width, channels).
+        rows: Shares of the images' rows in each new one, (batch, rows, height).
+        columns: The same of columns, (batch, columns, width).
+    """
+    exact = jax.lax.Precision.HIGHEST
+    images = jnp.einsum("bhH,bHWc->bhWc", rows, images, precision=exact)
+    return jnp.einsum("bwW,bhWc->bhwc", columns, images, precision=exact)
+
+
+def interpolation(places: jax.Array, length: int) -> jax.Array:
+    """Shares (..., places, length) of a line's pixels at places between them."""
+    pixels = jnp.arange(length, dtype=places.dtype)
+    pixels = jnp.expand_dims(pixels, tuple(range(places.ndim)))
+    return jnp.maximum(0, 1 - jnp.abs(places[..., None] - pixels))
+
+
 def _of_one(
     one: Callable[[jax.Array, jax.Array], jax.Array],
     values: tuple[float, ...],
@@ -208,9 +224,7 @@ def _zoom(length: int, factor: jax.Array) -> jax.Array:
     """A matrix (length, length) that enlarges a line about its middle."""
     middle = (length - 1) / 2
     places = middle + _from_middle(length, factor.dtype) / factor
-    places = jnp.clip(places, min=0, max=length - 1)
-    away = places[:, None] - jnp.arange(length, dtype=factor.dtype)[None]
-    return jnp.maximum(0, 1 - jnp.abs(away))
+    return interpolation(jnp.clip(places, min=0, max=length - 1), length)
 
 
 def _shift(key: jax.Array, pixels: int) -> jax.Array:

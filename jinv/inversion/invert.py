@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from jinv.checked import checked
-from jinv.engine.events import BatchDone, Logged, Made
 from jinv.engine.notes import Outcome
 from jinv.inversion.classes import Classes
 from jinv.inversion.job import Job
@@ -78,15 +77,4 @@ def invert(
         (2, 32, 32, 3)
     """
     job = make_job(classifier, classes, images, **options)
-    done: list[Made] = []
-    log: list[dict[str, Any]] = []
-    session = job.session()
-    for event in session:
-        if isinstance(event, BatchDone):
-            done.append(event.made)
-        elif isinstance(event, Logged):
-            log.append(event.row)
-    inputs = np.concatenate([made.inputs for made in done])
-    shown = np.clip(classifier.denormalise(inputs), 0, 1)
-    labels = np.concatenate([made.labels for made in done])
-    return Result(shown, labels, log, session.outcome, job)
+    return Result(*job.gather(), job)

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import Event, Made
+from jinv.engine.events import BatchDone, Event, Logged, Made
 from jinv.engine.execution import Execution
 from jinv.engine.notes import Outcome
 from jinv.engine.phase import STUDENT, TEACHER, Procedure, Term
@@ -176,6 +176,43 @@ class Job:
         for event in session:
             on_event(event)
         return session.outcome
+
+    def gather(self) -> "Gathered":
+        """Carry the job out, and keep all that it yields in memory.
+
+        Raises:
+            Diverged: The loss became NaN or infinite.
+        """
+        done: list[Made] = []
+        log: list[dict[str, Any]] = []
+
+        def keep(event: Event) -> None:
+            if isinstance(event, BatchDone):
+                done.append(event.made)
+            elif isinstance(event, Logged):
+                log.append(event.row)
+
+        outcome = self.run(keep)
+        inputs = np.concatenate([made.inputs for made in done])
+        images = np.clip(self.classifier.denormalise(inputs), 0, 1)
+        labels = np.concatenate([made.labels for made in done])
+        return Gathered(images, labels, log, outcome)
+
+
+class Gathered(NamedTuple):
+    """What a job yields.
+
+    Attributes:
+        images: Images (images, height, width, channels), float32 in [0, 1].
+        labels: Class by which each is judged (images,); none where they are not.
+        log: Measurements over the steps, as in `metrics.jsonl`.
+        outcome: Bill of the run.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    log: list[dict[str, Any]]
+    outcome: Outcome
 
 
 class _Batches:

@@ -22,6 +22,16 @@ def target(layer: str) -> str:
     return _TARGET + layer
 
 
+def parse_layers(text: str) -> tuple[str, ...]:
+    """Read names of layers, parted by commas.
+
+    Example:
+        >>> parse_layers("conv3_1, pool5")
+        ('conv3_1', 'pool5')
+    """
+    return tuple(layer.strip() for layer in text.split(",") if layer.strip())
+
+
 def check_layers(classifier: Classifier, layers: Sequence[str]) -> None:
     """Refuse layers that a network has not.
 
@@ -83,13 +93,12 @@ class PhotographRequest(Request):
         network, layers = self.classifier, self.layers
 
         def make() -> Any:
-            # Layers above the deepest one asked for are not computed.
-            return jax.jit(
-                lambda variables, inputs: {
-                    layer: network.features(variables, inputs)[layer]
-                    for layer in layers
-                }
-            )
+            def asked_for(variables: Any, inputs: jax.Array) -> dict[str, jax.Array]:
+                # Layers above the deepest one asked for are not computed.
+                found = network.features(variables, inputs)
+                return {layer: found[layer] for layer in layers}
+
+            return jax.jit(asked_for)
 
         compute = network.memo.get(("features", layers), make)
         found = compute(network.variables, network.inputs_of(images))

@@ -8,7 +8,6 @@ import numpy as np
 
 from jinv.checked import checked
 from jinv.devices import on_accelerator
-from jinv.engine.events import BatchDone, Logged, Made
 from jinv.engine.execution import Execution
 from jinv.engine.notes import Outcome
 from jinv.engine.phase import TEACHER
@@ -16,7 +15,7 @@ from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
-from jinv.inversion.photographs import PhotographRequest
+from jinv.inversion.photographs import PhotographRequest, parse_layers
 from jinv.inversion.reconstructions import find_reconstruction
 from jinv.inversion.settings import with_given
 from jinv.levels import to_uint8
@@ -82,19 +81,10 @@ def reconstruct(
         (1, 32, 32, 3)
     """
     job = make_reconstruction(classifier, photographs, layers, **options)
-    done: list[Made] = []
-    log: list[dict[str, Any]] = []
-    session = job.session()
-    for event in session:
-        if isinstance(event, BatchDone):
-            done.append(event.made)
-        elif isinstance(event, Logged):
-            log.append(event.row)
-    inputs = np.concatenate([made.inputs for made in done])
-    found = np.clip(classifier.denormalise(inputs), 0, 1)
     assert isinstance(job.request, PhotographRequest)
     targets = job.request.photographs.astype(np.float32) / 255
-    return Reconstructed(found, targets, log, session.outcome, job)
+    images, _, log, outcome = job.gather()
+    return Reconstructed(images, targets, log, outcome, job)
 
 
 @checked
@@ -130,7 +120,7 @@ def make_reconstruction(
         ConfigError: Something cannot work.
     """
     if isinstance(layers, str):
-        layers = [layer.strip() for layer in layers.split(",") if layer.strip()]
+        layers = parse_layers(layers)
     targets = _photographs(classifier, photographs)
     names = tuple(names or (f"photograph {n}" for n in range(len(targets))))
     if len(names) != len(targets):

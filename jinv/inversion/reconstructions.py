@@ -1,17 +1,14 @@
 """Named settings of feature inversion, published and our own: by network and layers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
-
-import jax
-import jax.numpy as jnp
 
 from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.photographs import check_layers
 from jinv.models.classifier import Classifier
-from jinv.models.receptive_fields import receptive_fields
+from jinv.models.receptive_fields import fields_of
 from jinv.suggest import near
 
 
@@ -32,9 +29,7 @@ class Depth(NamedTuple):
 
 def depth_of(classifier: Classifier, layers: Sequence[str]) -> Depth:
     """Tell how deep the deepest of some layers lies in a network."""
-    size, channels = classifier.spec.input_size, classifier.spec.channels
-    example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
-    fields = receptive_fields(classifier.features, classifier.variables, example)
+    size, fields = classifier.spec.input_size, fields_of(classifier)
     found = [fields[layer] for layer in layers]
     strides = [field.stride for field in fields.values() if field]
     shares = [min(1.0, field.size / size) if field else 1.0 for field in found]
@@ -64,7 +59,7 @@ class Reconstruction:
         """
         check_layers(classifier, layers)
         settings = self.settings(depth_of(classifier, layers))
-        return settings.__class__(**{**vars(settings), "layers": tuple(layers)})
+        return replace(settings, layers=tuple(layers))
 
 
 def _mahendran_2015(depth: Depth) -> FeatureInversion:

@@ -7,6 +7,8 @@ passes its logits as constants.
 import jax
 import jax.numpy as jnp
 
+from jinv.losses.features import mean_feature_distance
+
 
 def softened_divergence(
     teacher_logits: jax.Array, student_logits: jax.Array, temperature: float = 1.0
@@ -101,7 +103,6 @@ def feature_mse(teacher_features: jax.Array, student_features: jax.Array) -> jax
         >>> feature_mse(teacher, jnp.array([[2.0], [3.0]])).tolist()
         [1.0, 0.0]
     """
-    errors = jnp.square(teacher_features - student_features)
-    means = errors.reshape(len(errors), -1).mean(-1)
+    means = mean_feature_distance(student_features, teacher_features)
     # A feature that is the same everywhere has nothing to teach but itself.
     return means / jnp.maximum(jnp.var(teacher_features), 1e-12)

@@ -105,3 +105,15 @@ def make_classifier(
     example = jnp.zeros((1, size, size, spec.channels))
     variables = jax.jit(module.init)(jax.random.key(seed), example)
     return Classifier(spec, module, dict(variables))
+
+
+def outline_classifier(spec: ClassifierSpec) -> Classifier:
+    """Make a classifier whose variables are shapes: nothing is read or computed.
+
+    Enough to tell its layers, their shapes and what they see.
+
+    Args:
+        spec: Specification of the classifier.
+    """
+    module = spec.make_module()
+    return Classifier(spec, module, init_shapes(module, spec))

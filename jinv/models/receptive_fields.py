@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.extend.core import ClosedJaxpr, Literal
+
+from jinv.models.classifier import Classifier
 
 
 class Field(NamedTuple):
@@ -53,6 +56,13 @@ def receptive_fields(
         name: None if fields[at] is _ALL or len(shapes[name].shape) != 4 else fields[at]
         for name, at in names.items()
     }
+
+
+def fields_of(classifier: Classifier) -> dict[str, Field | None]:
+    """Fields of all features of a classifier at its input size, by their names."""
+    size, channels = classifier.spec.input_size, classifier.spec.channels
+    example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
+    return receptive_fields(classifier.features, classifier.variables, example)
 
 
 _ALL: Any = "everything"

@@ -37,12 +37,12 @@ def first_regressors(
     Each is a convolution of a single pixel: the student may say the same in channels of
     its own. Random at first, as a function of the seed.
     """
-    keys = jax.random.split(jax.random.key(seed), max(len(hints), 1))
+    keys = jax.random.split(jax.random.key(seed), len(hints))
     return {
         ours: _regressor(teacher.feature_shapes[theirs]).init(
             key, jnp.zeros((1, *student.feature_shapes[ours]))
         )["params"]
-        for key, (ours, theirs) in zip(keys, hints.items(), strict=False)
+        for key, (ours, theirs) in zip(keys, hints.items(), strict=True)
     }
 
 

@@ -1,0 +1,89 @@
+"""A job as a command does it: in a folder, with progress, and told from end to end."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.console import Console
+from rich.markup import escape
+
+from jinv.cli.progress import Progress
+from jinv.cli.stopping import Stop
+from jinv.devices import device_name, peak_memory_mib
+from jinv.engine.events import Event
+from jinv.engine.notes import Outcome
+from jinv.errors import Diverged, Interrupted
+from jinv.inversion.job import Job
+from jinv.models.classifier import Classifier
+from jinv.report.run_folder import RunFolder
+
+
+def run_in_folder(
+    out: Path,
+    job: Job,
+    console: Console,
+    judge: Classifier | None,
+    *,
+    overwrite: bool,
+    announce: Callable[[bool], None],
+    conclude: Callable[[dict[str, Any], str], None],
+    started: float,
+) -> int:
+    """Do a job in a folder, or what is left of it; returns the exit status.
+
+    Args:
+        out: Path of the folder.
+        job: Job to do.
+        console: Console for progress.
+        judge: Network that judges the images, if any.
+        overwrite: Whether to remove the run that the folder holds.
+        announce: Says what begins; told whether it goes on.
+        conclude: Says what came out: the summary, and what it took.
+        started: Time at which the command began, by `time.monotonic`.
+    """
+    with RunFolder(out, job, overwrite=overwrite) as folder:
+        if folder.summary is not None:
+            console.print(
+                f"{out} holds this run, finished: there is nothing to do, and "
+                "--overwrite begins it anew"
+            )
+            conclude(folder.summary, "")
+            return 0
+        announce(folder.begun and not overwrite)
+        status = _carry_out(folder, job, console)
+        extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
+        total = time.monotonic() - started
+        summary = folder.finish(status.name, total, status.outcome, judge, extra)
+    conclude(summary, f" ({time.monotonic() - started:.0f} s)")
+    return status.code
+
+
+class _Status(NamedTuple):
+    """How a run ended, its bill, and the exit status."""
+
+    name: str
+    outcome: Outcome | None
+    code: int
+
+
+def _carry_out(folder: RunFolder, job: Job, console: Console) -> _Status:
+    """Do what is missing of a run, showing progress; a fault is told, not raised."""
+    missing = folder.missing()
+    with Stop() as stop, Progress(console) as progress:
+
+        def on_event(event: Event) -> None:
+            folder.on_event(event)
+            progress.on_event(event)
+
+        try:
+            outcome = job.run(
+                on_event, stop.requested, folder.checkpoints, True, missing
+            )
+        except Interrupted as reason:
+            progress.note(f"{reason}; the same command goes on")
+            return _Status("interrupted", None, stop.exit_status)
+        except Diverged as reason:
+            progress.note(f"[red]error:[/red] {escape(str(reason))}")
+            return _Status("diverged", None, reason.exit_status)
+    return _Status("finished", outcome, 0)
