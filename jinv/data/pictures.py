@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from jinv.errors import DataError
 
@@ -95,6 +95,13 @@ def centre_crop(image: Image.Image, short_side: int, size: int) -> Image.Image:
         return image.resize((size, size), Image.Resampling.BICUBIC, seen)
     image = image.resize((width, height), Image.Resampling.BICUBIC)
     return image.crop((left, top, left + size, top + size))
+
+
+def fill(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Scale an image until it covers a size, and cut its centre."""
+    if image.size == (width, height):
+        return image
+    return ImageOps.fit(image, (width, height), Image.Resampling.BICUBIC)
 
 
 def _check_size(size: tuple[int, int]) -> None:

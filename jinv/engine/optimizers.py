@@ -9,7 +9,7 @@ import optax.contrib
 
 from jinv.errors import ConfigError
 
-Optimizer = Literal["adam", "sgd", "adagrad"]
+Optimizer = Literal["adam", "sgd", "adagrad", "normalised"]
 Schedule = Literal["constant", "cosine", "step", "exponential", "plateau"]
 
 
@@ -57,7 +57,8 @@ def make_optimizer(
 
     Args:
         name: "adam" (eps 1e-8), "sgd" or "adagrad" (of both, momentum is the first of
-            `betas`); see `adagrad_with_momentum`.
+            `betas`), see `adagrad_with_momentum`, or "normalised", see
+            `normalised_steps`.
         learning_rate: Step → learning rate.
         betas: Adam's decay rates.
         patience: Steps without improvement after which the rate is cut to a tenth.
@@ -66,6 +67,8 @@ def make_optimizer(
         chosen = optax.adam(learning_rate, *betas)
     elif name == "adagrad":
         chosen = adagrad_with_momentum(learning_rate, betas[0])
+    elif name == "normalised":
+        chosen = normalised_steps(learning_rate)
     else:
         chosen = optax.sgd(learning_rate, momentum=betas[0])
     if patience is None:
@@ -117,6 +120,30 @@ def _scale_by_fading_sum(
         return scaled, _FadingSum(state.count + 1, squares)
 
     return optax.GradientTransformation(init, update)
+
+
+def normalised_steps(learning_rate: optax.Schedule) -> optax.GradientTransformation:
+    """Steps along the gradient whose mean size is the learning rate.
+
+    x ← x - lr g / mean |g|
+
+    Mordvintsev et al. 2015, the notebook of DeepDream: each octave has steps of one
+    size, however strongly a layer reacts.
+
+    Args:
+        learning_rate: Step → learning rate.
+    """
+
+    def sizes(updates: optax.Updates, params: optax.Params | None) -> optax.Updates:
+        del params
+        return jax.tree.map(
+            lambda g: g / jnp.maximum(jnp.abs(g).mean(), jnp.finfo(g.dtype).tiny),
+            updates,
+        )
+
+    return optax.chain(
+        optax.stateless(sizes), optax.scale_by_learning_rate(learning_rate)
+    )
 
 
 def _rate(learning_rate: optax.ScalarOrSchedule, count: jax.Array) -> Any:

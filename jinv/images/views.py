@@ -10,9 +10,12 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.ndimage import map_coordinates
 
 View = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
+Size = int | tuple[int, int]
+"""Height and width in pixels; one number stands for both."""
 Per = Literal["image", "batch"]
 Margin = Literal["edge", "reflect", "mean"]
 
@@ -63,7 +66,7 @@ def pad(pixels: int, mode: Margin = "edge") -> View:
     return view
 
 
-def crop(size: int, per: Per = "image") -> View:
+def crop(size: Size, per: Per = "image") -> View:
     """Cut a random window of `size` pixels out of a larger canvas.
 
     Unlike `jitter`, nothing wraps around: what the classifier sees at a border is what
@@ -71,24 +74,27 @@ def crop(size: int, per: Per = "image") -> View:
     selection matrices, whose gradient is a product too; a gather's is a slow scatter.
 
     Args:
-        size: Height and width of the window, in pixels.
+        size: Size of the window, in pixels.
         per: Whether each image or the whole batch gets one window.
     """
+    window = both(size)
 
     def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
-        canvas = images.shape[1]
+        canvas = images.shape[1:3]
+        rooms = np.subtract(canvas, window)
 
         def corner(key: jax.Array) -> jax.Array:
-            return jax.random.randint(key, (2,), 0, canvas - size + 1)
+            return jax.random.randint(key, (2,), 0, rooms + 1)
 
         if per == "batch":
             top, left = corner(key)
             starts = (0, top, left, 0)
-            shape = (images.shape[0], size, size, images.shape[3])
+            shape = (images.shape[0], *window, images.shape[3])
             return jax.lax.dynamic_slice(images, starts, shape)
         corners = jax.vmap(lambda i: corner(jax.random.fold_in(key, i)))(index)
         rows, columns = (
-            _selection(corners[:, axis], size, canvas, images.dtype) for axis in (0, 1)
+            _selection(corners[:, axis], window[axis], canvas[axis], images.dtype)
+            for axis in (0, 1)
         )
         return resampled(images, rows, columns)
 
@@ -165,12 +171,13 @@ def rotate(angles: tuple[float, ...], per: Per = "image") -> View:
     return _of_one(one, angles, per)
 
 
-def resize(size: int) -> View:
+def resize(size: Size) -> View:
     """Bring images to a height and width of `size` pixels, by linear interpolation."""
+    height, width = both(size)
 
     def view(key: jax.Array, index: jax.Array, images: jax.Array) -> jax.Array:
         del key, index
-        shape = (images.shape[0], size, size, images.shape[3])
+        shape = (images.shape[0], height, width, images.shape[3])
         return jax.image.resize(images, shape, "linear")
 
     return view
@@ -194,6 +201,16 @@ def interpolation(places: jax.Array, length: int) -> jax.Array:
     pixels = jnp.arange(length, dtype=places.dtype)
     pixels = jnp.expand_dims(pixels, tuple(range(places.ndim)))
     return jnp.maximum(0, 1 - jnp.abs(places[..., None] - pixels))
+
+
+def both(size: Size) -> tuple[int, int]:
+    """Tell height and width of a size.
+
+    Example:
+        >>> both(3), both((3, 4))
+        ((3, 3), (3, 4))
+    """
+    return (size, size) if isinstance(size, int) else size
 
 
 def _of_one(

@@ -21,6 +21,12 @@ from jinv.losses.distillation import (
     logit_mse,
     softened_divergence,
 )
+from jinv.losses.excitation import (
+    activation,
+    gram_similarity,
+    half_mean_square,
+    likeness,
+)
 from jinv.losses.features import feature_distance, mean_feature_distance
 from jinv.losses.priors import (
     l2,
@@ -43,6 +49,7 @@ from jinv.losses.statistics import (
 )
 
 __all__ = [
+    "activation",
     "activation_loss",
     "agreeing_divergence",
     "alpha_norm",
@@ -53,11 +60,14 @@ __all__ = [
     "cross_entropy",
     "feature_distance",
     "feature_mse",
+    "gram_similarity",
+    "half_mean_square",
     "information_entropy_loss",
     "jensen_shannon_competition",
     "l1_disagreement",
     "l2",
     "l2_nvlabs",
+    "likeness",
     "logit_l1",
     "logit_mse",
     "mean_feature_distance",

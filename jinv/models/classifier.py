@@ -210,7 +210,7 @@ class Classifier:
         """BatchNorm layers in the order in which an input meets them."""
         return batchnorm_names(self.module, self.spec, self.inference)
 
-    def inputs_of(self, images: Any) -> Any:
+    def inputs_of(self, images: Any, size: tuple[int, int] | None = None) -> Any:
         """Make inputs of images of any size.
 
         Args:
@@ -219,15 +219,18 @@ class Classifier:
                 and made grey (ITU-R 601 luma, as Pillow does) or repeated as red,
                 green and blue. NumPy's or JAX's; outside of `jax.jit` the inputs of
                 NumPy's are computed by NumPy but for resizing.
+            size: Height and width of the inputs, in pixels; by default the network's
+                own.
         """
         values = from_uint8(images)
-        channels, size = self.spec.channels, self.spec.input_size
+        channels, own = self.spec.channels, self.spec.input_size
+        height, width = size or (own, own)
         stack = np.stack if isinstance(values, np.ndarray) else jnp.stack
         if values.shape[-1] != channels:
             grey = values @ _LUMA if values.shape[-1] == 3 else values[..., 0]
             values = stack([grey] * channels, -1)
-        if values.shape[1:3] != (size, size):
-            shape = (len(values), size, size, channels)
+        if values.shape[1:3] != (height, width):
+            shape = (len(values), height, width, channels)
             values = jax.image.resize(values, shape, "bilinear")
         return self.normalise(values)
 

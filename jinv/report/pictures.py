@@ -10,6 +10,7 @@ from PIL import Image
 
 from jinv.atomic import replacing
 from jinv.data.pictures import to_picture
+from jinv.images.views import Size, both
 from jinv.levels import to_uint8
 
 CELL = 96
@@ -18,14 +19,17 @@ CELL = 96
 _NUMBERED = re.compile(r"(\d{5,})_.*\.png")
 
 
-def magnified(images: np.ndarray, size: int) -> np.ndarray:
-    """Bring images to another size, square, by nearest neighbour.
+def magnified(images: np.ndarray, size: Size) -> np.ndarray:
+    """Bring images to another size by nearest neighbour.
 
     Args:
         images: Images (images, height, width, channels).
-        size: Height and width of the result, in pixels.
+        size: Size of the result, in pixels.
     """
-    rows, columns = (np.arange(size) * side // size for side in images.shape[1:3])
+    rows, columns = (
+        np.arange(new) * old // new
+        for new, old in zip(both(size), images.shape[1:3], strict=True)
+    )
     return images[:, rows][:, :, columns]
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from jinv.data import pictures
-from jinv.data.pictures import MOST_PIXELS, centre_crop, read_image
+from jinv.data.pictures import MOST_PIXELS, centre_crop, fill, read_image
 from jinv.errors import DataError
 
 COLOURS = np.zeros((16, 24, 3), np.uint8)
@@ -208,3 +208,11 @@ def test_a_long_strip_takes_no_more_memory_than_it_shows(monkeypatch):
     monkeypatch.undo()
     thin = Image.new("L", (1, MOST_PIXELS // 64))
     assert centre_crop(thin, 256, 224).size == (224, 224)
+
+
+def test_filling_a_size_cuts_the_centre():
+    image = np.zeros((10, 40, 3), np.uint8)
+    image[:, 15:25] = 255
+    found = np.asarray(fill(Image.fromarray(image), 20, 20))
+    assert found.shape == (20, 20, 3) and (found[:, 2:-2] > 250).all()
+    assert fill(Image.fromarray(image), 10, 40).size == (40, 10)

@@ -125,6 +125,16 @@ def test_each_image_has_a_momentum_of_its_own():
         np.testing.assert_allclose(both[1], single, rtol=1e-6)
 
 
+def test_normalised_steps_have_the_size_of_the_rate_on_average():
+    optimizer = make_optimizer("normalised", optax.constant_schedule(0.5))
+    gradient = jnp.array([[1e-20, -3e-20], [0.0, 2e-20]])
+    updates, state = optimizer.update(gradient, optimizer.init(gradient))
+    expected = [[-1 / 3, 1.0], [0.0, -2 / 3]]
+    np.testing.assert_allclose(updates, expected, rtol=1e-5)
+    still, _ = optimizer.update(jnp.zeros((2, 2)), state)
+    np.testing.assert_array_equal(still, 0)
+
+
 def scaled(power, update):
     transformation = scale_by_frequency(power)
     return transformation.update(update, transformation.init(update))[0]

@@ -201,3 +201,19 @@ def test_the_transforms_of_lucid():
 def test_transforms_that_do_nothing_show_the_image_as_it_is():
     still = transforms(12, 0, (0, 0), (1.0,), (0.0,))
     np.testing.assert_allclose(shifts(still), IMAGES, atol=1e-5)
+
+
+@pytest.mark.parametrize("per", ["image", "batch"])
+def test_windows_and_sizes_need_not_be_square(per):
+    seen = shifts(crop((5, 8), per), WIDE)
+    assert seen.shape == (6, 5, 8, 3)
+    for before, after in zip(np.asarray(WIDE), seen, strict=True):
+        windows = [before[i : i + 5, j : j + 8] for i in range(3) for j in range(3)]
+        assert any(np.allclose(after, window, atol=1e-6) for window in windows)
+    assert shifts(transforms((7, 10), 4, (2, 1), per=per), WIDE).shape == WIDE.shape
+
+
+def test_transforms_that_do_nothing_are_left_out():
+    plain = transforms((7, 10), 0, (0, 0), (1.0,), (0.0,))
+    traced = jax.make_jaxpr(plain)(KEY, INDEX, WIDE)
+    assert not traced.jaxpr.eqns

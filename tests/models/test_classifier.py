@@ -56,3 +56,11 @@ def test_images_of_colour_are_shown_to_a_network_for_grey(tiny):
     found = np.asarray(replace(tiny, spec=spec).inputs_of(IMAGES))
     pillow = np.stack([np.asarray(Image.fromarray(i).convert("L")) for i in IMAGES])
     np.testing.assert_allclose(255 * found[..., 0], pillow, atol=0.51)
+
+
+def test_inputs_may_be_of_a_size_asked_for(tiny):
+    images = np.zeros((2, 8, 8, 1), np.uint8)
+    assert tiny.inputs_of(images, (10, 6)).shape == (2, 10, 6, 3)
+    np.testing.assert_array_equal(
+        tiny.inputs_of(images, (8, 8)), tiny.inputs_of(images)
+    )
