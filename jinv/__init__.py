@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
     from jinv.inversion.reconstruct import Reconstructed, reconstruct
+    from jinv.inversion.visualize import Visualized, visualize
     from jinv.metrics.judge import judge
     from jinv.models.classifier import Classifier
     from jinv.models.loading import load_classifier, make_classifier
@@ -50,6 +51,7 @@ _HOMES = {
     "Result": "jinv.inversion.invert",
     "Supermask": "jinv.supermask.hidden",
     "TrainConfig": "jinv.transfer.train_config",
+    "Visualized": "jinv.inversion.visualize",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
     "dead_leaves": "jinv.images.dead_leaves",
@@ -67,6 +69,7 @@ _HOMES = {
     "synthesize": "jinv.synthesis.synthetic_set",
     "tap": "jinv.models.operations.taps",
     "train": "jinv.transfer.supervised",
+    "visualize": "jinv.inversion.visualize",
     "wrap_classifier": "jinv.models.wrapping",
 }
 
@@ -82,6 +85,7 @@ __all__ = [
     "Result",
     "Supermask",
     "TrainConfig",
+    "Visualized",
     "classifier_names",
     "classifier_spec",
     "dead_leaves",
@@ -99,6 +103,7 @@ __all__ = [
     "synthesize",
     "tap",
     "train",
+    "visualize",
     "wrap_classifier",
 ]
 

@@ -23,14 +23,23 @@ class Former(NamedTuple):
 
 INVERTING = frozenset({"invert", "search", "synthesize"})
 
+_ASKING = frozenset({"reconstruct", "visualize"})
+_VISUALISING = frozenset({"visualize"})
+
 FORMER_FLAGS = {
     "--feature-norm": Former("--bn-norm", INVERTING),
     "--verifier": Former("--judge", INVERTING | {"evaluate"}),
     "--verifier-weights": Former("--judge-weights", INVERTING),
     # What the term is called in the literature: there is no harm in it.
     "--w-feature": Former("--w-bn", INVERTING, warns=False),
+    # Who asks for one need not write it as if there were several.
+    "--layer": Former("--layers", _ASKING, warns=False),
+    "--unit": Former("--units", _VISUALISING, warns=False),
+    "--class": Former("--classes", _VISUALISING, warns=False),
+    "--direction": Former("--directions", _VISUALISING, warns=False),
+    "--diversity": Former("--w-diversity", _VISUALISING, warns=False),
 }
-"""Flags that are understood, and in no help: former name → today's."""
+"""Flags that are understood, and in no help: former or other name → today's."""
 
 
 def todays_words(command: str, words: Sequence[str]) -> list[str]:

@@ -60,6 +60,10 @@ COMMANDS = {
         "Make a whole data set by inverting a classifier, batch after batch.",
     ),
     "train": Command("Train", "Train a classifier of the zoo on labelled images."),
+    "visualize": Command(
+        "Visualize",
+        "Show what excites units of a network, or what a layer sees in photographs.",
+    ),
 }
 """Sub-commands by name."""
 

@@ -4,14 +4,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import tyro
 from rich.console import Console
 
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
-from jinv.cli.running import run_in_folder
+from jinv.cli.running import run_in_folder, told
 from jinv.data.pictures import SUFFIXES, cut, read_image
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, DataError
@@ -97,7 +97,7 @@ def run(options: Reconstruct) -> int:
         None,
         overwrite=options.overwrite,
         announce=lambda begun: _announce(options, job, begun, console),
-        conclude=lambda summary, took: _conclude(summary, options.out, console, took),
+        conclude=lambda summary, took: told(summary, options.out, console, took),
         started=started,
     )
 
@@ -154,13 +154,4 @@ def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> 
         f"{job.classifier.spec.name}, in batches of {job.batch_size} on "
         f"{devices_of(job)}, preset {options.preset} "
         f"({find_reconstruction(options.preset or 'default').source})"
-    )
-
-
-def _conclude(
-    summary: dict[str, Any], out: Path, console: Console, took: str = ""
-) -> None:
-    console.print(
-        f"{summary['images']} images in {out}/images, everything about them in "
-        f"{out}/index.html{took}"
     )

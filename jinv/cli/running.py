@@ -59,6 +59,14 @@ def run_in_folder(
     return status.code
 
 
+def told(summary: dict[str, Any], out: Path, console: Console, took: str) -> None:
+    """Say how many images there are, and where everything about them is."""
+    console.print(
+        f"{summary['images']} images in {out}/images, everything about them in "
+        f"{out}/index.html{took}"
+    )
+
+
 class _Status(NamedTuple):
     """How a run ended, its bill, and the exit status."""
 

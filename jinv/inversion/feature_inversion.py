@@ -32,7 +32,7 @@ from jinv.inversion.groups import Descending
 from jinv.inversion.method import Length, Method, Weight
 from jinv.inversion.photographs import check_layers, target
 from jinv.inversion.pixels import pixel_image
-from jinv.inversion.terms import check_weights, used
+from jinv.inversion.terms import check_weights, each_image, used
 from jinv.models.classifier import Classifier
 from jinv.values import Count, NotNegative, Positive
 
@@ -159,16 +159,6 @@ class FeatureInversion(Method, Descending):
                 steps, *self.updates(steps, rate * (size**2 if pixels else 1))
             ),
         )
-
-
-def each_image(e: Evaluation, values: jax.Array) -> jax.Array:
-    """The batch's mean of (batch,), whose gradient is that of each image for itself.
-
-    A mean's would be divided by the size of the batch, and a learning rate would mean
-    another thing for each.
-    """
-    mean, total = e.batch_mean(values), e.batch_sum(values)
-    return jax.lax.stop_gradient(mean - total) + total
 
 
 def _wanted(config: FeatureInversion, classifier: Classifier) -> tuple[Term, ...]:

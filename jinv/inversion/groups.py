@@ -24,7 +24,7 @@ class Descending(Checked):
 
     Attributes:
         lr: Highest learning rate.
-        optimizer: "adam", "sgd" or "adagrad"; see `make_optimizer`.
+        optimizer: Optimiser of each image; see `make_optimizer`.
         betas: Adam's decay rates; the first is the momentum of the others.
         schedule: Learning rate over a phase; see `make_schedule`.
         warmup: Steps of each phase over which the rate rises from 0.

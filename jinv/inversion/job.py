@@ -114,6 +114,12 @@ class Job:
         return self.request.count
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """Shape of each image that is made (height, width, channels)."""
+        classifier = self.classifier
+        return *self.method.extent(classifier), classifier.spec.channels
+
+    @property
     def company(self) -> int:
         """Number of images that accompany every batch, and are dropped."""
         return max(map(len, self.request.company.values()), default=0)

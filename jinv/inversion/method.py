@@ -54,6 +54,10 @@ class Method(Checked, ABC):
             ConfigError: A setting cannot work, alone or with this classifier.
         """
 
+    def extent(self, classifier: Classifier) -> tuple[int, int]:
+        """Height and width of the images that are made, in pixels."""
+        return classifier.spec.input_size, classifier.spec.input_size
+
     def descent(
         self,
         steps: int,

@@ -53,6 +53,34 @@ def check_layers(classifier: Classifier, layers: Sequence[str]) -> None:
             )
 
 
+def features_of(
+    classifier: Classifier, layers: Sequence[str], images: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Compute the features of some layers; those above the deepest are not computed.
+
+    Args:
+        classifier: Network whose features they are.
+        layers: Names of the layers.
+        images: Images (batch, height, width, channels), uint8 or in [0, 1], of a size
+            that the network takes.
+
+    Returns:
+        Features by layer, float32.
+    """
+    layers = tuple(layers)
+
+    def make() -> Any:
+        def compute(variables: Any, inputs: jax.Array) -> dict[str, jax.Array]:
+            features = classifier.features(variables, inputs)
+            return {layer: features[layer] for layer in layers}
+
+        return jax.jit(compute)
+
+    compute = classifier.memo.get(("features", layers), make)
+    found = compute(classifier.variables, classifier.normalise(images))
+    return jax.tree.map(lambda x: np.asarray(x, np.float32), found)
+
+
 # Compared by identity: arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
 class PhotographRequest(Request):
@@ -90,19 +118,7 @@ class PhotographRequest(Request):
 
     def features(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Features of images (batch, height, width, channels), uint8, by layer."""
-        network, layers = self.classifier, self.layers
-
-        def make() -> Any:
-            def asked_for(variables: Any, inputs: jax.Array) -> dict[str, jax.Array]:
-                # Layers above the deepest one asked for are not computed.
-                found = network.features(variables, inputs)
-                return {layer: found[layer] for layer in layers}
-
-            return jax.jit(asked_for)
-
-        compute = network.memo.get(("features", layers), make)
-        found = compute(network.variables, network.inputs_of(images))
-        return jax.tree.map(lambda x: np.asarray(x, np.float32), found)
+        return features_of(self.classifier, self.layers, images)
 
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON: names and checksums of the photographs."""

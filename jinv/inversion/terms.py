@@ -43,6 +43,16 @@ def check_weights(config: Any, names: tuple[str, ...]) -> None:
         raise ConfigError("every loss weight is 0: there is nothing to optimise")
 
 
+def each_image(e: Evaluation, values: jax.Array) -> jax.Array:
+    """The batch's mean of (batch,), whose gradient is that of each image for itself.
+
+    A mean's would be divided by the size of the batch, and a learning rate would mean
+    another thing for each.
+    """
+    mean, total = e.batch_mean(values), e.batch_sum(values)
+    return jax.lax.stop_gradient(mean - total) + total
+
+
 def class_term(loss: ClassLoss = "cross-entropy", temperature: float = 1.0) -> Term:
     """Make the term that asks for the images' classes, weighted by `w_class`."""
 

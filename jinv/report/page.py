@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from jinv.report.findings import FINDINGS, pictures_of, tables_of
 from jinv.report.html import (
     card,
     card_row,
@@ -21,7 +22,6 @@ from jinv.report.html import (
 )
 from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import magnification, read_picture, saved_images
-from jinv.report.reconstruction import errors_table
 
 _MOST_IMAGES = 200
 _MOST_CLASSES = 40
@@ -51,13 +51,9 @@ def write_page(
     sections = (
         _headline(summary),
         _cards(summary, _speed(folder)),
-        picture(
-            folder / "differences.png",
-            "Photographs and reconstructions",
-            "Each photograph, its reconstruction, and how they differ",
-        ),
-        errors_table(summary["reconstruction"]) if "reconstruction" in summary else "",
+        pictures_of(folder, summary),
         picture(folder / "grid.png", "Images", "Images by class"),
+        tables_of(summary),
         picture(
             folder / "evolution.webp", "Evolution", "Images of the first batch, by step"
         ),
@@ -100,7 +96,7 @@ def _cards(summary: Mapping[str, Any], speed: float | None) -> str:
         cards.append(_verdict("Teacher recognises", teacher))
     if judge := summary.get("judge"):
         cards.append(_verdict("Judge recognises", judge))
-    elif summary and "reconstruction" not in summary:
+    elif summary and not set(FINDINGS) & set(summary):
         hint = "for an independent one: <code>--judge MODEL</code>"
         cards.append(card("Judge", "none", hint))
     seconds = summary.get("seconds", {})

@@ -16,12 +16,12 @@ from jinv.errors import FolderError
 from jinv.folders import Folder, Held, Kind
 from jinv.inversion.invert import Result
 from jinv.inversion.job import Job
-from jinv.inversion.photographs import PhotographRequest
 from jinv.levels import to_uint8
 from jinv.metrics import judge as judging
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
+from jinv.report.findings import FINDINGS, find
 from jinv.report.grid import grid
 from jinv.report.metrics_log import metrics_log
 from jinv.report.page import write_page
@@ -32,7 +32,6 @@ from jinv.report.pictures import (
     save_picture,
     saved_images,
 )
-from jinv.report.reconstruction import reconstruction_errors, save_differences
 
 RUN = Kind(
     "run",
@@ -42,7 +41,7 @@ RUN = Kind(
         "images",
         "grid.png",
         "curves.png",
-        "differences.png",
+        *(finding.picture[0] for finding in FINDINGS.values()),
         "evolution.webp",
         "index.html",
     ),
@@ -126,7 +125,7 @@ class RunFolder(Held):
                 self._log.append(row)
             case Frame(position=position, made=made):
                 # Pictures of all phases are laid out alike.
-                size = self.job.classifier.spec.input_size
+                size = self.job.shape[:2]
                 images = magnified(made.images[:_FRAME_IMAGES], size)
                 labels = made.labels[:_FRAME_IMAGES]
                 picture = self._grid(made.numbers[:_FRAME_IMAGES], images, labels)
@@ -191,9 +190,7 @@ class RunFolder(Held):
             summary["classifier_passes"] = outcome.passes
         if len(images):
             save_picture(self.path / "grid.png", self._grid(numbers, images, labels))
-        if len(images) and isinstance(request, PhotographRequest):
-            summary["reconstruction"] = reconstruction_errors(request, numbers, images)
-            save_differences(self.path, request, numbers, images)
+            summary |= find(self.path, request, numbers, images)
         plot_curves(self.path / "curves.png", rows, self.job.procedure.passes_on)
         self._save_evolution()
         names = zip(numbers, request.names_of(numbers, labels), strict=True)
@@ -213,10 +210,10 @@ class RunFolder(Held):
         for number, paths in sorted(self._files().items()):
             if (image := self._read(paths[0])) is not None:
                 # Those of a batch that was cut short may be of an earlier phase.
-                images.append(magnified(image[None], self._shape[0])[0])
+                images.append(magnified(image[None], self.job.shape[:2])[0])
                 numbers.append(number)
         if not images:
-            return [], np.zeros((0, *self._shape), np.uint8)
+            return [], np.zeros((0, *self.job.shape), np.uint8)
         return numbers, np.stack(images)
 
     def _files(self) -> dict[int, list[Path]]:
@@ -227,19 +224,19 @@ class RunFolder(Held):
     def _has_images(self, batch: int, files: Mapping[int, list[Path]]) -> bool:
         found = (files.get(number) for number in self.job.numbers_of(batch))
         images = (self._read(paths[0]) if paths else None for paths in found)
-        return all(image is not None and image.shape == self._shape for image in images)
+        shape = self.job.shape
+        return all(image is not None and image.shape == shape for image in images)
 
     def _read(self, path: Path) -> np.ndarray | None:
-        """Read a square image as the classifier sees them, of any size; else None."""
+        """Read an image of the job's shape, or a smaller one of its form; else None."""
         image = read_picture(path)
-        if image is None or image.shape[0] != image.shape[1]:
+        if image is None:
             return None
-        return image if image.shape[2] == self._shape[2] else None
-
-    @property
-    def _shape(self) -> tuple[int, int, int]:
-        spec = self.job.classifier.spec
-        return spec.input_size, spec.input_size, spec.channels
+        height, width, channels = self.job.shape
+        # Those of an earlier phase are rounded to whole pixels.
+        apart = abs(image.shape[0] * width - image.shape[1] * height)
+        fits = apart < max(height, width) and image.shape[2] == channels
+        return image if fits else None
 
     def _grid(
         self, numbers: Sequence[int], images: np.ndarray, labels: np.ndarray

@@ -70,7 +70,7 @@ def is_text(kind: Any) -> bool:
     """Whether an option takes text or paths, of which only each itself knows which."""
     kind, _ = _plain(kind)
     if get_origin(kind) is tuple:
-        return _plain(get_args(kind)[0])[0] is str
+        return _plain(get_args(kind)[0])[0] in (str, Path)
     return kind in (str, Path)
 
 

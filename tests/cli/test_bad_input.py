@@ -96,6 +96,17 @@ TEXTS = {
         "out": OUTS,
     },
     "models": {"name": [["nonsense"], ["tinny"]]},
+    "visualize": {
+        **{name: JOB[name] for name in ("model", "weights", "class_names", "out")},
+        "preset": [["nonsense"], ["notes.txt"], ["deepdream"]],
+        "units": [["stage2"], ["nothing:0"], ["stage2:8"], ["stage2:0@9,9"]],
+        "classes": JOB["classes"],
+        "directions": [["nowhere.npy"], ["notes.txt"], ["set.npz"]],
+        "start": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        "caricature": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        "layers": [["nothing"], ["stage2"]],
+        "diversity_layer": [["nothing"], ["logits"]],
+    },
 }
 ANY_TEXT = {("search", "study"), ("evaluate", "control_split")}
 """The name of a search is anybody's choice; a control that cannot be read is left out,
@@ -137,6 +148,8 @@ USUAL = {
     "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
     "--steps 2",
     "models": "",
+    "visualize": "--model tiny --weights 0.safetensors --units stage2:0 --steps 2 "
+    "--per-unit 2 --w-diversity 1",
 }
 NEEDED = {
     "judge_weights": {"invert": "", "search": "--judge tiny=1.safetensors"},

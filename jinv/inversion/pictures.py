@@ -1,0 +1,119 @@
+"""Photographs that images start from, or that are exaggerated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jinv.errors import ConfigError
+from jinv.levels import to_uint8
+from jinv.models.classifier import Classifier
+from jinv.values import shown
+
+
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Photographs as a network takes them.
+
+    Attributes:
+        starts: Photographs (images, height, width, channels), uint8, that images start
+            from, if any.
+        targets: Photographs of the same shape that are exaggerated, if any.
+        names: Name of each.
+    """
+
+    starts: np.ndarray | None
+    targets: np.ndarray | None
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls,
+        classifier: Classifier,
+        start: Any,
+        caricature: Any,
+        names: Sequence[str] | None,
+        size: tuple[int, ...],
+    ) -> "Pictures":
+        """Bring photographs to the form that a network takes.
+
+        Args:
+            classifier: Network.
+            start: Photographs that images start from, or None; see `levels_of`.
+            caricature: Photographs that are exaggerated, or None.
+            names: Name of each; by default numbers.
+            size: Height and width, in pixels; empty for those of the photographs.
+
+        Raises:
+            ConfigError: They are no photographs, or do not fit together.
+        """
+        starts, targets = (
+            None if given is None else levels_of(classifier, name, given, size)
+            for name, given in (("start", start), ("caricature", caricature))
+        )
+        asked = starts if targets is None else targets
+        count = 0 if asked is None else len(asked)
+        called = tuple(names or (f"photograph {number}" for number in range(count)))
+        if len(called) != count:
+            raise ConfigError(f"{len(called)} names for {count} photographs")
+        if starts is not None and targets is not None:
+            if starts.shape[1:] != targets.shape[1:]:
+                raise ConfigError(
+                    f"start has {starts.shape[1]}x{starts.shape[2]} pixels, caricature "
+                    f"{targets.shape[1]}x{targets.shape[2]}: give --size HEIGHT,WIDTH"
+                )
+        return cls(starts, targets, called)
+
+    @property
+    def size(self) -> tuple[int, ...]:
+        """Height and width; empty where there are no photographs."""
+        found = self.starts if self.targets is None else self.targets
+        return () if found is None else found.shape[1:3]
+
+    def starts_of(self, questions: int) -> np.ndarray | None:
+        """Tell where the images of so many questions start, each, if anywhere.
+
+        Raises:
+            ConfigError: There is neither one photograph for all, nor one for each.
+        """
+        if self.starts is None or len(self.starts) == questions:
+            return self.starts
+        if len(self.starts) > 1:
+            raise ConfigError(
+                f"start: expected one photograph, or {questions}, one for each, found "
+                f"{len(self.starts)}"
+            )
+        return np.broadcast_to(self.starts, (questions, *self.starts.shape[1:]))
+
+
+def levels_of(
+    classifier: Classifier, name: str, given: Any, size: tuple[int, ...]
+) -> np.ndarray:
+    """Make levels of photographs, as they can be saved.
+
+    Args:
+        classifier: Network that takes them.
+        name: Name of the photographs in errors.
+        given: Photographs (images, height, width, channels), or one of them: uint8, or
+            floats in [0, 1].
+        size: Height and width, in pixels; empty for those of the photographs.
+
+    Returns:
+        Photographs (images, height, width, channels), uint8, of as many channels as the
+        network takes.
+
+    Raises:
+        ConfigError: They are no photographs.
+    """
+    found = np.asarray(given)
+    found = found[None] if found.ndim == 3 else found
+    if found.ndim != 4 or found.shape[-1] not in (1, 3) or not found.size:
+        raise ConfigError(
+            f"{name}: expected photographs (images, height, width, 3), or 1 where "
+            f"grey, uint8 or floats in [0, 1], found {shown(given)}"
+        )
+    height, width = size if len(size) == 2 else found.shape[1:3]
+    inputs = classifier.inputs_of(found, (height, width))
+    return to_uint8(classifier.denormalise(np.asarray(inputs)))
