@@ -134,6 +134,28 @@ def test_a_step_of_2016_is_that_of_its_paper(tiny, photographs):
     np.testing.assert_allclose(after, moved * np.minimum(1, 160 / norms), atol=2e-2)
 
 
+def test_a_step_of_the_coursework_is_that_of_its_losses(tiny, photographs):
+    layers = ["stage1", "stage2"]
+    config = find_reconstruction("coursework").fitted(tiny, layers)
+    x, after, _ = stepped(tiny, config, photographs[:1])
+    wanted = tiny.features(tiny.variables, tiny.inputs_of(photographs[:1]))
+    facts = tiny.spec.mean, tiny.spec.std
+    mean, std = (np.asarray(fact, np.float32)[None, None, None] for fact in facts)
+
+    def objective(images):  # in [0, 1]
+        seen = tiny.features(tiny.variables, (images - mean) / std)
+        far = sum(jnp.mean((seen[layer] - wanted[layer]) ** 2) for layer in layers)
+        down, right = jnp.diff(images, axis=1), jnp.diff(images, axis=2)
+        return far + jnp.sum(down**2) + jnp.sum(right**2)
+
+    images = x + mean
+    g = np.asarray(jax.grad(objective)(images))
+    # Adam's first step: both moments are the gradient's own.
+    moved = np.clip(images - 0.01 * g / (np.abs(g) + 1e-8), 0, 1)
+    np.testing.assert_allclose(after + mean, moved, atol=1e-5)
+    assert np.abs(after - x).mean() > 0.009
+
+
 @pytest.mark.parametrize(
     "options",
     [
