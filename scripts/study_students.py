@@ -13,9 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, write_table
+from studying import call, save_set, write_table
 
-from jinv.atomic import replacing
 from jinv.images.dead_leaves import dead_leaves
 from jinv.levels import to_uint8
 from jinv.models.zoo import classifier_spec
@@ -83,7 +82,8 @@ def main(study: Study) -> None:
                 call("synthesize", f"{make} --seed {study.seed} --out {sets[name]}")
         for name, draw in DRAWN.items():
             if f"{{{name}}}" in ARMS[arm] and not Path(drawn[name]).exists():
-                save(Path(drawn[name]), draw(study))
+                images = draw(study)
+                save_set(Path(drawn[name]), images, np.zeros(len(images), np.int32))
         words = ARMS[arm].format(real=study.data, **sets, **drawn)
         call(
             "distill",
@@ -92,12 +92,6 @@ def main(study: Study) -> None:
             f"--out {study.out}/{arm}",
         )
         tell(study)
-
-
-def save(path: Path, images: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as partial, partial.open("wb") as file:
-        np.savez(file, x_train=images, y_train=np.zeros(len(images), np.int32))
 
 
 def leaves(study: Study) -> np.ndarray:
