@@ -62,6 +62,8 @@ class Study:
     """Network of `papers`."""
     layers: tuple[str, ...] = ("conv1", "conv2", "conv3", "conv4", "pool5")
     """Layers of `papers`, a row each."""
+    presets: tuple[str, ...] = PRESETS
+    """Presets of `papers`."""
     steps: int = 500
     """Steps of the runs of `coursework`; presets have their own."""
     seed: int = 0
@@ -130,7 +132,7 @@ COLUMNS = (
 def papers(study: Study) -> None:
     """A table preset x layer, and for each preset a sheet of the images."""
     rows: dict[str, list[str]] = {}
-    for preset in PRESETS:
+    for preset in study.presets:
         runs = {}
         for layer in study.layers:
             folder = study.out / study.model / preset / layer
@@ -146,7 +148,7 @@ def papers(study: Study) -> None:
             notes,
         )
         save_picture(study.out / study.model / f"{preset}.png", sheet)
-    order = [f"{layer}, {preset}" for layer in study.layers for preset in PRESETS]
+    order = [f"{layer}, {preset}" for layer in study.layers for preset in study.presets]
     page(study.out / study.model, "Layers by preset", {n: rows[n] for n in order})
 
 

@@ -7,6 +7,7 @@ and 2016, "Visualizing Deep Convolutional Neural Networks Using Natural Pre-imag
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from typing import Any, Literal, Self
 
 import jax
@@ -82,7 +83,8 @@ class FeatureInversion(Method, Descending):
         parametrisation: "pixels", or "fourier": coefficients of decorrelated colours,
             see `Fourier`, whose image lies within what can be shown.
         fourier_decay: Power of the frequency by which coefficients are divided there.
-        steps: Updates in each phase; the optimiser starts anew in each.
+        steps: Updates in each phase, in which the optimiser starts anew; one number is
+            shared out among all phases.
         rates: Learning rate of each phase, as a share of `lr`.
         jitters: Largest random shift in each phase, in pixels, over a canvas with a
             margin: nothing wraps around.
@@ -119,7 +121,7 @@ class FeatureInversion(Method, Descending):
     def follow(self, given: frozenset[str]) -> Self:
         """Fit phases to the steps, and the start to what it is measured in."""
         fits: dict[str, Any] = {}
-        if "steps" in given and len(self.steps) != len(self.rates):
+        if "steps" in given and len(self.steps) not in (1, len(self.rates)):
             first = {"rates": self.rates[:1], "jitters": self.jitters[:1]}
             fits |= {name: value * len(self.steps) for name, value in first.items()}
         if {"parametrisation", "unit"} & given:
@@ -135,7 +137,7 @@ class FeatureInversion(Method, Descending):
             tuple(
                 self._phase(classifier, wanted, steps, rate, jitter)
                 for steps, rate, jitter in zip(
-                    self.steps, self.rates, self.jitters, strict=True
+                    _shared_out(self), self.rates, self.jitters, strict=True
                 )
             )
         )
@@ -159,6 +161,22 @@ class FeatureInversion(Method, Descending):
                 steps, *self.updates(steps, rate * (size**2 if pixels else 1))
             ),
         )
+
+
+def _shared_out(config: FeatureInversion) -> tuple[int, ...]:
+    """Steps of each phase.
+
+    Raises:
+        ConfigError: There are fewer steps than phases.
+    """
+    phases = len(config.rates)
+    if len(config.steps) != 1 or phases == 1:
+        return config.steps
+    total = config.steps[0]
+    if total < phases:
+        raise ConfigError(f"steps: expected {phases} or more for {phases} phases")
+    ends = [round(total * number / phases) for number in range(phases + 1)]
+    return tuple(end - begin for begin, end in pairwise(ends))
 
 
 def _wanted(config: FeatureInversion, classifier: Classifier) -> tuple[Term, ...]:
@@ -287,7 +305,7 @@ def _check(config: FeatureInversion, classifier: Classifier) -> None:
             f"{len(config.layer_weights)} layer_weights for {len(config.layers)} "
             "layers: give one for each, or none"
         )
-    lengths = len(config.steps), len(config.rates), len(config.jitters)
+    lengths = len(_shared_out(config)), len(config.rates), len(config.jitters)
     if len(set(lengths)) != 1:
         raise ConfigError(
             f"steps, rates and jitters are of {', '.join(map(str, lengths))} phases: "

@@ -127,9 +127,8 @@ def _coursework(depth: Depth) -> FeatureInversion:
 
 
 def _default(depth: Depth) -> FeatureInversion:
-    del depth
     return FeatureInversion(
-        w_tv=3e-6,
+        w_tv=1e-5,
         beta=1.0,
         unit="image",
         parametrisation="fourier",
@@ -137,7 +136,10 @@ def _default(depth: Depth) -> FeatureInversion:
         betas=(0.9, 0.99),
         schedule="cosine",
         lr=0.05,
-        steps=(300,),
+        # Without shifts, parts of objects end up where no photograph has them.
+        steps=(250, 100),
+        rates=(1.0, 0.3),
+        jitters=(max(1, round(depth.stride / 4)), 0),
         init_scale=0.01,
     )
 

@@ -29,6 +29,7 @@ PLAIN = FeatureInversion(
     betas=(0.0, 0.0),
     lr=0.1,
 )
+STILL = {"steps": (200,), "rates": (1.0,), "jitters": (0,)}
 ONE = Execution(devices=1, log_every=1)
 
 
@@ -159,13 +160,13 @@ def test_a_step_of_the_coursework_is_that_of_its_losses(tiny, photographs):
 @pytest.mark.parametrize(
     "options",
     [
-        {"parametrisation": "pixels", "unit": "input", "init_scale": 1.0},
-        {"parametrisation": "fourier", "init_scale": 0.5, "lr": 0.2},
+        {"parametrisation": "pixels", "unit": "input", "init_scale": 1.0} | STILL,
+        {"parametrisation": "fourier", "lr": 0.2, "steps": (100, 100)},
     ],
 )
 def test_features_are_found_again(tiny, photographs, options):
     found = jinv.reconstruct(
-        tiny, photographs, "stage1", steps=(200,), w_tv=0.0, execution=ONE, **options
+        tiny, photographs, "stage1", w_tv=0.0, execution=ONE, **options
     )
     wanted, own = (
         found.job.request.features(images)["stage1"]
@@ -180,7 +181,8 @@ def test_features_are_found_again(tiny, photographs, options):
 
 def test_images_do_not_depend_on_those_beside_them(tiny, photographs):
     def found(batch):
-        options = {"steps": (5,), "batch_size": batch, "execution": ONE}
+        # Shifts are drawn by the batch's number, too.
+        options = STILL | {"steps": (5,), "batch_size": batch, "execution": ONE}
         return jinv.reconstruct(tiny, photographs, "stage2", **options).images
 
     np.testing.assert_allclose(found(1), found(3), atol=2e-4)
