@@ -33,7 +33,7 @@ def depth_of(classifier: Classifier, layers: Sequence[str]) -> Depth:
     found = [fields[layer] for layer in layers]
     strides = [field.stride for field in fields.values() if field]
     shares = [min(1.0, field.size / size) if field else 1.0 for field in found]
-    steps = [field.stride if field else max(strides) for field in found]
+    steps = [field.stride if field else max(strides, default=1) for field in found]
     return Depth(max(shares), max(steps), size)
 
 

@@ -99,7 +99,8 @@ def _through(equation: Any, fields: list) -> Any:
         return _ALL
     first, last = min(f.first for f in seen), max(f.last for f in seen)
     stride = max(f.stride for f in seen)
-    params, before = equation.params, equation.invars[0].aval.shape
+    params, after = equation.params, equation.outvars[0].aval.shape
+    before = equation.invars[fields.index(seen[0])].aval.shape
     match equation.primitive.name:
         case "conv_general_dilated":
             size = equation.invars[1].aval.shape[
@@ -115,11 +116,14 @@ def _through(equation: Any, fields: list) -> Any:
             size, margin = 1, -params["start_indices"][1]
         case "pad":
             step, size, margin = 1, 1, params["padding_config"][1][0]
-        case _:
-            after = equation.outvars[0].aval.shape
-            if len(before) != 4 or len(after) != 4 or before[1] != after[1]:
-                return _ALL
+        case "reshape" if before[-1] == after[-1]:
+            # All positions in a line, each with its channels.
             return Field(stride, first, last)
+        case "dot_general" if before[:-1] == after[:-1] and len(seen) == 1:
+            return Field(stride, first, last)
+        case _:
+            rows = len(before) == len(after) == 4 and before[1] == after[1]
+            return Field(stride, first, last) if rows or before == after else _ALL
     first -= margin * stride
     last += (size - 1 - margin) * stride
     return Field(stride * step, first, last)

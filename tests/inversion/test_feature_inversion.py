@@ -251,3 +251,11 @@ def test_every_preset_serves_every_depth(tiny, name, photographs):
     for layer in ("middle1", "stage2", "pooled", "logits"):
         job = make_reconstruction(tiny, photographs, layer, preset=name)
         assert job.procedure.phases
+
+
+def test_a_network_without_positions_is_deep_throughout():
+    network = jinv.make_classifier(jinv.classifier_spec("mnist_fc"))
+    layer = min(network.feature_shapes)
+    depth = depth_of(network, [layer])
+    assert (depth.field, depth.stride) == (1.0, 1)
+    assert find_reconstruction("default").fitted(network, [layer]).jitters == (1, 0)

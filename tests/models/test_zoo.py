@@ -102,7 +102,9 @@ def test_names_of_classes_are_unique():
 @pytest.mark.parametrize(
     "name, feature, size, stride",
     [("alexnet", "pool5", 195, 32), ("vgg16", "pool5", 212, 32)]
-    + [("inception_v3", "Mixed_7c", 1311, 32), ("vgg16_bn", "conv1_1", 3, 1)],
+    + [("inception_v3", "Mixed_7c", 1311, 32), ("vgg16_bn", "conv1_1", 3, 1)]
+    # Some of its layers are products of matrices.
+    + [("mobilenet_v2", "stage5", 491, 32)],
 )
 def test_receptive_fields_are_those_published(name, feature, size, stride):
     classifier = described(name)
