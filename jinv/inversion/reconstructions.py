@@ -148,19 +148,22 @@ RECONSTRUCTIONS = {
     "default": Reconstruction(
         _default,
         source="this project's own",
-        expected="not measured yet",
+        expected="AlexNet, three photographs: squared feature errors of 0.012-0.022 up "
+        "to conv4, 0.035 at pool5",
     ),
     "mahendran-2015": Reconstruction(
         _mahendran_2015,
         source="Mahendran & Vedaldi 2015 and its code; their λ by AlexNet's layers are "
         "here by receptive field, and σ by the number of pixels",
-        expected="not measured here yet",
+        expected="AlexNet, three photographs: squared feature errors of 0.043 at "
+        "conv4, 0.082 at pool5",
     ),
     "mahendran-2016": Reconstruction(
         _mahendran_2016,
         source="Mahendran & Vedaldi 2016 and its code; their C by AlexNet's layers is "
         "here by receptive field",
-        expected="not measured here yet",
+        expected="AlexNet, three photographs: a squared feature error of 0.107 at "
+        "pool5",
     ),
     "coursework": Reconstruction(
         _coursework,
