@@ -27,6 +27,7 @@ from jinv.losses.excitation import (
     half_mean_square,
     likeness,
 )
+from jinv.losses.experts import curvature, potential, slope
 from jinv.losses.features import feature_distance, mean_feature_distance
 from jinv.losses.priors import (
     l2,
@@ -41,6 +42,11 @@ from jinv.losses.regularisers import (
     pixel_norm,
     squared_differences,
     total_variation,
+)
+from jinv.losses.score_matching import (
+    denoising_score_matching,
+    score,
+    score_matching,
 )
 from jinv.losses.statistics import (
     blend_moments,
@@ -58,6 +64,8 @@ __all__ = [
     "bn_loss",
     "class_score",
     "cross_entropy",
+    "curvature",
+    "denoising_score_matching",
     "feature_distance",
     "feature_mse",
     "gram_similarity",
@@ -73,7 +81,11 @@ __all__ = [
     "mean_feature_distance",
     "normalised_bn_loss",
     "pixel_norm",
+    "potential",
     "pseudo_label_loss",
+    "score",
+    "score_matching",
+    "slope",
     "softened_divergence",
     "squared_differences",
     "total_variation",

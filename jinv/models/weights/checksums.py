@@ -2,6 +2,10 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
 
 
 def sha256_of(path: Path) -> str:
@@ -13,4 +17,12 @@ def sha256_of(path: Path) -> str:
     for file in sorted(path.rglob("*")):
         if file.is_file():
             digest.update(f"{file.relative_to(path)}\0{sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def fingerprint_of(tree: Any) -> str:
+    """Checksum in hexadecimal of the arrays of a tree, in its order."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        digest.update(np.asarray(leaf).tobytes())
     return digest.hexdigest()

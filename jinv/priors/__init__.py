@@ -1,0 +1,1 @@
+"""Learned priors: what images, or the features of a layer, usually look like."""
