@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from jinv.models.operations.taps import tap
     from jinv.models.wrapping import wrap_classifier
     from jinv.models.zoo import classifier_names, classifier_spec
+    from jinv.priors.files import load_prior
+    from jinv.priors.learn import learn_prior
     from jinv.report.run_folder import save_run
     from jinv.supermask.hidden import Supermask
     from jinv.supermask.published import load_published
@@ -59,8 +61,10 @@ _HOMES = {
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
     "judge": "jinv.metrics.judge",
+    "learn_prior": "jinv.priors.learn",
     "load_classifier": "jinv.models.loading",
     "load_labelled": "jinv.data.sets",
+    "load_prior": "jinv.priors.files",
     "load_published": "jinv.supermask.published",
     "make_classifier": "jinv.models.loading",
     "make_job": "jinv.inversion.make_job",
@@ -93,8 +97,10 @@ __all__ = [
     "find_subnetwork",
     "invert",
     "judge",
+    "learn_prior",
     "load_classifier",
     "load_labelled",
+    "load_prior",
     "load_published",
     "make_classifier",
     "make_job",

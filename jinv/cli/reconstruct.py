@@ -12,9 +12,10 @@ from rich.console import Console
 
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
 from jinv.cli.running import run_in_folder, told
-from jinv.data.pictures import SUFFIXES, cut, read_image
+from jinv.data.photographs import photographs_in
+from jinv.data.pictures import cut, read_image
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.errors import ConfigError, DataError
+from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
 from jinv.inversion.photographs import parse_layers
@@ -100,29 +101,6 @@ def run(options: Reconstruct) -> int:
         conclude=lambda summary, took: told(summary, options.out, console, took),
         started=started,
     )
-
-
-def photographs_in(given: Sequence[Path]) -> list[Path]:
-    """List the image files that are given, those of folders by name.
-
-    Raises:
-        DataError: There are none, or a path does not exist.
-    """
-    found: list[Path] = []
-    for path in (path.expanduser() for path in given):
-        if path.is_dir():
-            inside = sorted(path.iterdir())
-            found += [each for each in inside if each.suffix.lower() in SUFFIXES]
-        elif path.exists():
-            found.append(path)
-        else:
-            raise DataError(f"{path} does not exist: give photographs, or a folder")
-    if not found:
-        raise DataError(
-            f"{', '.join(map(str, given)) or 'nothing'}: expected photographs, files "
-            "or folders of files"
-        )
-    return found
 
 
 def read_photographs(paths: Sequence[Path], network: Classifier) -> np.ndarray:

@@ -1,0 +1,60 @@
+"""Photographs: image files of any sizes, without labels."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+from jinv.data.pictures import SUFFIXES, read_image
+from jinv.errors import DataError
+
+
+def photographs_in(given: Sequence[Path]) -> list[Path]:
+    """List the image files that are given, those of folders by name.
+
+    Raises:
+        DataError: There are none, or a path does not exist.
+    """
+    found: list[Path] = []
+    for path in (path.expanduser() for path in given):
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+            found += [each for each in inside if each.suffix.lower() in SUFFIXES]
+        elif path.exists():
+            found.append(path)
+        else:
+            raise DataError(f"{path} does not exist: give photographs, or a folder")
+    if not found:
+        raise DataError(
+            f"{', '.join(map(str, given)) or 'nothing'}: expected photographs, files "
+            "or folders of files"
+        )
+    return found
+
+
+class Photographs(Sequence[np.ndarray]):
+    """Photographs of any sizes, decoded when they are asked for."""
+
+    def __init__(self, given: Sequence[Path], channels: int = 3):
+        """List files and folders of files; images will be RGB, or grey if 1 channel.
+
+        Raises:
+            DataError: There are none, or a path does not exist.
+        """
+        self.files = photographs_in(given)
+        self._mode = "L" if channels == 1 else "RGB"
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index):
+        """Read an image (height, width, channels), uint8, or several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        image = read_image(self.files[index]).convert(self._mode)
+        return np.asarray(image).reshape(image.height, image.width, -1)

@@ -1,0 +1,121 @@
+"""What priors are learnt from: images, or what a layer of a network makes of them."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+import jax
+import numpy as np
+
+from jinv.data.pictures import cut, to_picture
+from jinv.errors import DataError
+from jinv.levels import from_uint8
+from jinv.models.classifier import Classifier
+from jinv.priors.form import Subject
+
+_BATCH = 16
+"""Images that a network sees together."""
+
+
+class Material(Protocol):
+    """Images or feature maps, read by their numbers.
+
+    Attributes:
+        subject: What they are.
+    """
+
+    subject: Subject
+
+    def __len__(self) -> int:
+        """Number of images."""
+        ...
+
+    def read(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield arrays (height, width, chosen channels), float32, in this order."""
+        ...
+
+    def describe(self) -> dict[str, Any]:
+        """Describe what is read, as JSON, without reading all of it."""
+        ...
+
+
+class ImageMaterial:
+    """Images in [0, 1], of any sizes."""
+
+    def __init__(self, images: Sequence[np.ndarray], channels: int):
+        """Show images (height, width, 1 or 3), uint8, as grey or as RGB."""
+        if not len(images):
+            raise DataError("expected images to learn a prior from, found none")
+        self.subject = Subject(channels)
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def read(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield images (height, width, channels), float32 in [0, 1], in this order."""
+        for number in numbers:
+            yield from_uint8(_as(self.subject.channels, self._images[int(number)]))
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the images, as JSON: how many there are, and the outermost two."""
+        ends = (np.asarray(self._images[n]).tobytes() for n in (0, len(self) - 1))
+        return {
+            "images": len(self),
+            "outermost": [hashlib.sha256(each).hexdigest() for each in ends],
+        }
+
+
+class FeatureMaterial:
+    """Features of a layer, of images that are scaled and cut for its network."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        layer: str,
+        images: Sequence[np.ndarray],
+        chosen: Sequence[int] = (),
+    ):
+        """Show what a layer makes of images (height, width, 1 or 3), uint8."""
+        if not len(images):
+            raise DataError("expected images to learn a prior from, found none")
+        self.subject = Subject.of(classifier, layer, tuple(chosen))
+        self._classifier, self._images = classifier, images
+        # Features above the layer are not computed.
+        self._features = jax.jit(
+            lambda variables, inputs: classifier.features(variables, inputs)[layer]
+        )
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def read(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield features (height, width, chosen channels), float32, in this order."""
+        network = self._classifier
+        size, channels = network.spec.input_size, network.spec.channels
+        chosen = list(self.subject.chosen) or slice(None)
+        for start in range(0, len(numbers), _BATCH):
+            part = [int(number) for number in numbers[start : start + _BATCH]]
+            pictures = (to_picture(_as(channels, self._images[n])) for n in part)
+            images = [np.asarray(cut(picture, size)) for picture in pictures]
+            images += images[:1] * (_BATCH - len(part))  # one program for all
+            batch = np.stack(images).reshape(_BATCH, size, size, channels)
+            found = self._features(network.variables, network.normalise(batch))
+            yield from np.asarray(found, np.float32)[: len(part), ..., chosen]
+
+    def describe(self) -> dict[str, Any]:
+        """Describe the images, as JSON."""
+        return ImageMaterial(self._images, 3).describe()
+
+
+def _as(channels: int, image: np.ndarray) -> np.ndarray:
+    """An image of uint8 as grey or as RGB."""
+    if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype != np.uint8:
+        raise DataError(
+            "expected images uint8 of shape (height, width, 1 or 3), found "
+            f"{image.dtype} of shape {image.shape}"
+        )
+    if image.shape[-1] == channels:
+        return image
+    mode = {1: "L", 3: "RGB"}[channels]
+    return np.asarray(to_picture(image).convert(mode)).reshape(*image.shape[:2], -1)
