@@ -46,6 +46,10 @@ COMMANDS = {
         "Models",
         "List the classifiers that can be inverted, or describe one of them.",
     ),
+    "prior": Command(
+        "LearnPrior",
+        "Learn what images, or the features of a layer, usually look like.",
+    ),
     "reconstruct": Command(
         "Reconstruct",
         "Find photographs again from what some layers of a network keep of them.",

@@ -6,8 +6,13 @@ from typing import overload
 
 import numpy as np
 
+from jinv.data.labelled import LabelledImages
 from jinv.data.pictures import SUFFIXES, read_image
+from jinv.data.sets import open_labelled
 from jinv.errors import DataError
+
+_ANY = [str(number) for number in range(100_000)]
+"""Names for classes that nobody will ask for."""
 
 
 def photographs_in(given: Sequence[Path]) -> list[Path]:
@@ -58,3 +63,53 @@ class Photographs(Sequence[np.ndarray]):
             return [self[i] for i in range(*index.indices(len(self)))]
         image = read_image(self.files[index]).convert(self._mode)
         return np.asarray(image).reshape(image.height, image.width, -1)
+
+
+class Unlabelled(Sequence[np.ndarray]):
+    """The images of a labelled set, one by one, each of its own size."""
+
+    def __init__(self, data: LabelledImages):
+        """Leave the labels of a set aside."""
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index):
+        """Read an image (height, width, channels), uint8, or several."""
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return self._data.read(np.array([index]))[0][0]
+
+
+def unlabelled_images(source: str, split: str = "train") -> Sequence[np.ndarray]:
+    """Open images of which only the pixels count.
+
+    Args:
+        source: A photograph, a folder of photographs of any sizes, or a labelled set,
+            see `load_labelled`.
+        split: Split of a labelled set.
+
+    Returns:
+        Images (height, width, channels), uint8, read when they are asked for.
+
+    Raises:
+        DataError: There are none.
+    """
+    path = Path(source).expanduser()
+    if path.suffix.lower() in SUFFIXES:
+        return Photographs([path])
+    if path.is_dir() and any(
+        each.suffix.lower() in SUFFIXES for each in path.iterdir()
+    ):
+        return Photographs([path])
+    try:
+        _, data = open_labelled(source, split, _ANY, None, 3)
+    except DataError:
+        # Arrays may be grey; whatever else is wrong with a set is wrong again.
+        _, data = open_labelled(source, split, _ANY, None, 1)
+    return Unlabelled(data)

@@ -32,8 +32,8 @@ class PriorConfig(Checked):
             features the receptive field of their layer in the one before, at most 5.
         filters: Number of filters.
         whitening: "pca" or "zca"; see `whiten`.
-        mean: Whether the mean of a patch counts: "keep", "drop", or "auto", which drops
-            it from images and keeps it in features.
+        dc: Whether a patch's mean over all its values counts: "keep", "drop", or
+            "auto", which drops it from images and keeps it in features.
         patches: Number of patches that are drawn to learn from.
         crops: Number of crops, for what looks beyond a patch: the "unrolled" objective
             and denoising networks.
@@ -62,7 +62,7 @@ class PriorConfig(Checked):
     patch: Natural = 0
     filters: Count = 128
     whitening: Whiten = "pca"
-    mean: Mean = "auto"
+    dc: Mean = "auto"
     patches: Count = 50_000
     crops: Count = 4_000
     crop: Count = 48

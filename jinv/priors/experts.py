@@ -16,7 +16,7 @@ def whitenings(
     form: Form, config: PriorConfig, patches: np.ndarray
 ) -> dict[str, Whitening]:
     """Find the maps that whiten patches: one, or one in space and one across."""
-    drop = config.mean == "drop" or (config.mean == "auto" and not form.subject.layer)
+    drop = config.dc == "drop" or (config.dc == "auto" and not form.subject.layer)
     if form.layout != "separable":
         flat = patches.reshape(len(patches), -1)
         constant = np.ones(flat.shape[1]) if drop else None
