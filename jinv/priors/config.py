@@ -1,17 +1,18 @@
 """Settings of how a prior is learnt."""
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.losses.experts import Expert
 from jinv.priors.form import Kind, Layout
 from jinv.priors.whitening import Whiten
-from jinv.values import Count, Natural, NotNegative, Positive, Seed
+from jinv.values import Count, Natural, NotNegative, Positive, Range, Seed
 
 Objective = Literal["score-matching", "denoising", "unrolled"]
 Mean = Literal["auto", "keep", "drop"]
+Shrink = Annotated[float, Range(over=0, most=1)]
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,14 @@ class PriorConfig(Checked):
             features the receptive field of their layer in the one before, at most 5.
         filters: Number of filters.
         whitening: "pca" or "zca"; see `whiten`.
+        components: Number of directions, the widest, that whitening keeps; 0 for all.
+            Filters do not look at the others, and noise there costs nothing.
         dc: Whether a patch's mean over all its values counts: "keep", "drop", or
             "auto", which drops it from images and keeps it in features.
         patches: Number of patches that are drawn to learn from.
+        shrink: Share of their height and width to which images are shrunk first. JPEG
+            files have lost the finest colours, and a prior of them learns that loss;
+            at a half there is nothing of it left.
         crops: Number of crops, for what looks beyond a patch: the "unrolled" objective
             and denoising networks.
         crop: Height and width of a crop, at most.
@@ -62,8 +68,10 @@ class PriorConfig(Checked):
     patch: Natural = 0
     filters: Count = 128
     whitening: Whiten = "pca"
+    components: Natural = 0
     dc: Mean = "auto"
     patches: Count = 50_000
+    shrink: Shrink = 1.0
     crops: Count = 4_000
     crop: Count = 48
     sigma: Positive = 25.0
@@ -99,6 +107,8 @@ class PriorConfig(Checked):
                 "a denoising network (kind dae) learns by denoising: leave out "
                 "objective, or take kind experts"
             )
+        if self.components and self.layout == "separable":
+            raise ConfigError("components: separable filters look in all directions")
         if self.kind == "dae" and self.layout != "full":
             raise ConfigError(f"layout {self.layout} is one of experts, not of a dae")
         return replace(self, rounds=rounds)

@@ -20,7 +20,6 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jinv.images.views import interpolation, resampled
 from jinv.losses.experts import potential
 from jinv.priors.denoiser import denoise
 from jinv.priors.form import Form
@@ -182,22 +181,37 @@ def _on_grid(
 ) -> jax.Array:
     """Estimate the mean over all patches by those of a grid."""
     size = form.height, form.width
-    lines, windows, share = [], [], 1.0
+    lines, share = [], 1.0
     for axis in (0, 1):
-        length = values.shape[1 + axis]
-        places = length - size[axis] + 1
+        places = values.shape[1 + axis] - size[axis] + 1
         step = min(stride, places)
         count = -(-places // step)
-        start = jnp.floor(shifts[:, axis] * step)
-        first = start[:, None] + jnp.arange(count)[None] * step
+        start = jnp.floor(shifts[:, axis] * step)[:, None]
+        first = start + jnp.arange(count)[None] * step
         lines.append((first < places).astype(values.dtype))
-        # Beyond the image there is nothing, and a line of it counts for nothing.
-        line = start[:, None] + jnp.arange((count - 1) * step + size[axis])[None]
-        windows.append(interpolation(line.astype(values.dtype), length))
+        chosen = (start == jnp.arange(step)[None]).astype(values.dtype)
+        values = _from(chosen, values, 1 + axis, (count - 1) * step + size[axis])
         share *= step / places
     inside = lines[0][:, :, None] * lines[1][:, None]
-    values = resampled(values, *windows)
     return share * jnp.sum(_logs(form, variables, values, stride) * inside, (1, 2))
+
+
+def _from(chosen: jax.Array, values: jax.Array, axis: int, length: int) -> jax.Array:
+    """Cut a length of each image from its own start on, among the first few.
+
+    A sum of all cuts with one weight of 1 and others of 0, (batch, starts): a gather's
+    gradient is a slow scatter. Beyond the image there is nothing.
+    """
+    starts = chosen.shape[1]
+    wide = [(0, 0)] * values.ndim
+    wide[axis] = (0, max(0, starts - 1 + length - values.shape[axis]))
+    values = jnp.pad(values, wide)
+    cuts = (
+        chosen[:, start, None, None, None]
+        * lax.slice_in_dim(values, start, start + length, axis=axis)
+        for start in range(starts)
+    )
+    return sum(cuts, next(cuts))
 
 
 def _convolved(filters: jax.Array, values: jax.Array, stride: int) -> jax.Array:

@@ -20,7 +20,8 @@ def whitenings(
     if form.layout != "separable":
         flat = patches.reshape(len(patches), -1)
         constant = np.ones(flat.shape[1]) if drop else None
-        return {"whole": whiten(flat, config.whitening, constant)}
+        kept = config.components
+        return {"whole": whiten(flat, config.whitening, constant, most=kept)}
     count, height, width, channels = patches.shape
     across = whiten(patches.reshape(-1, channels), config.whitening)
     lines = across(patches.reshape(-1, channels)).reshape(count, height * width, -1)

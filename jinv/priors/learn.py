@@ -116,7 +116,9 @@ def learn_prior(
     found = find_prior_preset(preset)
     check_options(settings, [field.name for field in fields(PriorConfig)])
     config = replace(found.config, **settings).whole()
-    material = _material(images, network, layer, chosen, grey, found.channels)
+    if grey is None and network is None:
+        grey = found.channels == 1
+    material = _material(images, network, layer, chosen, grey, config.shrink)
     form = form_of(material, config, network)
     inner = _inner(form)
     described = {"form": asdict(form), **asdict(config), **material.describe()}
@@ -226,15 +228,17 @@ def _material(
     layer: str,
     chosen: Sequence[int],
     grey: bool | None,
-    usual: int,
+    shrink: float,
 ) -> Material:
     if network is not None:
         if grey is not None:
             raise ConfigError("grey is for priors of images: leave it out with a layer")
+        if shrink != 1:
+            raise ConfigError("shrink is for priors of images: leave it out")
         return FeatureMaterial(network, layer, images, chosen)
     if layer or chosen:
         raise ConfigError("give the network whose layer or channels these are")
-    return ImageMaterial(images, usual if grey is None else 1 if grey else 3)
+    return ImageMaterial(images, 1 if grey else 3, shrink)
 
 
 def _inner(form: Form) -> Form:

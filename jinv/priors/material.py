@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import jax
 import numpy as np
+from PIL import Image
 
 from jinv.data.pictures import cut, to_picture
 from jinv.errors import DataError
@@ -42,12 +43,17 @@ class Material(Protocol):
 class ImageMaterial:
     """Images in [0, 1], of any sizes."""
 
-    def __init__(self, images: Sequence[np.ndarray], channels: int):
-        """Show images (height, width, 1 or 3), uint8, as grey or as RGB."""
+    def __init__(
+        self, images: Sequence[np.ndarray], channels: int, shrink: float = 1.0
+    ):
+        """Show images (height, width, 1 or 3), uint8, as grey or as RGB.
+
+        They are shrunk to this share of their height and width.
+        """
         if not len(images):
             raise DataError("expected images to learn a prior from, found none")
         self.subject = Subject(channels)
-        self._images = images
+        self._images, self._shrink = images, shrink
 
     def __len__(self) -> int:
         return len(self._images)
@@ -55,7 +61,8 @@ class ImageMaterial:
     def read(self, numbers: np.ndarray) -> Iterator[np.ndarray]:
         """Yield images (height, width, channels), float32 in [0, 1], in this order."""
         for number in numbers:
-            yield from_uint8(_as(self.subject.channels, self._images[int(number)]))
+            image = _as(self.subject.channels, self._images[int(number)])
+            yield from_uint8(_shrunk(image, self._shrink))
 
     def describe(self) -> dict[str, Any]:
         """Describe the images, as JSON: how many there are, and the outermost two."""
@@ -106,6 +113,15 @@ class FeatureMaterial:
     def describe(self) -> dict[str, Any]:
         """Describe the images, as JSON."""
         return ImageMaterial(self._images, 3).describe()
+
+
+def _shrunk(image: np.ndarray, share: float) -> np.ndarray:
+    if share == 1:
+        return image
+    height, width, channels = image.shape
+    size = max(1, round(width * share)), max(1, round(height * share))
+    found = np.asarray(to_picture(image).resize(size, Image.Resampling.BICUBIC))
+    return found.reshape(size[1], size[0], channels)
 
 
 def _as(channels: int, image: np.ndarray) -> np.ndarray:

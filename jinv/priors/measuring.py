@@ -15,7 +15,7 @@ _BATCH = 500
 """Patches that are looked at together."""
 _SHOWN = 6
 """Filters whose marginals are counted."""
-_EDGE, _BINS = 8.0, 65
+_EDGE, _BINS = 8.0, 41
 """Marginals are counted from minus to plus so many deviations, in so many bins."""
 
 

@@ -38,6 +38,7 @@ def whiten(
     kind: Whiten = "pca",
     without: np.ndarray | None = None,
     centred: bool = False,
+    most: int = 0,
 ) -> Whitening:
     """Find the map that whitens data.
 
@@ -50,6 +51,7 @@ def whiten(
         without: Direction (dimensions,) that is left out: the constant patch, where
             the mean brightness shall not matter.
         centred: Whether the data's mean is 0 already.
+        most: Number of directions that are kept, the widest; 0 for all.
 
     Returns:
         The map; directions in which there is next to nothing are left out too.
@@ -68,6 +70,7 @@ def whiten(
     kept = values > _LEAST * values[0]
     if without is not None:
         kept &= np.arange(len(values)) < len(values) - 1
+    kept = np.flatnonzero(kept)[: most or None]
     values, axes = values[kept], axes[:, kept]
     # A sign is anybody's choice; the same one at every call.
     axes *= np.sign(axes[np.abs(axes).argmax(0), np.arange(axes.shape[1])])

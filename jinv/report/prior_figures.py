@@ -121,7 +121,8 @@ def _plot_energies(axes: Any, measured: Any) -> None:
     found = measured["energies"]
     for place, name in enumerate(("natural", "gaussian")):
         counts = np.asarray(found[name], float)
-        edges = np.linspace(*found["edges"], len(counts) + 1)
+        low, high = found["edges"]
+        edges = np.linspace(low, high, len(counts) + 1)
         label = {"natural": "natural", "gaussian": "Gaussian, equal covariance"}[name]
         share = counts / counts.sum()
         axes.stairs(share, edges, fill=True, alpha=0.25, color=COLOURS[place])
@@ -136,10 +137,11 @@ def _plot_marginals(axes: Any, measured: Any) -> None:
         zip(found["filters"][:_SHOWN], found["counts"], strict=False)
     ):
         counts = np.asarray(counts, float)
-        edges = np.linspace(*found["edges"], len(counts) + 1)
+        low, high = found["edges"]
+        edges = np.linspace(low, high, len(counts) + 1)
         width = edges[1] - edges[0]
         label = f"filter {index}: kurtosis {measured['kurtosis'][index]:.1f}"
-        density = np.maximum(counts / counts.sum() / width, 1e-12)
+        density = np.where(counts, counts / counts.sum() / width, np.nan)
         middle = (edges[1:] + edges[:-1]) / 2
         axes.plot(middle, density, label=label, color=COLOURS[place], lw=1.4)
     gaussian = np.exp(-(middle**2) / 2) / np.sqrt(2 * np.pi)

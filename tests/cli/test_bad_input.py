@@ -86,6 +86,14 @@ TEXTS = {
         "real_split": [["nonsense"], [".."]],
         "out": OUTS,
     },
+    "prior": {
+        "images": SETS,
+        "split": [["nonsense"], [".."]],
+        **{name: JOB[name] for name in ("weights", "class_names", "out")},
+        "model": [["nonsense"], ["tinny"]],
+        "layer": [["nothing"], ["logits"]],
+        "preset": [["nonsense"], ["mahendran"]],
+    },
     "reconstruct": {
         "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
         "layers": [["stage9"], ["stage1,nothing"]],
@@ -145,6 +153,8 @@ USUAL = {
     "distill": "--student tiny --model tiny --weights 0.safetensors --data set.npz "
     "--steps 2 --batch-size 4",
     "evaluate": "set.npz --judge other=1.safetensors --extractor tiny=0.safetensors",
+    "prior": "set.npz --model tiny --weights 0.safetensors --layer stage1 --steps 2 "
+    "--patches 9 --filters 2",
     "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
     "--steps 2",
     "models": "",
@@ -177,7 +187,8 @@ def tried(command, name, kind):
     """The words of a command that go wrong by one option."""
     flag = f"--{name.replace('_', '-')}"
     usual = USUAL[command].split()
-    if name in ("set", "name") or (command, name) == ("reconstruct", "images"):
+    asked = ("prior", "images"), ("reconstruct", "images")
+    if name in ("set", "name") or (command, name) in asked:
         return [[*words, *usual[1:]] for words in TEXTS[command][name]]
     values = TEXTS[command][name] if is_text(kind) else bad_values(kind)
     context = NEEDED.get(name, "") if command == "search" else ""

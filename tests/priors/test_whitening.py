@@ -35,6 +35,11 @@ def test_empty_directions_are_left_out():
     assert whiten(flat).matrix.shape == (6, 8)
 
 
+def test_only_the_widest_directions_may_be_kept():
+    whole, some = whiten(DATA), whiten(DATA, most=2)
+    np.testing.assert_allclose(some.matrix, whole.matrix[:2], rtol=1e-5)
+
+
 def test_gaussian_patches_have_the_same_mean_and_covariance():
     patches = DATA[:4000].reshape(4000, 1, 2, 3)
     drawn = gaussian_like(patches, 0).reshape(4000, 6)
