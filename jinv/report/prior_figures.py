@@ -1,6 +1,6 @@
 """Pictures of a prior: its filters, how it learnt, and what it makes of patches."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ def plot_prior(
         rows: Rows of its log.
     """
     measured = card.get("measured", {})
+    panels: list[tuple[str, Callable[..., None], tuple[Any, ...]]]
     panels = [("What was learnt, by step", _plot_loss, (card, rows))]
     if "energies" in measured:
         panels.append(("Energy of patches", _plot_energies, (measured,)))

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from jinv.data.photographs import Photographs, unlabelled_images
+from jinv.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Photographs of two sizes, one of them grey, among other things."""
+    rng = np.random.default_rng(0)
+    for name, shape in {"a.png": (4, 6, 3), "b.png": (5, 3)}.items():
+        Image.fromarray(rng.integers(0, 256, shape, np.uint8)).save(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("none")
+    return tmp_path
+
+
+def test_photographs_are_of_any_sizes(folder):
+    found = Photographs([folder])
+    assert [image.shape for image in found] == [(4, 6, 3), (5, 3, 3)]
+    assert [x.shape for x in Photographs([folder], 1)[:]] == [(4, 6, 1), (5, 3, 1)]
+    assert len(unlabelled_images(str(folder))) == 2
+    assert unlabelled_images(str(folder / "b.png"))[0].shape == (5, 3, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_labelled_set_serves_without_its_labels(tmp_path, channels):
+    images = np.random.default_rng(0).integers(0, 256, (3, 4, 5, channels), np.uint8)
+    np.savez(tmp_path / "set.npz", x_train=images, y_train=[7, 900, 7])
+    found = unlabelled_images(str(tmp_path / "set.npz"))
+    assert len(found) == 3
+    np.testing.assert_array_equal(found[1], images[1])
+
+
+def test_a_folder_of_classes_may_hold_images_of_several_sizes(folder):
+    for name, target in {"a.png": "train/cat", "b.png": "train/dog"}.items():
+        (folder / target).mkdir(parents=True)
+        (folder / name).rename(folder / target / name)
+    found = unlabelled_images(str(folder))
+    assert {image.shape for image in found} == {(4, 6, 3), (5, 3, 3)}
+
+
+def test_where_there_are_none_it_says_so(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        Photographs([tmp_path / "nowhere"])
+    with pytest.raises(DataError):
+        unlabelled_images(str(tmp_path))
