@@ -122,7 +122,9 @@ def learn_prior(
     form = form_of(material, config, network)
     inner = _inner(form)
     described = {"form": asdict(form), **asdict(config), **material.describe()}
-    # Refused before anything is drawn; `fit` takes it again.
+    # A first patch, and the folder, before much is drawn; `fit` takes it again.
+    crop = _crop(material, config, (form.height, form.width))
+    draw_patches(material, np.zeros(1, int), 1, crop, config.seed)
     with Folder(folder, PRIOR_KIND, described, overwrite=overwrite):
         on_start()
     learnt_from, held_out = parted(len(material), config.seed)
@@ -135,7 +137,6 @@ def learn_prior(
         patches += (rng.random(patches.shape, np.float32) - 0.5) / 255
     taught = make_lesson(inner, config, patches)
     if config.on_crops:
-        crop = _crop(material, config, size)
         examples = draw(learnt_from, config.crops, crop, config.seed)
         tests = draw(held_out, _CROPS, crop, config.seed + 1)
     else:
@@ -250,7 +251,12 @@ def _inner(form: Form) -> Form:
 def _crop(
     material: Material, config: PriorConfig, size: tuple[int, int]
 ) -> tuple[int, int]:
-    """Height and width of crops: at most those of a feature map, at least a patch's."""
+    """Height and width of what is learnt from: patches, or crops no smaller.
+
+    Crops of features are no larger than their maps.
+    """
+    if not config.on_crops:
+        return size
     (values,) = material.read(np.zeros(1, int))
     rooms = values.shape[:2] if material.subject.layer else (config.crop, config.crop)
     height, width = (

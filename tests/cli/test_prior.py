@@ -71,4 +71,5 @@ def test_a_denoiser_has_a_page_without_filters(place):
 def test_what_makes_no_sense_is_refused_in_a_line(place, capsys, words, message):
     assert main(["prior", "photographs", *words.split(), "--out", "out"]) == 2
     said = capsys.readouterr().err
+    assert not (place / "out").exists()
     assert message in said.replace("\n", " ") and said.count("error:") == 1
