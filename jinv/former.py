@@ -51,10 +51,18 @@ INSIDE: dict[str, Names] = {
 
 _COMPETITION = {"w_disagreement": 0.0, "disagreement_temperature": 3.0}
 
+_PRIORS = {"w_prior": 0.01}
+
 LATER: dict[str, Mapping[str, Any]] = {
-    "DeepInversion": _COMPETITION,
-    "NaturalInversion": _COMPETITION,
-    "FastGenerators": {"keep": "last"},
+    "DeepInversion": _COMPETITION | _PRIORS,
+    "NaturalInversion": _COMPETITION | _PRIORS,
+    "FastGenerators": {"keep": "last"} | _PRIORS,
+    "DAFL": _PRIORS,
+    "DFAD": _PRIORS,
+    "FeatureInversion": _PRIORS,
+    "Visualization": _PRIORS,
+    "DeepDream": _PRIORS,
+    "Caricature": _PRIORS,
 }
 """Settings that methods have got later, with the values that leave all as it was."""
 

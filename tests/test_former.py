@@ -1,7 +1,17 @@
 import pytest
 
 from jinv.former import FORMER, INSIDE, LATER, former_names, renewed
-from jinv.inversion.methods import find_kind
+from jinv.inversion.dreams import Caricature, DeepDream
+from jinv.inversion.feature_inversion import FeatureInversion
+from jinv.inversion.methods import METHODS
+from jinv.inversion.visualization import Visualization
+
+KINDS = {info.kind for info in METHODS.values()} | {
+    FeatureInversion,
+    Visualization,
+    DeepDream,
+    Caricature,
+}
 
 
 def test_names_are_renewed_where_they_stand():
@@ -27,7 +37,7 @@ def test_a_description_has_the_settings_that_came_later():
     given = {"method": "DeepInversion", "settings": {"w_disagreement": 5.0}}
     settings = renewed(given, "description")["settings"]
     assert settings["w_disagreement"] == 5.0
-    for other in ({"method": "DAFL", "settings": {}}, {"settings": {"lr": 0.1}}):
+    for other in ({"method": "new", "settings": {}}, {"settings": {"lr": 0.1}}):
         assert renewed(other, "description") == other
     strange = {"method": ["deep"], "settings": {}}
     assert renewed(strange, "description") == strange
@@ -35,7 +45,7 @@ def test_a_description_has_the_settings_that_came_later():
 
 @pytest.mark.parametrize("method", LATER)
 def test_settings_that_came_later_change_nothing_by_default(method):
-    settings = find_kind(method)()
+    (settings,) = (kind() for kind in KINDS if kind.__name__ == method)
     assert {name: getattr(settings, name) for name in LATER[method]} == LATER[method]
 
 

@@ -23,6 +23,7 @@ from jinv.metrics.judge import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
 from jinv.models.zoo import classifier_spec
+from jinv.priors.energy import STRIDE
 from jinv.values import Count, Natural, Seed
 
 
@@ -46,6 +47,12 @@ class WorkOptions:
     """Type of the classifier's activations; auto: bfloat16 on accelerators."""
     remat: bool = False
     """Recompute activations in the backward pass: less memory, more time."""
+    prior: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A learned prior that takes part, FILE or FILE:WEIGHT, as `jinv prior` writes it;
+    may be given several times. By default it weighs --w-prior."""
+    prior_stride: Count = STRIDE
+    """Distance of the patches that priors look at in a step, on a random grid for each
+    image, in pixels; 1 for all patches."""
     overwrite: bool = False
     """Replace what is in --out."""
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
@@ -153,6 +160,8 @@ def prepare(
         student=load_network(options.student) if options.student else None,
         seed=options.seed,
         execution=options.execution,
+        priors=options.prior,
+        prior_stride=options.prior_stride,
     )
     return job, _judge(options, job)
 

@@ -90,6 +90,8 @@ def run(options: Reconstruct) -> int:
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,
+        priors=options.prior,
+        prior_stride=options.prior_stride,
     )
     return run_in_folder(
         options.out,

@@ -129,6 +129,8 @@ def _prepare(options: Visualize) -> Job:
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,
+        priors=options.prior,
+        prior_stride=options.prior_stride,
     )
 
 

@@ -90,6 +90,8 @@ class Evaluation:
             counts the groups of which they were taken.
         cast: Variables of the networks, by role.
         asked: What is asked of each image, by name; see `Context`.
+        index: Each image's number in the whole run (batch,).
+        key: Random key of this step, for terms that draw: by image, never by batch.
         memory: What the term at hand remembers of earlier steps.
         last: Whether this is the phase's last step.
         batch_mean: Averages over the first axis, across all devices.
@@ -100,6 +102,8 @@ class Evaluation:
     seen: Mapping[str, Any]
     cast: Mapping[str, Any]
     asked: Mapping[str, jax.Array]
+    index: jax.Array
+    key: jax.Array
     memory: Any
     last: jax.Array
     batch_mean: Callable[[jax.Array], jax.Array]

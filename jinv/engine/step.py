@@ -33,8 +33,8 @@ ALONE = Team(lambda tree: tree, 1)
 """The team of one program that sees the whole batch, however that is laid out."""
 
 
-_RENDERING = 2**31
-"""Sets the randomness of rendering apart from that of the view."""
+_RENDERING, _TERMS = 2**31, 2**31 + 1
+"""Set the randomness of rendering, and of terms, apart from that of the view."""
 
 
 def make_step(
@@ -77,6 +77,8 @@ def make_step(
             seen=_merge(seen, team) if merged else seen,
             cast=given.shared.cast,
             asked=given.own["asked"],
+            index=given.own["index"],
+            key=jax.random.fold_in(_step_key(state, given), _TERMS),
             memory=(),
             last=state.step == descent.steps - 1,
             batch_mean=batch_mean,

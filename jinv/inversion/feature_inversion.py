@@ -129,6 +129,10 @@ class FeatureInversion(Method, Descending):
             fits["init_scale"] = 0.01 if waves else _STARTS[self.unit]
         return replace(self, **{n: v for n, v in fits.items() if n not in given})
 
+    def joined(self, e: Evaluation, values: jax.Array) -> jax.Array:
+        """Let each image go down its own loss; see `Method.joined`."""
+        return each_image(e, values)
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch; see `Method.procedure`."""
         _check(self, classifier)

@@ -14,6 +14,7 @@ from jinv.engine.phase import STUDENT, TEACHER, Procedure, Term
 from jinv.engine.placement import sharing_devices
 from jinv.engine.session import Session
 from jinv.engine.step import weight_of
+from jinv.inversion.learned import CastPrior, with_priors
 from jinv.inversion.method import Method
 from jinv.inversion.request import Request
 from jinv.models.classifier import Classifier
@@ -32,6 +33,7 @@ class Job:
         method: Method, with its settings.
         seed: Seed of all randomness.
         execution: How the work is carried out.
+        priors: Learned priors that take part too; those of weight 0 are left out.
     """
 
     cast: Mapping[str, Classifier]
@@ -40,6 +42,7 @@ class Job:
     method: Method
     seed: int
     execution: Execution
+    priors: tuple[CastPrior, ...] = ()
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -61,6 +64,7 @@ class Job:
             "bn_scope": scope,
             **({"devices": self.devices} if scope == "local" else {}),
             "patience": patience,
+            **({"priors": self._describe_priors()} if self.priors else {}),
         }
 
     def __repr__(self) -> str:
@@ -88,14 +92,33 @@ class Job:
         The same object for all jobs of this form and classifier, whatever their loss
         weights and learning rates: programs are remembered by its phases.
         """
-        classifier, method = self.classifier, self.method
-        return classifier.memo.get(method.form, lambda: method.procedure(classifier))
+        classifier, method, priors = self.classifier, self.method, self._at_work
+
+        def make() -> Procedure:
+            procedure = method.procedure(classifier)
+            return with_priors(procedure, priors, classifier, method)
+
+        return classifier.memo.get((method.form, priors), make)
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Loss weights and learning rates by name, with the weights of priors."""
+        own = {p.weight_name: p.weight for p in self.priors if p.weight is not None}
+        return self.method.numbers | own
 
     @property
     def weights(self) -> dict[str, float]:
         """The number by which each term of the objective is multiplied."""
         terms = (term for phase in self.procedure.phases for term in phase.wanted)
-        return {term.name: weight_of(term, self.method.numbers) for term in terms}
+        return {term.name: weight_of(term, self.numbers) for term in terms}
+
+    @property
+    def _at_work(self) -> tuple[CastPrior, ...]:
+        """Priors that weigh anything."""
+        return tuple(p for p in self.priors if self.numbers[p.weight_name])
+
+    def _describe_priors(self) -> dict[str, Any]:
+        return {p.role: p.describe(self.numbers[p.weight_name]) for p in self.priors}
 
     def fitting(self) -> "Job":
         """The job by a request that fits its method, whose settings are checked.
@@ -150,9 +173,9 @@ class Job:
                 `should_stop`, `checkpoints`, `resume`.
         """
         return Session(
-            self.cast,
+            {**self.cast, **{prior.role: prior for prior in self._at_work}},
             self.procedure,
-            self.method.numbers,
+            self.numbers,
             _Batches(self),
             self.seed,
             self.execution,

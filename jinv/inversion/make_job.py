@@ -13,12 +13,14 @@ from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.inversion.classes import RANDOM, Classes, assign_labels, find_classes
 from jinv.inversion.job import Job
+from jinv.inversion.learned import cast_priors
 from jinv.inversion.method import Method
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.inversion.request import ClassRequest
 from jinv.inversion.settings import at_sizes, with_given
 from jinv.inversion.terms import LABELS
 from jinv.models.classifier import Classifier
+from jinv.priors.energy import STRIDE
 from jinv.values import Count, Natural, Seed, shown
 
 
@@ -36,6 +38,8 @@ def make_job(
     seed: Seed = 0,
     execution: Execution | None = None,
     student: Classifier | None = None,
+    priors: Sequence[Any] = (),
+    prior_stride: Count = STRIDE,
     **overrides: Any,
 ) -> Job:
     """Check an inversion before any work is done.
@@ -63,6 +67,9 @@ def make_job(
         seed: Seed of all randomness.
         execution: How to carry the work out.
         student: Network whose answers the method is to compare with the classifier's.
+        priors: Learned priors, see `cast_priors`.
+        prior_stride: Distance of the patches that priors look at in a step, in pixels;
+            1 for all.
         **overrides: Settings of the method that differ, e.g. `steps=(500,)`; others
             that are tied to them follow, see `with_given`.
 
@@ -90,6 +97,7 @@ def make_job(
     else:
         given |= set(method.__dataclass_fields__)
     execution = execution or Execution()
+    taking_part = cast_priors(priors, classifier, prior_stride)
     settings = at_sizes(with_given(method, overrides), classifier, given)
     names = spec.classes
     targets = find_classes(classes, names)
@@ -116,7 +124,7 @@ def make_job(
     request = ClassRequest(classifier, labels, others).fitting(procedure)
     cast = {TEACHER: classifier, **({STUDENT: student} if student else {})}
     _check_student(settings, procedure, classifier, student)
-    return Job(cast, request, batch_size, settings, seed, execution)
+    return Job(cast, request, batch_size, settings, seed, execution, taking_part)
 
 
 def _check_student(

@@ -14,6 +14,7 @@ from jinv.inversion.classes import RANDOM, Classes, find_classes
 from jinv.inversion.dream_requests import CaricatureRequest, DreamRequest
 from jinv.inversion.dreams import Caricature, DeepDream
 from jinv.inversion.job import Job
+from jinv.inversion.learned import cast_priors
 from jinv.inversion.pictures import Pictures
 from jinv.inversion.settings import with_given
 from jinv.inversion.unit_request import UnitRequest
@@ -28,6 +29,7 @@ from jinv.inversion.visual_request import VisualRequest
 from jinv.inversion.visualization import Visualization
 from jinv.inversion.visualizations import find_visualization, presets_for
 from jinv.models.classifier import Classifier
+from jinv.priors.energy import STRIDE
 from jinv.values import Count, Seed
 
 
@@ -59,6 +61,8 @@ def make_visualization(
     batch_size: Count | None = None,
     seed: Seed = 0,
     execution: Execution | None = None,
+    priors: Sequence[Any] = (),
+    prior_stride: Count = STRIDE,
     **overrides: Any,
 ) -> Job:
     """Check a visualisation before any work is done.
@@ -78,6 +82,9 @@ def make_visualization(
         batch_size: Images that are optimised together, of whole units; by default few.
         seed: Seed of all randomness.
         execution: How to carry the work out.
+        priors: Learned priors, see `cast_priors`.
+        prior_stride: Distance of the patches that priors look at in a step, in pixels;
+            1 for all.
         **overrides: Settings of the method that differ, e.g. `steps=128`.
 
     Raises:
@@ -95,6 +102,7 @@ def make_visualization(
         raise ConfigError(
             f"method: {kind.__name__} is asked for, found {type(method).__name__}"
         )
+    taking_part = cast_priors(priors, classifier, prior_stride)
     settings = with_given(method, overrides)
     pictures = Pictures.of(classifier, start, caricature, names, settings.size)
     if pictures.size:
@@ -110,7 +118,8 @@ def make_visualization(
         request = _photograph_request(classifier, settings, pictures)
     execution = execution or Execution()
     batch_size = _whole_units(batch_size, request, settings, execution)
-    job = Job({TEACHER: classifier}, request, batch_size, settings, seed, execution)
+    cast = {TEACHER: classifier}
+    job = Job(cast, request, batch_size, settings, seed, execution, taking_part)
     return job.fitting()
 
 

@@ -5,9 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Self, get_args, get_type_hints
 
+import jax
+
 from jinv.checked import Checked
 from jinv.engine.phase import (
     Descent,
+    Evaluation,
     Keep,
     LearningRate,
     MakeOptimizers,
@@ -37,10 +40,12 @@ class Method(Checked, ABC):
     Attributes:
         patience: A phase ends after this share of its steps without improvement of
             the loss, which is compared every 25 steps; 0 never.
+        w_prior: Weight of each learned prior that is given without one.
         bn_scope: Statistics of the whole batch ("global") or of each device's part.
     """
 
     patience: NotNegative = 0.0
+    w_prior: Weight = 0.01
     bn_scope: StatisticsScope = "global"
 
     @abstractmethod
@@ -53,6 +58,13 @@ class Method(Checked, ABC):
         Raises:
             ConfigError: A setting cannot work, alone or with this classifier.
         """
+
+    def joined(self, e: Evaluation, values: jax.Array) -> jax.Array:
+        """Make one loss of one for each image (batch,): by default their mean.
+
+        A method whose images each go down their own says so here.
+        """
+        return e.batch_mean(values)
 
     def extent(self, classifier: Classifier) -> tuple[int, int]:
         """Height and width of the images that are made, in pixels."""

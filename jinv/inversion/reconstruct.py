@@ -15,11 +15,13 @@ from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
+from jinv.inversion.learned import cast_priors
 from jinv.inversion.photographs import PhotographRequest, parse_layers
 from jinv.inversion.reconstructions import find_reconstruction
 from jinv.inversion.settings import with_given
 from jinv.levels import to_uint8
 from jinv.models.classifier import Classifier
+from jinv.priors.energy import STRIDE
 from jinv.values import Count, Seed, shown
 
 
@@ -99,6 +101,8 @@ def make_reconstruction(
     method: FeatureInversion | None = None,
     seed: Seed = 0,
     execution: Execution | None = None,
+    priors: Sequence[Any] = (),
+    prior_stride: Count = STRIDE,
     **overrides: Any,
 ) -> Job:
     """Check a feature inversion before any work is done.
@@ -114,6 +118,9 @@ def make_reconstruction(
         method: Settings instead of a preset's; its layers are replaced.
         seed: Seed of all randomness.
         execution: How to carry the work out.
+        priors: Learned priors, see `cast_priors`.
+        prior_stride: Distance of the patches that priors look at in a step, in pixels;
+            1 for all.
         **overrides: Settings of `FeatureInversion` that differ.
 
     Raises:
@@ -129,13 +136,15 @@ def make_reconstruction(
         method = find_reconstruction(preset or "default").fitted(classifier, layers)
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
+    taking_part = cast_priors(priors, classifier, prior_stride)
     settings = with_given(method, {"layers": tuple(layers), **overrides})
     execution = execution or Execution()
     if batch_size is None:
         batch_size = min(len(targets), 16 if on_accelerator() else 4)
     make_placement(execution.parallel, execution.devices, batch_size, 0)
     request = PhotographRequest(classifier, targets, names)
-    job = Job({TEACHER: classifier}, request, batch_size, settings, seed, execution)
+    cast = {TEACHER: classifier}
+    job = Job(cast, request, batch_size, settings, seed, execution, taking_part)
     return job.fitting()
 
 

@@ -112,6 +112,10 @@ class Visualization(Method, Descending):
             )
         return size
 
+    def joined(self, e: Evaluation, values: jax.Array) -> jax.Array:
+        """Let each image go down its own loss; see `Method.joined`."""
+        return each_image(e, values)
+
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch; see `Method.procedure`."""
         _check(self, classifier)

@@ -13,6 +13,7 @@ from jinv.models import zoo
 
 NETWORKS = [["nonsense"], ["tiny=nowhere.pth"], ["tiny=."], ["tiny"]]
 SETS = [["nowhere"], ["empty"], ["notes.txt"]]
+PRIORS = [["nowhere.safetensors"], ["0.safetensors:1"], ["empty"], ["notes.txt:-1"]]
 OUTS = [["full"], ["notes.txt"], ["notes.txt/run"]]
 JOB = {
     "classes": [["lynx"], ["3-1"], ["6"], [""], ["0-99"]],
@@ -24,6 +25,7 @@ JOB = {
     "student": [*NETWORKS, ["other=0.safetensors"]],
     "judge": NETWORKS,
     "judge_weights": [["nowhere.pth"], ["0.safetensors"]],
+    "prior": PRIORS,
     "out": OUTS,
 }
 MEASURED = {
@@ -100,12 +102,16 @@ TEXTS = {
         "model": JOB["model"],
         "weights": JOB["weights"],
         "class_names": JOB["class_names"],
+        "prior": PRIORS,
         "preset": [["nonsense"], ["mahendran"]],
         "out": OUTS,
     },
     "models": {"name": [["nonsense"], ["tinny"]]},
     "visualize": {
-        **{name: JOB[name] for name in ("model", "weights", "class_names", "out")},
+        **{
+            name: JOB[name]
+            for name in ("model", "weights", "class_names", "prior", "out")
+        },
         "preset": [["nonsense"], ["notes.txt"], ["deepdream"]],
         "units": [["stage2"], ["nothing:0"], ["stage2:8"], ["stage2:0@9,9"]],
         "classes": JOB["classes"],

@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 
 from jinv.cli.main import main
+from jinv.priors.files import write_prior
+from jinv.priors.form import Form, Subject
+from jinv.priors.prior import Prior
 
 pytestmark = pytest.mark.usefixtures("small_zoo")
 
@@ -82,3 +85,32 @@ def test_another_photograph_is_another_run(words, tmp_path, capsys):
     Image.fromarray(image).save(tmp_path / "one.png")
     assert main(words) == 2
     assert "photographs" in capsys.readouterr().err
+
+
+@pytest.fixture
+def prior(tmp_path):
+    rng = np.random.default_rng(0)
+    variables = {
+        "filters": rng.normal(size=(4, 3, 3, 3)).astype(np.float32),
+        "offsets": np.zeros(4, np.float32),
+        "alphas": np.ones(4, np.float32),
+        "mean": np.zeros((), np.float32),
+        "deviation": np.ones((), np.float32),
+    }
+    form = Form(Subject(3), 3, 3)
+    return write_prior(tmp_path / "edges.safetensors", Prior(form, variables))
+
+
+def test_a_prior_takes_part_and_another_one_is_another_run(
+    words, prior, tmp_path, capsys
+):
+    assert main([*words, "--prior", f"{prior.path}:0.25"]) == 0
+    said = "".join(capsys.readouterr().err.split())
+    assert "withprior_images" in said and "weight0.25" in said
+    summary = json.loads((tmp_path / "run" / "summary.json").read_text())
+    assert summary["terms"]["prior_images"]["weight"] == 0.25
+    page = (tmp_path / "run" / "index.html").read_text()
+    assert prior.sha256 in page and "edges" in page
+    assert main([*words, "--prior", f"{prior.path}:0.5"]) == 2
+    assert "weight: 0.25 there, 0.5 now" in capsys.readouterr().err
+    assert main(words) == 2
