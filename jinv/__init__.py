@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from jinv.models.operations.taps import tap
     from jinv.models.wrapping import wrap_classifier
     from jinv.models.zoo import classifier_names, classifier_spec
+    from jinv.priors.denoise import denoise
     from jinv.priors.files import load_prior
     from jinv.priors.learn import learn_prior
     from jinv.report.run_folder import save_run
@@ -57,6 +58,7 @@ _HOMES = {
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
     "dead_leaves": "jinv.images.dead_leaves",
+    "denoise": "jinv.priors.denoise",
     "distill": "jinv.transfer.distill",
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
@@ -93,6 +95,7 @@ __all__ = [
     "classifier_names",
     "classifier_spec",
     "dead_leaves",
+    "denoise",
     "distill",
     "find_subnetwork",
     "invert",

@@ -31,6 +31,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "denoise": Command(
+        "Denoise",
+        "Remove noise from images, by a learned prior or by total variation.",
+    ),
     "distill": Command(
         "Distill",
         "Teach a student what a network knows, from a set or without any data.",

@@ -96,6 +96,11 @@ TEXTS = {
         "layer": [["nothing"], ["logits"]],
         "preset": [["nonsense"], ["mahendran"]],
     },
+    "denoise": {
+        "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        "prior": [["nowhere.safetensors"], ["0.safetensors"], ["notes.txt"]],
+        "out": OUTS,
+    },
     "reconstruct": {
         "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
         "layers": [["stage9"], ["stage1,nothing"]],
@@ -161,12 +166,14 @@ USUAL = {
     "evaluate": "set.npz --judge other=1.safetensors --extractor tiny=0.safetensors",
     "prior": "set.npz --model tiny --weights 0.safetensors --layer stage1 --steps 2 "
     "--patches 9 --filters 2",
+    "denoise": "photo.png --tv 1",
     "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
     "--steps 2",
     "models": "",
     "visualize": "--model tiny --weights 0.safetensors --units stage2:0 --steps 2 "
     "--per-unit 2 --w-diversity 1",
 }
+POSITIONAL = ("prior", "images"), ("denoise", "images"), ("reconstruct", "images")
 NEEDED = {
     "judge_weights": {"invert": "", "search": "--judge tiny=1.safetensors"},
     "student": "--method fast --w-adversarial 1",
@@ -193,8 +200,7 @@ def tried(command, name, kind):
     """The words of a command that go wrong by one option."""
     flag = f"--{name.replace('_', '-')}"
     usual = USUAL[command].split()
-    asked = ("prior", "images"), ("reconstruct", "images")
-    if name in ("set", "name") or (command, name) in asked:
+    if name in ("set", "name") or (command, name) in POSITIONAL:
         return [[*words, *usual[1:]] for words in TEXTS[command][name]]
     values = TEXTS[command][name] if is_text(kind) else bad_values(kind)
     context = NEEDED.get(name, "") if command == "search" else ""
