@@ -156,7 +156,7 @@ def prior_removal(
     """Choose how noise is removed by a prior, as far as nobody says.
 
     A prior that has learnt to denoise, through the steps, says so on its card. Others
-    weigh `2 / (height · width)` of their patches, as each pixel lies in so many.
+    weigh `1 / (2 · height · width)` of their patches, as each pixel lies in so many.
 
     Args:
         prior: Prior of images.
@@ -172,7 +172,7 @@ def prior_removal(
             return PriorRemoval(prior, sigma, weight, len(learnt), learnt)
     if weight is None:
         area = prior.form.height * prior.form.width
-        weight = 1.0 if prior.form.kind == "dae" else 2 / area
+        weight = 1.0 if prior.form.kind == "dae" else 0.5 / area
     return PriorRemoval(prior, sigma, weight, steps or STEPS)
 
 
