@@ -79,6 +79,7 @@ def run(options: Reconstruct) -> int:
         raise ConfigError(
             f"give --layers; `jinv models {options.model}` lists those that there are"
         )
+    find_reconstruction(options.preset or "default").check_priors(options.prior)
     paths = photographs_in(options.images)
     network = options.network()
     job = make_reconstruction(

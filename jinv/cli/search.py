@@ -12,19 +12,31 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from jinv.cli.job_options import JobOptions, job_defaults, prepare, word_after
+from jinv.cli.job_options import (
+    JobOptions,
+    job_defaults,
+    prepare,
+    settings_in,
+    word_after,
+)
 from jinv.cli.search_objective import ObjectiveOptions, build_objective
+from jinv.cli.search_reconstruction import (
+    defaults_of_photographs,
+    prepare_reconstruction,
+)
 from jinv.cli.stopping import Stop
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
 from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.job import Job
+from jinv.inversion.photographs import PhotographRequest
 from jinv.report.html import count
 from jinv.search.folder import SearchFolder
 from jinv.search.follower import Follower
 from jinv.search.grids import find_grid
 from jinv.search.plan import Plan, Strategy
+from jinv.search.reconstruction import reconstruction
 from jinv.search.results import Results, Trial, setting_text
 from jinv.search.space import parse_space
 from jinv.values import Count
@@ -43,9 +55,13 @@ class Search(JobOptions):
     by one metric. The first has the settings that are given here, so that the result
     says whether the search has improved on them. The same command goes on with a search
     that was interrupted, and given several times at once, shares it among as many
-    workers. The best settings are left as a preset: --preset OUT/best.json.
+    workers. The best settings are left as a preset: --preset OUT/best.json. With
+    --reconstruct, what is searched are the settings of `jinv reconstruct`.
     """
 
+    reconstruct: tuple[Path, ...] = ()
+    """Photographs, files or folders of files, to be found again by --layers in each
+    trial, instead of images of classes."""
     over: tuple[str, ...] = ()
     """What to search: settings, each with its values, as FIELD=LOW..HIGH,
     FIELD=LOW..HIGH:log, or FIELD=VALUE,VALUE,…; lists with / between their elements,
@@ -85,6 +101,8 @@ def defaults(words: Sequence[str]) -> Search:
         )
     if grid and not word_after(words, "--preset"):
         words = [*words, "--preset", find_grid(grid).preset]
+    if "reconstruct" in settings_in(words):
+        return Search(**defaults_of_photographs(words))
     return job_defaults(Search, words)
 
 
@@ -148,7 +166,7 @@ def _announce(
     metric = plan.objective.metric
     console.print(
         f"Searching {', '.join(plan.space.describe())} of "
-        f"{plan.job.classifier.spec.name}: {trials} trials of {options.images} images "
+        f"{plan.job.classifier.spec.name}: {trials} trials of {plan.job.count} images "
         f"in {count(plan.job.batch_count, 'batch', 'batches')} on {device_name()}, "
         f"preset {options.preset}, for the {_MOST[metric.better]} "
         f"{metric.title}; {len(now.trials)} done, {now.running} running"
@@ -222,10 +240,15 @@ def _plan(options: Search, console: Console) -> Plan:
             raise ConfigError("give --over or --grid, not both")
         strategy, over = "grid", find_grid(options.grid).over
     space = parse_space(over, type(options.settings))
-    job, judge = prepare(options, options.images)
-    objective = build_objective(
-        options.aim, job.classifier, judge, options.seed, console
-    )
+    if options.reconstruct:
+        job = prepare_reconstruction(options, options.reconstruct, options.settings)
+        assert isinstance(job.request, PhotographRequest)
+        objective = reconstruction(options.aim.objective, job.request)
+    else:
+        job, judge = prepare(options, options.images)
+        objective = build_objective(
+            options.aim, job.classifier, judge, options.seed, console
+        )
     plan = Plan(job, space, objective, strategy, options.pruner)
     plan.check()
     if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:

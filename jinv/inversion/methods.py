@@ -1,6 +1,6 @@
 """The methods by the names that people choose."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +55,18 @@ def find_method(name: str) -> MethodInfo:
     return METHODS[name]
 
 
-def find_kind(title: Any) -> type[Method]:
+def find_kind(title: Any, known: Iterable[type[Method]] = ()) -> type[Method]:
     """Look up the settings that files know by a name, e.g. "DeepInversion".
+
+    Args:
+        title: Name.
+        known: Kinds of settings that it may be of; by default those of all methods.
 
     Raises:
         ConfigError: There is none of this name; near matches are offered.
     """
-    kinds = {info.kind.__name__: info.kind for info in METHODS.values()}
+    known = tuple(known) or tuple(info.kind for info in METHODS.values())
+    kinds = {kind.__name__: kind for kind in known}
     if not isinstance(title, str) or title not in kinds:
         raise _unknown(title, list(kinds))
     return kinds[title]

@@ -1,6 +1,7 @@
 """Named settings, published and our own: their source, and what they should yield."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -262,11 +263,15 @@ def default_preset(spec: ClassifierSpec, method: str | None = None) -> str:
     return find_method(method or next(iter(METHODS))).preset(spec)
 
 
-def read_preset(path: Path) -> Preset:
+def read_preset(path: Path, known: Iterable[type[Method]] = ()) -> Preset:
     """Read a preset from a file that `write_preset` wrote, or somebody by hand.
 
     The file needs `input_size` and `settings`; settings that it leaves out have their
     defaults.
+
+    Args:
+        path: Path of the file.
+        known: Kinds of settings that it may hold; by default those of all methods.
 
     Raises:
         ConfigError: The file cannot be read, or holds something else.
@@ -278,7 +283,7 @@ def read_preset(path: Path) -> Preset:
     except ValueError as error:
         raise ConfigError(f"the preset {path} is not JSON: {error}") from error
     try:
-        return _from_json(content, str(path))
+        return _from_json(content, str(path), known)
     except ConfigError as error:
         raise ConfigError(f"the preset {path}: {error}") from error
 
@@ -293,12 +298,12 @@ def write_preset(path: Path, preset: Preset) -> None:
     write_json(path, {"method": title, "settings": settings, **facts})
 
 
-def _from_json(content: Any, source: str) -> Preset:
+def _from_json(content: Any, source: str, known: Iterable[type[Method]]) -> Preset:
     if not isinstance(content, dict) or not {"settings", "input_size"} <= set(content):
         raise ConfigError("expected an object with settings and input_size")
     facts = {"method": DeepInversion.__name__, "source": source, "expected": ""}
     facts |= renewed(content, "preset")
-    kind, settings = find_kind(facts.pop("method")), facts.pop("settings")
+    kind, settings = find_kind(facts.pop("method"), known), facts.pop("settings")
     if not isinstance(settings, dict):
         raise ConfigError(f"settings: expected an object, found {settings!r}")
     if "patience" in facts:

@@ -133,7 +133,9 @@ def make_reconstruction(
     if len(names) != len(targets):
         raise ConfigError(f"{len(names)} names for {len(targets)} photographs")
     if method is None:
-        method = find_reconstruction(preset or "default").fitted(classifier, layers)
+        found = find_reconstruction(preset or "default")
+        found.check_priors(priors)
+        method = found.fitted(classifier, layers)
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
     taking_part = cast_priors(priors, classifier, prior_stride)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.photographs import check_layers
+from jinv.inversion.presets import read_preset
 from jinv.models.classifier import Classifier
 from jinv.models.receptive_fields import fields_of
 from jinv.suggest import near
@@ -45,11 +47,13 @@ class Reconstruction:
         settings: (depth) → settings; the layers are filled in.
         source: Source of the settings.
         expected: What they are known to yield.
+        needs_prior: Whether they are for use with a learned prior only.
     """
 
     settings: Callable[[Depth], FeatureInversion]
     source: str
     expected: str
+    needs_prior: bool = False
 
     def fitted(self, classifier: Classifier, layers: Sequence[str]) -> FeatureInversion:
         """Make the settings for layers of a network.
@@ -60,6 +64,18 @@ class Reconstruction:
         check_layers(classifier, layers)
         settings = self.settings(depth_of(classifier, layers))
         return replace(settings, layers=tuple(layers))
+
+    def check_priors(self, priors: Sequence[Any]) -> None:
+        """Refuse to go without a learned prior where one is needed.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        if self.needs_prior and not priors:
+            raise ConfigError(
+                "this preset is for learned priors, and none was given: give --prior "
+                "FILE (priors=[…]), as `jinv prior` writes it, or another preset"
+            )
 
 
 def _mahendran_2015(depth: Depth) -> FeatureInversion:
@@ -126,6 +142,34 @@ def _coursework(depth: Depth) -> FeatureInversion:
     )
 
 
+def _thesis_conv1(depth: Depth) -> FeatureInversion:
+    del depth
+    return replace(_THESIS, lr=0.004, steps=(1000,), w_prior=1e-4)
+
+
+def _thesis_conv4(depth: Depth) -> FeatureInversion:
+    del depth
+    rates = 0.01, 0.004, 0.001, 4e-4, 1e-4, 4e-5
+    return replace(
+        _THESIS,
+        lr=rates[0],
+        # A fifth of what there is between steps 1000, 1200, 3000, 6000 and 9000.
+        steps=(200, 40, 360, 600, 600, 200),
+        rates=tuple(rate / rates[0] for rate in rates),
+        jitters=(0,) * len(rates),
+        w_prior=1e-3,
+    )
+
+
+_THESIS = FeatureInversion(
+    unit="input",
+    optimizer="adam",
+    betas=(0.9, 0.999),
+    init="normal",
+    init_scale=0.4,
+)
+
+
 def _default(depth: Depth) -> FeatureInversion:
     return FeatureInversion(
         w_tv=1e-5,
@@ -172,18 +216,53 @@ RECONSTRUCTIONS = {
         "of squared differences and 500 steps are assumed",
         expected="rate 1e-2 found better than 1e-3",
     ),
+    "thesis-conv1": Reconstruction(
+        _thesis_conv1,
+        source="a thesis on inverting networks by learned priors, for relu1 of "
+        "AlexNet; 5000 steps there, 1000 here; its weight is here in deviations of a "
+        "natural patch, and the start and what x is measured in are assumed",
+        expected="not measured yet",
+        needs_prior=True,
+    ),
+    "thesis-conv4": Reconstruction(
+        _thesis_conv4,
+        source="the same thesis, for relu4 of AlexNet; 10 000 steps there, 2000 here, "
+        "in the same stages, in each of which Adam begins anew; its weight is here in "
+        "deviations of a natural patch, and the start and what x is measured in are "
+        "assumed",
+        expected="not measured yet",
+        needs_prior=True,
+    ),
 }
 
 
 def find_reconstruction(name: str) -> Reconstruction:
     """Look named settings up.
 
+    Args:
+        name: Name from `RECONSTRUCTIONS`, or the path of a .json file, as a search
+            leaves it; see `read_preset`.
+
     Raises:
-        ConfigError: There are none of this name; near matches are offered.
+        ConfigError: There are none of this name (near matches are offered), or the file
+            holds others.
     """
-    if name not in RECONSTRUCTIONS:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, RECONSTRUCTIONS)}; there are "
-            f"{', '.join(RECONSTRUCTIONS)}"
-        )
-    return RECONSTRUCTIONS[name]
+    if name in RECONSTRUCTIONS:
+        return RECONSTRUCTIONS[name]
+    if name.endswith(".json"):
+        return _of_file(Path(name).expanduser())
+    raise ConfigError(
+        f"unknown preset {name!r}{near(name, RECONSTRUCTIONS)}; there are "
+        f"{', '.join(RECONSTRUCTIONS)}, and files named *.json"
+    )
+
+
+def _of_file(path: Path) -> Reconstruction:
+    preset = read_preset(path, [FeatureInversion])
+
+    def settings(depth: Depth) -> FeatureInversion:
+        found = preset.method.scaled(depth.size / preset.input_size)
+        assert isinstance(found, FeatureInversion)
+        return found
+
+    return Reconstruction(settings, preset.source, preset.expected)

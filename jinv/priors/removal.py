@@ -28,13 +28,12 @@ _GRID = 4
 
 
 class Removal(Protocol):
-    """A way of removing noise from images.
+    """A way of removing noise from images."""
 
-    Attributes:
-        steps: Number of its steps.
-    """
-
-    steps: int
+    @property
+    def steps(self) -> int:
+        """Number of its steps."""
+        ...
 
     def iterates(self, noisy: jax.Array) -> Iterator[jax.Array]:
         """Yield what each step makes of noisy images (batch, height, width, channels).

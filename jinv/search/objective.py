@@ -12,6 +12,7 @@ from jinv.errors import ConfigError, DataError
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
 from jinv.metrics.extraction import Extractor, extract
 from jinv.metrics.judge import translate_labels
+from jinv.metrics.measures import Measure
 from jinv.metrics.subject import Need, Reference, Subject
 from jinv.metrics.table import METRICS, TOP1, Metric, top1_of
 from jinv.models.classifier import Classifier
@@ -37,7 +38,8 @@ class Objective:
 
     Attributes:
         name: Name from `OBJECTIVES`.
-        metric: Metric, with its title and which way it should go.
+        metric: Metric of a set, or measure of images and their targets, with its title
+            and which way it should go.
         basis: Basis of its values, as JSON: values on another basis cannot be
             compared.
         compute: Function of images (images, height, width, channels), uint8, and
@@ -45,7 +47,7 @@ class Objective:
     """
 
     name: str
-    metric: Metric
+    metric: Metric | Measure
     basis: Mapping[str, Any]
     compute: Callable[[np.ndarray, np.ndarray], Estimate]
 
@@ -68,19 +70,22 @@ class Objective:
         """Write a value with its unit."""
         return value_text({"value": value}, self.metric.unit)
 
-    def check(self, labels: np.ndarray, size: int) -> None:
-        """Find out by noise whether there is a value for so many images.
+    def check(self, shape: tuple[int, ...], labels: np.ndarray) -> None:
+        """Find out by noise whether there is a value for such images.
+
+        Args:
+            shape: Shape of all images (images, height, width, channels).
+            labels: Their classes, as far as they have any.
 
         Raises:
             ConfigError: There is none.
         """
-        shape = (len(labels), size, size, 3)
         noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
         try:
             self.estimate(noise, labels)
         except DataError as error:
             raise ConfigError(
-                f"the objective cannot be had of {len(labels)} images: {error}"
+                f"the objective cannot be had of {shape[0]} images: {error}"
             ) from error
 
 

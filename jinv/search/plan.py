@@ -81,9 +81,8 @@ class Plan:
                 f"the grid has {self.space.size} points, more than {_MOST_POINTS}: use "
                 "--sampler random or tpe"
             )
-        self.objective.check(
-            self.job.request.labels, self.job.classifier.spec.input_size
-        )
+        shape = self.job.count, *self.job.shape
+        self.objective.check(shape, self.job.request.labels)
 
     def job_with(self, settings: Mapping[str, Any]) -> Job:
         """Make the job with some settings replaced; others follow, see `with_given`."""

@@ -53,6 +53,7 @@ TEXTS = {
     "search": JOB
     | MEASURED
     | {
+        "reconstruct": [["nowhere.png"], ["photo.png"]],
         "over": [["lr"], ["w_tvx=1,2"], ["lr=-1..1"], ["lr=inf..1"], []],
         "grid": [["nonsense"], [""]],
         "objective": [["fjd"], [""]],

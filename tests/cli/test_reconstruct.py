@@ -114,3 +114,9 @@ def test_a_prior_takes_part_and_another_one_is_another_run(
     assert main([*words, "--prior", f"{prior.path}:0.5"]) == 2
     assert "weight: 0.25 there, 0.5 now" in capsys.readouterr().err
     assert main(words) == 2
+
+
+def test_a_preset_that_needs_a_prior_says_so(words, capsys):
+    assert main([*words, "--preset", "thesis-conv1"]) == 2
+    said = capsys.readouterr().err
+    assert "give --prior FILE" in said and said.count("\n") == 1

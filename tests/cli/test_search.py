@@ -1,11 +1,13 @@
 import builtins
 import csv
+import json
 import os
 import signal
 import time
 
 import numpy as np
 import pytest
+from PIL import Image
 from tiny_main import start
 
 from jinv.cli.main import main
@@ -164,3 +166,35 @@ def test_without_optuna_it_says_how_to_get_it(base, tmp_path, capsys, monkeypatc
     monkeypatch.setattr(builtins, "__import__", no_optuna)
     assert main(base) == 2
     assert "pip install 'jinv[search]'" in capsys.readouterr().err
+
+
+@pytest.fixture
+def of_photographs(weights, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("one", "two"):
+        image = rng.integers(0, 256, (8, 8, 3), np.uint8)
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    return [
+        "search", "--reconstruct", str(tmp_path / "one.png"), str(tmp_path / "two.png"),
+        "--layers", "stage1", "--model", "tiny", "--weights", weights[0],
+        "--steps", "3", "--devices", "1", "--out", str(tmp_path / "search"),
+    ]  # fmt: skip
+
+
+def test_a_search_takes_the_error_of_reconstructions(of_photographs, tmp_path, capsys):
+    words = [*of_photographs, "--over", "lr=1e-6,0.1", "--sampler", "grid"]
+    assert main([*words, "--lr", "1e-6"]) == 0
+    folder = tmp_path / "search"
+    found = {float(row["lr"]): float(row["value"]) for row in rows_of(folder)}
+    assert found[0.1] < found[1e-6] and set(found) == {0.1, 1e-6}
+    assert "‖Φ - Φ₀‖² / ‖Φ₀‖²" in (folder / "index.html").read_text()
+    assert len(list((folder / "images").iterdir())) == 2
+    best = folder / "best.json"
+    again = ["reconstruct", *of_photographs[2:4], *of_photographs[4:-1]]
+    assert main([*again, str(tmp_path / "run"), "--preset", str(best)]) == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["inversion"]["settings"]["lr"] == 0.1
+    capsys.readouterr()
+    for more in ("--classes cat", "--judge other", "--objective fid", "--lr 1 --w-x 1"):
+        assert main([*words, *more.split()]) == 2
+        assert capsys.readouterr().err.count("\n") == 1

@@ -249,7 +249,8 @@ def test_what_is_no_photograph_is_refused(tiny):
 @pytest.mark.parametrize("name", RECONSTRUCTIONS)
 def test_every_preset_serves_every_depth(tiny, name, photographs):
     for layer in ("middle1", "stage2", "pooled", "logits"):
-        job = make_reconstruction(tiny, photographs, layer, preset=name)
+        method = RECONSTRUCTIONS[name].fitted(tiny, [layer])
+        job = make_reconstruction(tiny, photographs, layer, method=method)
         assert job.procedure.phases
 
 

@@ -200,6 +200,19 @@ def test_a_run_tells_which_priors_took_part(tiny, photographs, of_images, tmp_pa
     assert found["prior_images"]["stride"] == 2
 
 
+def test_presets_of_a_thesis_are_for_priors_only(tiny, photographs, of_images):
+    for preset, stages in (("thesis-conv1", 1), ("thesis-conv4", 6)):
+        make = partial(make_reconstruction, tiny, photographs, "stage1", preset=preset)
+        job = make(priors=[of_images])
+        assert len(job.procedure.phases) == stages
+        with pytest.raises(ConfigError, match="for learned priors, and none was given"):
+            make()
+    numbers = job.numbers
+    rates = [p.descent.learning_rate(numbers, 0) for p in job.procedure.phases]
+    np.testing.assert_allclose(rates, [0.01, 0.004, 0.001, 4e-4, 1e-4, 4e-5])
+    assert job.weights == {"features": 1.0, "prior_images": 1e-3}
+
+
 def test_priors_that_do_not_fit_are_refused(tiny, photographs, of_features, tmp_path):
     def refused(error, words, given):
         with pytest.raises(error, match=words) as caught:

@@ -1,0 +1,65 @@
+"""A search over reconstructions of photographs, from the words of its options."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from jinv.cli.job_options import WorkOptions, settings_in
+from jinv.cli.reconstruct import defaults, names_of, read_photographs
+from jinv.cli.search_objective import ObjectiveOptions
+from jinv.data.photographs import photographs_in
+from jinv.errors import ConfigError
+from jinv.inversion.feature_inversion import FeatureInversion
+from jinv.inversion.job import Job
+from jinv.inversion.reconstruct import make_reconstruction
+from jinv.inversion.reconstructions import find_reconstruction
+
+_OF_CLASSES = (
+    *("classes", "company", "method", "student", "judge", "judge_weights", "grid"),
+    *("images", "real", "real_split", "real_images", "extractor", "feature"),
+)
+"""Options that say nothing of photographs."""
+
+
+def defaults_of_photographs(words: Sequence[str]) -> dict[str, Any]:
+    """Defaults of a search over reconstructions, by name, given the words.
+
+    Raises:
+        ConfigError: One of the words is an option that says nothing of photographs.
+    """
+    given = settings_in(words)
+    for name in _OF_CLASSES:
+        if name in given:
+            raise ConfigError(
+                f"{given[name]} is for images of classes, and says nothing of those "
+                "that --reconstruct asks for: leave it out"
+            )
+    options = defaults(words)
+    return {
+        "model": options.model,
+        "preset": options.preset,
+        "settings": options.settings,
+        "given": options.given,
+        "aim": ObjectiveOptions("relative_squared_error"),
+    }
+
+
+def prepare_reconstruction(
+    options: WorkOptions, photographs: Sequence[Path], settings: FeatureInversion
+) -> Job:
+    """Load and check what is to be reconstructed in each trial."""
+    find_reconstruction(options.preset or "default").check_priors(options.prior)
+    paths = photographs_in(photographs)
+    network = options.network()
+    return make_reconstruction(
+        network,
+        read_photographs(paths, network),
+        settings.layers,
+        names=names_of(paths),
+        method=settings.follow(options.given),
+        batch_size=options.batch_size,
+        seed=options.seed,
+        execution=options.execution,
+        priors=options.prior,
+        prior_stride=options.prior_stride,
+    )
