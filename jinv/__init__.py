@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     __version__: str
     from jinv.data.sets import load_labelled
+    from jinv.decoders.decoder import Decoder, load_decoder
+    from jinv.decoders.learn import learn_decoder
     from jinv.images.dead_leaves import dead_leaves
     from jinv.inversion.dafl import DAFL
     from jinv.inversion.deep import DeepInversion
@@ -46,6 +48,7 @@ _HOMES = {
     "DAFL": "jinv.inversion.dafl",
     "DFAD": "jinv.inversion.dfad",
     "Classifier": "jinv.models.classifier",
+    "Decoder": "jinv.decoders.decoder",
     "DeepInversion": "jinv.inversion.deep",
     "FastGenerators": "jinv.inversion.fast",
     "NaturalInversion": "jinv.inversion.natural",
@@ -63,8 +66,10 @@ _HOMES = {
     "find_subnetwork": "jinv.supermask.search",
     "invert": "jinv.inversion.invert",
     "judge": "jinv.metrics.judge",
+    "learn_decoder": "jinv.decoders.learn",
     "learn_prior": "jinv.priors.learn",
     "load_classifier": "jinv.models.loading",
+    "load_decoder": "jinv.decoders.decoder",
     "load_labelled": "jinv.data.sets",
     "load_prior": "jinv.priors.files",
     "load_published": "jinv.supermask.published",
@@ -84,6 +89,7 @@ __all__ = [
     "DFAD",
     "PRESETS",
     "Classifier",
+    "Decoder",
     "DeepInversion",
     "FastGenerators",
     "NaturalInversion",
@@ -100,8 +106,10 @@ __all__ = [
     "find_subnetwork",
     "invert",
     "judge",
+    "learn_decoder",
     "learn_prior",
     "load_classifier",
+    "load_decoder",
     "load_labelled",
     "load_prior",
     "load_published",

@@ -59,7 +59,7 @@ LATER: dict[str, Mapping[str, Any]] = {
     "FastGenerators": {"keep": "last"} | _PRIORS,
     "DAFL": _PRIORS,
     "DFAD": _PRIORS,
-    "FeatureInversion": _PRIORS,
+    "FeatureInversion": {"start": "noise"} | _PRIORS,
     "Visualization": _PRIORS,
     "DeepDream": _PRIORS,
     "Caricature": _PRIORS,

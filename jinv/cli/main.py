@@ -31,6 +31,10 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "decoder": Command(
+        "LearnDecoder",
+        "Teach a network to make images of what a layer of another one says of them.",
+    ),
     "denoise": Command(
         "Denoise",
         "Remove noise from images, by a learned prior or by total variation.",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_afte
 from jinv.cli.running import run_in_folder, told
 from jinv.data.photographs import photographs_in
 from jinv.data.pictures import cut, read_image
+from jinv.decoders.decoder import load_decoder, read_about
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
@@ -31,15 +32,20 @@ class Reconstruct(WorkOptions):
     """Find photographs again from what some layers of a network keep of them.
 
     Each photograph is scaled and its centre cut to the size that the network takes.
-    Only its features are told to whoever optimises. The folder --out then holds the
-    reconstructions, a page with errors and differences, and all that is needed to
-    repeat the run.
+    Only its features are told to whoever optimises. With --decoder, images are what a
+    decoder makes of the features, in one pass; and with --steps too, that is where the
+    optimisation starts. The folder --out then holds the reconstructions, a page with
+    errors and differences, and all that is needed to repeat the run.
     """
 
     images: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Photographs: files, or folders of files."""
     model: str = "alexnet_features"
-    """Network whose features are inverted, by its name in the zoo (`jinv models`)."""
+    """Network whose features are inverted, by its name in the zoo (`jinv models`); by
+    default with --decoder, the one that the decoder learnt from."""
+    decoder: Path | None = None
+    """Decoder of one of --layers, as `jinv decoder` writes it; --layers is by default
+    its own layer."""
     preset: Annotated[
         str | None, tyro.conf.arg(metavar=f"{{{','.join(RECONSTRUCTIONS)}}}")
     ] = None
@@ -56,17 +62,23 @@ def defaults(words: Sequence[str]) -> Reconstruct:
 
     A preset's settings depend on the network and on how deep its layers lie.
     """
+    given = frozenset(settings_in(words))
     model = word_after(words, "--model") or Reconstruct.model
     preset = word_after(words, "--preset") or "default"
     layers = parse_layers(word_after(words, "--layers") or "")
+    if decoder := word_after(words, "--decoder"):
+        about = read_about(Path(decoder).expanduser())
+        model = model if "model" in given else about.network
+        layers = layers or (about.layer,)
     found = find_reconstruction(preset)
     spec = classifier_spec(model)
     settings = FeatureInversion()
     if layers:
         settings = found.fitted(outline_classifier(spec), layers)
-    return Reconstruct(
-        preset=preset, settings=settings, given=frozenset(settings_in(words))
-    )
+    if decoder and "start" not in given:
+        given |= {"start"}
+        settings = replace(settings, start="decoder").follow(given)
+    return Reconstruct(model=model, preset=preset, settings=settings, given=given)
 
 
 def run(options: Reconstruct) -> int:
@@ -88,6 +100,7 @@ def run(options: Reconstruct) -> int:
         layers,
         names=names_of(paths),
         method=options.settings.follow(options.given),
+        decoder=load_decoder(options.decoder, network) if options.decoder else None,
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,

@@ -49,6 +49,8 @@ class Computation:
         """
         self._cast, self._numbers, self._batches = dict(cast), numbers, batches
         self._placement, self._start = placement, jax.random.key(seed)
+        self._known: dict[int, dict[str, Any]] = {}
+        """What is asked of the images of the batch at work, by its number."""
         memo = getattr(cast[TEACHER], "memo", None) or Memo()
         self._programs = Programs(memo, placement, on_compiled)
 
@@ -66,14 +68,15 @@ class Computation:
             role: live.get(role, network.variables)
             for role, network in self._cast.items()
         }
-        # Rehearsals ask for what the last batches ask for.
-        asked = dict(self._batches.asked(part.batch % self._batches.count))
+        asked = self._asked(part)
         given = give(cast, asked, self._numbers, self._index(part), key, self._start)
         return self._placement.put(given)
 
     def initial(self, part: Part) -> State:
         """The state of a part that begins from nothing, whole."""
-        params = part.phase.image.init(self._start, self._index(part))
+        image = part.phase.image
+        params = image.init(self._start, self._index(part))
+        params = image.start(params, self._asked(part))
         return initial_state(part.phase, params, self._numbers)
 
     def begin(self, part: Part, before: State | None, given: Split) -> State:
@@ -121,6 +124,14 @@ class Computation:
         )
         inputs = np.asarray(self._placement.get(finish(state, given)).own)
         return self._batches.made(part.batch, inputs)
+
+    def _asked(self, part: Part) -> dict[str, Any]:
+        """What is asked of a part's images, which may take a network to tell."""
+        # Rehearsals ask for what the last batches ask for.
+        number = part.batch % self._batches.count
+        if number not in self._known:
+            self._known = {number: dict(self._batches.asked(number))}
+        return self._known[number]
 
     def _index(self, part: Part) -> jax.Array:
         """Numbers of the images in the whole run, company included."""

@@ -155,6 +155,8 @@ class Image:
         project: Brings parameters back to where they are allowed, after each update.
         cast: Roles of the networks that rendering looks at.
         asks: Names of what it wants to be asked of each image.
+        start: (drawn parameters, what is asked of each image) → those with which a
+            batch begins, where something that is asked says so.
     """
 
     init: Callable[[jax.Array, jax.Array], Split]
@@ -164,6 +166,7 @@ class Image:
     project: Callable[[Split], Split] = _stay
     cast: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
+    start: Callable[[Split, Mapping[str, Any]], Split] = _stay
 
 
 def unsettled(params: Any, state: Any) -> tuple[Any, Any]:

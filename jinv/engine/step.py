@@ -161,6 +161,7 @@ def make_turn(phase: Phase) -> Callable[[State, Split], State]:
     def turn(state: State, given: Split) -> State:
         start = jax.random.wrap_key_data(given.shared.start)
         params = phase.image.init(start, given.own["index"])
+        params = phase.image.start(params, given.own["asked"])
         return next_state(phase, state, params, given.shared.numbers)
 
     return turn

@@ -4,13 +4,14 @@ Mahendran & Vedaldi 2015, "Understanding Deep Image Representations by Inverting
 and 2016, "Visualizing Deep Convolutional Neural Networks Using Natural Pre-images".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import pairwise
 from typing import Any, Literal, Self
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jinv import losses
@@ -33,14 +34,16 @@ from jinv.inversion.groups import Descending
 from jinv.inversion.method import Length, Method, Weight
 from jinv.inversion.photographs import check_layers, target
 from jinv.inversion.pixels import pixel_image
+from jinv.inversion.request import START
 from jinv.inversion.terms import check_weights, each_image, used
 from jinv.models.classifier import Classifier
-from jinv.values import Count, NotNegative, Positive
+from jinv.values import Natural, NotNegative, Positive
 
 Unit = Literal["levels", "image", "input"]
 Parametrisation = Literal["pixels", "fourier"]
 FeatureLoss = Literal["normalised", "mean"]
 Reduction = Literal["sum", "mean"]
+Start = Literal["noise", "decoder"]
 
 _STARTS: dict[Unit, float] = {"levels": 25.0, "image": 0.1, "input": 0.4}
 """Deviations of pixels in the beginning, by their unit: about the same."""
@@ -83,14 +86,16 @@ class FeatureInversion(Method, Descending):
         parametrisation: "pixels", or "fourier": coefficients of decorrelated colours,
             see `Fourier`, whose image lies within what can be shown.
         fourier_decay: Power of the frequency by which coefficients are divided there.
+        start: Where images start: from "noise", or from what a "decoder" makes of the
+            features, which is given beside these settings.
         steps: Updates in each phase, in which the optimiser starts anew; one number is
-            shared out among all phases.
+            shared out among all phases. 0 for what the decoder makes.
         rates: Learning rate of each phase, as a share of `lr`.
         jitters: Largest random shift in each phase, in pixels, over a canvas with a
             margin: nothing wraps around.
-        init: Whether pixels start "normal" or "uniform".
-        init_scale: Standard deviation of the initial pixels, in units of x, or of the
-            coefficients.
+        init: Whether the noise is "normal" or "uniform".
+        init_scale: Standard deviation of the noise, in units of x, or of the
+            coefficients; it is added to what a decoder makes.
     """
 
     layers: tuple[str, ...] = ()
@@ -111,7 +116,8 @@ class FeatureInversion(Method, Descending):
     unit: Unit = "levels"
     parametrisation: Parametrisation = "pixels"
     fourier_decay: NotNegative = 1.0
-    steps: tuple[Count, ...] = (300,)
+    start: Start = "noise"
+    steps: tuple[Natural, ...] = (300,)
     rates: tuple[Positive, ...] = (1.0,)
     jitters: tuple[Length, ...] = (0,)
     schedule: Schedule = "constant"
@@ -121,10 +127,14 @@ class FeatureInversion(Method, Descending):
     def follow(self, given: frozenset[str]) -> Self:
         """Fit phases to the steps, and the start to what it is measured in."""
         fits: dict[str, Any] = {}
+        if "start" in given and self.start == "decoder":
+            fits["init_scale"] = 0.0
+            if "steps" not in given:
+                fits["steps"] = (0,)
         if "steps" in given and len(self.steps) not in (1, len(self.rates)):
             first = {"rates": self.rates[:1], "jitters": self.jitters[:1]}
             fits |= {name: value * len(self.steps) for name, value in first.items()}
-        if {"parametrisation", "unit"} & given:
+        if {"parametrisation", "unit"} & given and self.start == "noise":
             waves = self.parametrisation == "fourier"
             fits["init_scale"] = 0.01 if waves else _STARTS[self.unit]
         return replace(self, **{n: v for n, v in fits.items() if n not in given})
@@ -157,29 +167,22 @@ class FeatureInversion(Method, Descending):
         size = classifier.spec.input_size
         # Their gradients are smaller by as much; Adam's updates are not.
         pixels = self.reduction == "mean" and self.optimizer != "adam"
+        share = rate * (size**2 if pixels else 1)
         return Phase(
             image=_image(self, classifier, max(self.jitters)),
             view=_window(size, max(self.jitters), jitter),
             wanted=wanted,
-            descent=self.descent(
-                steps, *self.updates(steps, rate * (size**2 if pixels else 1))
-            ),
+            # Without steps there is no schedule, and nobody asks for one.
+            descent=self.descent(steps, *self.updates(max(1, steps), share)),
         )
 
 
 def _shared_out(config: FeatureInversion) -> tuple[int, ...]:
-    """Steps of each phase.
-
-    Raises:
-        ConfigError: There are fewer steps than phases.
-    """
+    """Steps of each phase."""
     phases = len(config.rates)
     if len(config.steps) != 1 or phases == 1:
         return config.steps
-    total = config.steps[0]
-    if total < phases:
-        raise ConfigError(f"steps: expected {phases} or more for {phases} phases")
-    ends = [round(total * number / phases) for number in range(phases + 1)]
+    ends = [round(config.steps[0] * number / phases) for number in range(phases + 1)]
     return tuple(end - begin for begin, end in pairwise(ends))
 
 
@@ -253,12 +256,17 @@ def _measured_pixels(
             own = bound_norms(own, config.bound)
         return Split(own)
 
+    def start(params: Split, asked: Mapping[str, Any]) -> Split:
+        known = _on_canvas(asked[START], margin)
+        return Split(params.own + classifier.normalise(known) * scale)
+
     return replace(
         plain,
         render=lambda params, context: plain.render(params, context) / scale,
         finish=lambda params, context: plain.finish(params, context) / scale,
         carry=lambda params: params,
         project=project,
+        **_starting(config, start),
     )
 
 
@@ -277,11 +285,27 @@ def _waves(config: FeatureInversion, classifier: Classifier, margin: int) -> Ima
     def inputs(params: Split) -> jax.Array:
         return classifier.normalise(fourier.render(params.own))
 
+    def start(params: Split, asked: Mapping[str, Any]) -> Split:
+        known = _on_canvas(asked[START], margin)
+        return Split(params.own + fourier.coefficients_of(known))
+
     return Image(
         init=lambda key, index: Split(fourier.init(key, index)),
         render=lambda params, _: inputs(params),
         finish=lambda params, _: canvas.inner(inputs(params)),
+        **_starting(config, start),
     )
+
+
+def _starting(config: FeatureInversion, start: Callable) -> dict[str, Any]:
+    """Parts of an `Image` that starts where a decoder says; none from noise."""
+    return {} if config.start == "noise" else {"start": start, "asks": (START,)}
+
+
+def _on_canvas(images: Any, margin: int) -> jax.Array:
+    """Continue images (batch, height, width, channels) beyond their borders."""
+    around = (margin, margin)
+    return jnp.pad(jnp.asarray(images), ((0, 0), around, around, (0, 0)), "edge")
 
 
 def _window(size: int, margin: int, jitter: int) -> View:
@@ -309,6 +333,8 @@ def _check(config: FeatureInversion, classifier: Classifier) -> None:
             f"{len(config.layer_weights)} layer_weights for {len(config.layers)} "
             "layers: give one for each, or none"
         )
+    if config.start == "noise" and not sum(config.steps):
+        raise ConfigError("steps: 0 updates leave noise: take more, or give a decoder")
     lengths = len(_shared_out(config)), len(config.rates), len(config.jitters)
     if len(set(lengths)) != 1:
         raise ConfigError(

@@ -3,14 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import jax
 import numpy as np
 
 from jinv.engine.phase import Procedure
 from jinv.errors import ConfigError
-from jinv.inversion.request import Arrays, Request
+from jinv.inversion.request import START, Arrays, Request
 from jinv.models.classifier import Classifier
 from jinv.suggest import near
 
@@ -81,6 +81,28 @@ def features_of(
     return jax.tree.map(lambda x: np.asarray(x, np.float32), found)
 
 
+class Decodes(Protocol):
+    """Whoever makes images of a layer's features, and sees nothing else of them."""
+
+    @property
+    def layer(self) -> str:
+        """Name of the layer."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of what it has learnt."""
+        ...
+
+    def check(self, classifier: Classifier) -> None:
+        """Refuse the features of another network, by a `ConfigError`."""
+        ...
+
+    def images(self, features: Any) -> np.ndarray:
+        """Decode features into images (images, height, width, channels), in [0, 1]."""
+        ...
+
+
 # Compared by identity: arrays have no single answer to whether they are equal.
 @dataclass(frozen=True, eq=False)
 class PhotographRequest(Request):
@@ -94,12 +116,15 @@ class PhotographRequest(Request):
             that the network takes.
         names: Name of each, for files and pages.
         layers: Layers whose features are asked for; `fitting` fills them in.
+        decoder: Decoder that says where images start, where a procedure asks for that;
+            it is told the features of one of the layers.
     """
 
     classifier: Classifier
     photographs: np.ndarray
     names: tuple[str, ...]
     layers: tuple[str, ...] = ()
+    decoder: Decodes | None = None
 
     @property
     def count(self) -> int:
@@ -108,13 +133,16 @@ class PhotographRequest(Request):
 
     def fitting(self, procedure: Procedure) -> Request:
         """Ask for the features of those layers that the procedure looks at."""
-        found = (ask.removeprefix(_TARGET) for ask in sorted(procedure.asks))
-        return replace(self, layers=tuple(found))
+        asks = (ask for ask in sorted(procedure.asks) if ask.startswith(_TARGET))
+        return replace(self, layers=tuple(ask.removeprefix(_TARGET) for ask in asks))
 
     def asked(self, numbers: np.ndarray) -> Arrays:
         """Features of the photographs of these numbers, by `target` of their layer."""
         features = self.features(self.photographs[numbers])
-        return {target(layer): features[layer] for layer in self.layers}
+        asked = {target(layer): features[layer] for layer in self.layers}
+        if self.decoder is None:
+            return asked
+        return asked | {START: self.decoder.images(features[self.decoder.layer])}
 
     def features(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Features of images (batch, height, width, channels), uint8, by layer."""
@@ -123,7 +151,8 @@ class PhotographRequest(Request):
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON: names and checksums of the photographs."""
         sums = [hashlib.sha256(x.tobytes()).hexdigest() for x in self.photographs]
-        return {"photographs": dict(zip(self.names, sums, strict=True))}
+        about = {"photographs": dict(zip(self.names, sums, strict=True))}
+        return about | ({"decoder": self.decoder.sha256} if self.decoder else {})
 
     def about(self) -> str:
         """Say how many photographs there are."""

@@ -16,7 +16,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
 from jinv.inversion.learned import cast_priors
-from jinv.inversion.photographs import PhotographRequest, parse_layers
+from jinv.inversion.photographs import Decodes, PhotographRequest, parse_layers
 from jinv.inversion.reconstructions import find_reconstruction
 from jinv.inversion.settings import with_given
 from jinv.levels import to_uint8
@@ -99,6 +99,7 @@ def make_reconstruction(
     preset: str | None = None,
     batch_size: Count | None = None,
     method: FeatureInversion | None = None,
+    decoder: Decodes | None = None,
     seed: Seed = 0,
     execution: Execution | None = None,
     priors: Sequence[Any] = (),
@@ -116,6 +117,8 @@ def make_reconstruction(
         preset: Name from `RECONSTRUCTIONS`.
         batch_size: Photographs that are computed together; by default few.
         method: Settings instead of a preset's; its layers are replaced.
+        decoder: Decoder of one of the layers, from `load_decoder`: images start from
+            what it makes of the features, and without `steps` stay so.
         seed: Seed of all randomness.
         execution: How to carry the work out.
         priors: Learned priors, see `cast_priors`.
@@ -132,22 +135,43 @@ def make_reconstruction(
     names = tuple(names or (f"photograph {n}" for n in range(len(targets))))
     if len(names) != len(targets):
         raise ConfigError(f"{len(names)} names for {len(targets)} photographs")
+    if decoder is not None:
+        _check_decoder(decoder, classifier, layers)
     if method is None:
         found = find_reconstruction(preset or "default")
         found.check_priors(priors)
         method = found.fitted(classifier, layers)
+        if decoder is not None:
+            overrides = {"start": "decoder", **overrides}
     elif preset is not None:
         raise ConfigError("give a preset or a method's configuration, not both")
     taking_part = cast_priors(priors, classifier, prior_stride)
     settings = with_given(method, {"layers": tuple(layers), **overrides})
+    if (decoder is None) == (settings.start == "decoder"):
+        raise ConfigError(
+            f"start is {settings.start!r}, and "
+            f"{'no' if decoder is None else 'a'} decoder is given: give both or none"
+        )
     execution = execution or Execution()
     if batch_size is None:
         batch_size = min(len(targets), 16 if on_accelerator() else 4)
     make_placement(execution.parallel, execution.devices, batch_size, 0)
-    request = PhotographRequest(classifier, targets, names)
+    request = PhotographRequest(classifier, targets, names, decoder=decoder)
     cast = {TEACHER: classifier}
     job = Job(cast, request, batch_size, settings, seed, execution, taking_part)
     return job.fitting()
+
+
+def _check_decoder(
+    decoder: Decodes, classifier: Classifier, layers: Sequence[str]
+) -> None:
+    decoder.check(classifier)
+    if decoder.layer not in layers:
+        raise ConfigError(
+            f"the decoder is told the features of {decoder.layer}, but the layers are "
+            f"{', '.join(layers)}: whoever starts from it would know more; add "
+            f"{decoder.layer}, or teach a decoder of one of these"
+        )
 
 
 def _photographs(classifier: Classifier, given: Any) -> np.ndarray:

@@ -17,6 +17,9 @@ from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 
 Arrays = Mapping[str, np.ndarray]
+START = "start"
+"""The array that tells of each image which picture it starts from: mid-grey for none.
+"""
 _NO_LABELS = np.zeros(0, np.int32)
 
 

@@ -8,13 +8,10 @@ import jax.numpy as jnp
 from jinv.engine.phase import Context, Image, Split
 from jinv.images.fourier import Fourier
 from jinv.images.noise import draw_normal
+from jinv.inversion.request import START
 from jinv.models.classifier import Classifier
 
 Parametrisation = Literal["fourier", "pixels"]
-
-START = "start"
-"""The array that tells of each image which picture it starts from: mid-grey for none.
-"""
 
 _LEAST = 0.01
 """How far a photograph is kept from black and white, where a sigmoid hardly moves."""

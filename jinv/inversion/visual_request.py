@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from jinv.inversion.photographs import features_of
-from jinv.inversion.request import Arrays, Request
-from jinv.inversion.starting import START
+from jinv.inversion.request import START, Arrays, Request
 from jinv.models.classifier import Classifier
 
 _GREY = 0.5

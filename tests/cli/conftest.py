@@ -40,7 +40,7 @@ def loaded_once():
         return known.setdefault(key, found)
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("job_options", "networks"):
+        for name in ("job_options", "networks", "decoder"):
             module = import_module(f"jinv.cli.{name}")
             patch.setattr(module, "load_classifier", load)
         yield

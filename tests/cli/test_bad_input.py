@@ -102,6 +102,12 @@ TEXTS = {
         "prior": [["nowhere.safetensors"], ["0.safetensors"], ["notes.txt"]],
         "out": OUTS,
     },
+    "decoder": {
+        "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        "layer": [["stage9"], [""]],
+        "test": [["nowhere.png"], ["empty"], ["notes.txt"]],
+        **{name: JOB[name] for name in ("model", "weights", "class_names", "out")},
+    },
     "reconstruct": {
         "images": [["nowhere.png"], ["empty"], ["notes.txt"]],
         "layers": [["stage9"], ["stage1,nothing"]],
@@ -109,6 +115,7 @@ TEXTS = {
         "weights": JOB["weights"],
         "class_names": JOB["class_names"],
         "prior": PRIORS,
+        "decoder": [["nowhere.safetensors"], ["notes.txt"], ["0.safetensors"], ["."]],
         "preset": [["nonsense"], ["mahendran"]],
         "out": OUTS,
     },
@@ -168,13 +175,17 @@ USUAL = {
     "prior": "set.npz --model tiny --weights 0.safetensors --layer stage1 --steps 2 "
     "--patches 9 --filters 2",
     "denoise": "photo.png --tv 1",
+    "decoder": "photo.png --model tiny --weights 0.safetensors --layer stage1 "
+    "--steps 1 --batch-size 2",
     "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
     "--steps 2",
     "models": "",
     "visualize": "--model tiny --weights 0.safetensors --units stage2:0 --steps 2 "
     "--per-unit 2 --w-diversity 1",
 }
-POSITIONAL = ("prior", "images"), ("denoise", "images"), ("reconstruct", "images")
+POSITIONAL = {
+    (command, "images") for command in ("prior", "denoise", "decoder", "reconstruct")
+}
 NEEDED = {
     "judge_weights": {"invert": "", "search": "--judge tiny=1.safetensors"},
     "student": "--method fast --w-adversarial 1",

@@ -1,0 +1,1 @@
+"""Networks that turn features back into images."""
