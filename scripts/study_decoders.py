@@ -1,0 +1,201 @@
+#!/usr/bin/env python3
+"""How decoders should learn: regimes, losses and architectures, by layer and seed.
+
+Every arm is a `jinv decoder` with the same photographs, crops and updates, in a folder
+of its own. Leaves a table (table.md) of means and deviations over the seeds, a page,
+and a sheet of what the arms make of the same photographs. Can be interrupted, and goes
+on where it was when it is called again.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from studying import call, write_table
+
+from jinv.cli.reconstruct import photographs_in
+from jinv.data.pictures import read_image
+from jinv.decoders.crops import as_taken, middles
+from jinv.decoders.decoder import load_decoder
+from jinv.inversion.photographs import features_of
+from jinv.metrics.measures import LPIPS, MEASURES
+from jinv.models.loading import load_classifier
+from jinv.report.decoder_curves import plot_decoder
+from jinv.report.html import duration, picture, wide_table, write_html
+from jinv.report.layer_sheet import layer_sheet
+from jinv.report.metrics_log import metrics_log
+from jinv.report.pictures import save_picture
+
+ARMS = {
+    "stacked": "--regime stacked",
+    "joint": "--regime joint",
+    "end": "--regime end",
+    # What else differs, each from `joint`.
+    "resize": "--regime joint --upwards resize",
+    "features": "--regime joint --w-image 0 --w-features 1",
+    "both": "--regime joint --w-features 1",
+    "monolithic": "--architecture monolithic",
+}
+"""Arms, by the words in which their commands differ."""
+
+ERRORS = "psnr", "ssim", LPIPS, "relative_squared_error"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Which arms, of which layers, from which photographs."""
+
+    photographs: tyro.conf.Positional[tuple[Path, ...]]
+    """Files or folders to learn from."""
+    test: tuple[Path, ...]
+    """Files or folders to test by."""
+    model: str = "vgg16_features"
+    layers: tuple[str, ...] = ("pool2",)
+    arms: tuple[str, ...] = ("stacked", "joint", "end")
+    seeds: tuple[int, ...] = (0, 1, 2)
+    steps: int = 1000
+    batch_size: int = 8
+    crop: int = 64
+    more: str = ""
+    """Further words for every `jinv decoder`, such as "--lr 1e-3"."""
+    shown: int = 8
+    """Photographs on the sheets."""
+    out: Path = Path("runs/decoders")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A `jinv decoder`, and what it left."""
+
+    layer: str
+    arm: str
+    seed: int
+    folder: Path
+
+    @property
+    def finished(self) -> bool:
+        return (self.folder / "decoder.json").is_file()
+
+    def done(self, study: Study) -> "Run":
+        """Carry it out, unless it is done."""
+        if not self.finished:
+            tested = " ".join(f"--test {path}" for path in study.test)
+            words = (
+                f"{tested} --model {study.model} --layer {self.layer} "
+                f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
+                f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
+                f"--out {self.folder}"
+            )
+            call("decoder", words, study.photographs)
+        return self
+
+    @property
+    def card(self) -> dict[str, Any]:
+        return json.loads((self.folder / "decoder.json").read_text())
+
+
+def main(study: Study) -> None:
+    if unknown := set(study.arms) - set(ARMS):
+        sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
+    # Seed by seed: what is interrupted has all arms of the seeds that are done.
+    for seed in study.seeds:
+        for layer in study.layers:
+            for arm in study.arms:
+                run_of(study, layer, arm, seed).done(study)
+                table(study)
+    sheets(study)
+    page(study)
+
+
+def run_of(study: Study, layer: str, arm: str, seed: int) -> Run:
+    return Run(layer, arm, seed, study.out / study.model / layer / f"{arm}-{seed}")
+
+
+def rows(study: Study) -> Iterator[list[str]]:
+    """A row for each layer and arm: means and deviations over the seeds done."""
+    for layer in study.layers:
+        for arm in study.arms:
+            runs = [run_of(study, layer, arm, seed) for seed in study.seeds]
+            cards = [run.card for run in runs if run.finished]
+            if not cards:
+                continue
+            cells = [
+                _spread([card["errors"].get(name) for card in cards]) for name in ERRORS
+            ]
+            seconds = [card["budget"]["seconds"] for card in cards]
+            yield [
+                f"{layer}, {arm}",
+                *cells,
+                f"{cards[0]['parameters']:,}",
+                f"{cards[0]['budget']['crops']:,}",
+                duration(float(np.mean(seconds))),
+                str(len(cards)),
+            ]  # fmt: skip
+
+
+COLUMNS = (
+    "", *(MEASURES[name].title for name in ERRORS),
+    "parameters", "crops", "time", "seeds",
+)  # fmt: skip
+
+
+def table(study: Study) -> None:
+    study.out.mkdir(parents=True, exist_ok=True)
+    write_table(study.out, COLUMNS, rows(study))
+
+
+def _spread(values: list[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    deviation = f" ± {np.std(known, ddof=1):.2g}" if len(known) > 1 else ""
+    return f"{np.mean(known):.4g}{deviation}"
+
+
+def sheets(study: Study) -> None:
+    """For each layer, what the first seed's arms make of the same photographs."""
+    network = load_classifier(study.model)
+    paths = photographs_in(study.test)[: study.shown]
+    images = [np.asarray(read_image(path).convert("RGB")) for path in paths]
+    targets = middles(as_taken(images, 3, study.crop), study.crop)
+    for layer in study.layers:
+        known = features_of(network, [layer], targets)[layer]
+        made = {}
+        for arm in study.arms:
+            folder = run_of(study, layer, arm, study.seeds[0]).folder
+            decoder = load_decoder(folder / "decoder.safetensors", network)
+            made[arm] = decoder.images(known, targets.shape[1:3])
+            steps = int(
+                json.loads((folder / "decoder.json").read_text())["recipe"][
+                    "round_steps"
+                ]
+            )
+            plot_decoder(folder / "curves.png", metrics_log(folder).rows(), steps)
+        save_picture(study.out / f"{layer}.png", layer_sheet(targets, made))
+
+
+def page(study: Study) -> None:
+    cells = [[*map(escape, row)] for row in rows(study)]
+    note = (
+        f"{study.model}, {study.steps * study.batch_size:,} random crops of "
+        f"{study.crop}x{study.crop} pixels an arm; means and deviations over seeds."
+    )
+    sections = [
+        f"<header>\n<h1>Decoders</h1>\n<p>{escape(note)}</p>\n</header>\n",
+        f"<section>\n{wide_table(map(escape, COLUMNS), cells)}</section>\n",
+        *(
+            picture(study.out / f"{layer}.png", escape(layer), escape(f"By {layer}"))
+            for layer in study.layers
+        ),
+    ]
+    write_html(study.out / "index.html", "Decoders", sections)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Study))
