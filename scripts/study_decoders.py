@@ -63,7 +63,7 @@ class Study:
     batch_size: int = 8
     crop: int = 64
     more: str = ""
-    """Further words for every `jinv decoder`, such as "--lr 1e-3"."""
+    """Further words for every `jinv decoder`, as --more="--lr 1e-3"."""
     shown: int = 8
     """Photographs on the sheets."""
     out: Path = Path("runs/decoders")

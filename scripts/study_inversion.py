@@ -61,7 +61,7 @@ class Study:
     """Folder of the decoders."""
     seed: int = 0
     more: str = ""
-    """Further words for every `jinv reconstruct`, such as "--batch-size 8"."""
+    """Further words for every `jinv reconstruct`, as --more="--batch-size 8"."""
     out: Path = Path("runs/inversion")
 
 

@@ -67,7 +67,7 @@ def way_to(classifier: Classifier, layer: str) -> tuple[Station, ...]:
         >>> from jinv import classifier_spec, make_classifier
         >>> network = make_classifier(classifier_spec("cifar10_resnet20"))
         >>> [station.name for station in way_to(network, "middle2")]
-        ['image', 'middle1', 'stage1', 'middle2']
+        ['image', 'middle1', 'res1', 'middle2']
     """
     check_layers(classifier, [layer])
     fields, shapes = fields_of(classifier), classifier.feature_shapes
