@@ -179,7 +179,7 @@ def _convert(options: FindSupermask, published: Path) -> int:
     )
     card = {
         "model": spec.name,
-        **asdict(Facts.of(spec)),
+        **Facts.of(spec).to_json(),
         "published": source,
         "keep_fraction": found.keep_fraction,
         "keep_fraction_from": found.origin,

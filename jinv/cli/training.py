@@ -211,7 +211,7 @@ def write_card(
     """
     card = {
         "model": spec.name,
-        **asdict(Facts.of(spec)),
+        **Facts.of(spec).to_json(),
         "data": _described(data, test, *splits),
         "recipe": asdict(config),
         "precision": np.dtype(activation_type(config.precision)).name,

@@ -26,17 +26,20 @@ class Facts:
         input_size: Height and width of the inputs, in pixels.
         mean: Mean subtracted from images in [0, 1], per channel.
         std: Deviation by which the difference is divided, per channel.
+        narrowed: Channels of layers that put out fewer than in the zoo, by their names.
     """
 
     classes: tuple[str, ...] | None = None
     input_size: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    narrowed: dict[str, int] | None = None
 
     @classmethod
     def of(cls, spec: ClassifierSpec) -> Self:
         """The facts of a specification."""
-        return cls(spec.classes, spec.input_size, spec.mean, spec.std)
+        narrowed = spec.narrowed or None
+        return cls(spec.classes, spec.input_size, spec.mean, spec.std, narrowed)
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
@@ -50,6 +53,7 @@ class Facts:
             input_size=_whole(found, "input_size"),
             mean=_list(found, "mean", float),
             std=_list(found, "std", float),
+            narrowed=_narrowed(found),
         )
 
     @classmethod
@@ -101,3 +105,16 @@ def _whole(found: Mapping[str, Any], name: str) -> int | None:
     if value is not None and type(value) is not int:
         raise ValueError(f"{name}: expected pixels, found {str(value)[:80]!r}")
     return value
+
+
+def _narrowed(found: Mapping[str, Any]) -> dict[str, int] | None:
+    value = found.get("narrowed")
+    if not value:
+        return None
+    if not isinstance(value, dict) or not all(
+        type(width) is int and width > 0 for width in value.values()
+    ):
+        raise ValueError(
+            f"narrowed: expected channels by layers, found {str(value)[:80]!r}"
+        )
+    return {str(layer): width for layer, width in value.items()}

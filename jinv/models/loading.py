@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jinv.checked import checked
+from jinv.errors import WeightsError
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.listing import init_shapes
@@ -70,7 +71,15 @@ def load_classifier(
     found = read_weights(path)
     spec = found.described(spec, given)
     module = spec.make_module(dtype=dtype, remat=remat)
-    shapes = init_shapes(module, spec)
+    try:
+        shapes = init_shapes(module, spec)
+    except TypeError:
+        if not spec.narrowed:
+            raise
+        raise WeightsError(
+            f"{path} says that it is narrowed, but no {name} can be so: choose the "
+            "model that these weights belong to"
+        ) from None
     variables = from_groups(found.groups, shapes, str(path), spec.aliases, spec.ignored)
     variables = jax.tree.map(jnp.asarray, variables)
     return Classifier(spec, module, variables, sha256_of(found.file))

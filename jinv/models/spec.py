@@ -6,6 +6,7 @@ from typing import Any
 from unicodedata import normalize
 
 import flax.linen as nn
+from flax.core import FrozenDict
 
 from jinv.errors import ConfigError
 from jinv.values import Count, converted, shown
@@ -66,6 +67,8 @@ class ClassifierSpec:
         aliases: Prefixes of keys in checkpoints → prefixes of ours.
         ignored: Prefixes of keys in checkpoints that are not needed.
         batch_norm: Whether it has BatchNorm layers, whose statistics can be compared.
+        narrowed: Channels of layers that put out fewer than the architecture says, by
+            the layers' names.
     """
 
     name: str
@@ -79,6 +82,7 @@ class ClassifierSpec:
     aliases: dict[str, str] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     batch_norm: bool = True
+    narrowed: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check the facts that people may give; see `Facts`.
@@ -112,8 +116,21 @@ class ClassifierSpec:
         return self.input_size <= 64
 
     def make_module(self, **options: Any) -> nn.Module:
-        """Make the classifier's Flax module; options are `dtype` and `remat`."""
-        return self.build(num_classes=len(self.classes), **options)
+        """Make the classifier's Flax module; options are `dtype` and `remat`.
+
+        Raises:
+            ConfigError: It is narrowed, and its architecture cannot be.
+        """
+        classes = len(self.classes)
+        if not self.narrowed:
+            return self.build(num_classes=classes, **options)
+        module = self.build(num_classes=classes, **options)
+        if not hasattr(module, "narrowed"):
+            raise ConfigError(
+                f"{self.name} cannot be narrowed, as these weights say that it is: "
+                "choose the model that they belong to"
+            )
+        return module.clone(narrowed=FrozenDict(self.narrowed))
 
 
 def class_names(given: Any) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def student_card(
     known = None if test is None else accuracy(teacher, teacher.variables, test)
     return {
         "model": taught.classifier.spec.name,
-        **asdict(Facts.of(taught.classifier.spec)),
+        **Facts.of(taught.classifier.spec).to_json(),
         "data": supply.about(),
         "teacher": {
             "name": teacher.spec.name,

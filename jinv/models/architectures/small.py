@@ -8,14 +8,14 @@ Features: `conv2_1` (before ReLU), `stageK` (what enters the K-th pool), `poolK`
 `fc1` … `fc3` (before ReLU; the last are the logits).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import KAIMING_IN, Conv
+from jinv.models.operations.layers import KAIMING_IN, NOT_NARROWED, Conv, width_of
 from jinv.models.operations.pooling import adaptive_average, max_pool
 from jinv.models.operations.taps import tap
 
@@ -32,6 +32,7 @@ class SmallNet(nn.Module):
         hidden: Numbers of units of each hidden dense layer.
         input_size: Height and width that the dense layers are made for, in pixels; of
             inputs of another size they see averages on as many positions.
+        narrowed: Channels of layers that put out fewer, by their names.
         dtype: Type of activations; parameters are float32.
         remat: Accepted for uniformity; there is little to save.
     """
@@ -40,6 +41,7 @@ class SmallNet(nn.Module):
     num_classes: int = 10
     hidden: Sequence[int] = (256, 256)
     input_size: int = 32
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
@@ -50,12 +52,13 @@ class SmallNet(nn.Module):
         position = 0  # of the layer in the published sequence
         for stage, width in enumerate(self.widths, start=1):
             for index in (1, 2):
+                layer = f"convs.{position}"
                 conv = Conv(
-                    width,
+                    width_of(self, layer, width),
                     3,
                     dtype=self.dtype,
                     kernel_init=KAIMING_IN,
-                    name=f"convs.{position}",
+                    name=layer,
                 )
                 x = nn.relu(tap(self, f"conv{stage}_{index}", conv(x)))
                 position += 2
@@ -72,11 +75,12 @@ class SmallNet(nn.Module):
         )
 
     def _dense(self, number: int, x: jax.Array, units: int) -> jax.Array:
+        layer = f"linear.{2 * (number - 1)}"
         dense = nn.Dense(
-            units,
+            width_of(self, layer, units),
             use_bias=False,
             dtype=x.dtype,
             kernel_init=KAIMING_IN,
-            name=f"linear.{2 * (number - 1)}",
+            name=layer,
         )
         return tap(self, f"fc{number}", dense(x))

@@ -4,14 +4,14 @@ Layers are named as in the papers: `conv3_1` (before BatchNorm and ReLU), `relu3
 (after them), `pool3`, `fc6` … `fc8` (before ReLU); `stageK` is what enters `poolK`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.layers import NOT_NARROWED, BatchNorm, Conv, width_of
 from jinv.models.operations.pooling import adaptive_average, global_average, max_pool
 from jinv.models.operations.taps import tap
 
@@ -36,6 +36,7 @@ class VGG(nn.Module):
         batch_norm: Whether to normalise after each convolution.
         head: "imagenet" (three dense layers over 7×7 positions), "linear" (one dense
             layer, as on CIFAR), or "none": the logits are the last channels' means.
+        narrowed: Channels of layers that put out fewer, by their names.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute activations between pools in the backward pass.
     """
@@ -45,6 +46,7 @@ class VGG(nn.Module):
     num_classes: int = 1000
     batch_norm: bool = True
     head: Head = "imagenet"
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
@@ -76,9 +78,9 @@ class VGG(nn.Module):
         return nn.Dense(self.num_classes, name="classifier")(x)
 
     def _convolve(self, x, name: str, position: int, width: int, train: bool):
-        x = Conv(
-            width, 3, use_bias=True, dtype=self.dtype, name=f"features.{position}"
-        )(x)
+        layer = f"features.{position}"
+        width = width_of(self, layer, width)
+        x = Conv(width, 3, use_bias=True, dtype=self.dtype, name=layer)(x)
         x = tap(self, name, x)
         if self.batch_norm:
             layer = f"features.{position + 1}"
@@ -93,12 +95,14 @@ class AlexNet(nn.Module):
         num_classes: Number of logits.
         head: "imagenet" (three dense layers over 6×6 positions), or "none": the logits
             are the last channels' means.
+        narrowed: Channels of layers that put out fewer, by their names.
         dtype: Type of activations; parameters are float32.
         remat: Accepted for uniformity; there is little to save.
     """
 
     num_classes: int = 1000
     head: Head = "imagenet"
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
@@ -107,13 +111,14 @@ class AlexNet(nn.Module):
         """Map inputs (batch, height, width, 3) to logits (batch, classes)."""
 
         def conv(number, x, features, size, position, **geometry):
+            layer = f"features.{position}"
             layer = Conv(
-                features,
+                width_of(self, layer, features),
                 size,
                 **geometry,
                 use_bias=True,
                 dtype=self.dtype,
-                name=f"features.{position}",
+                name=layer,
             )
             x = tap(self, f"conv{number}", layer(x))
             return tap(self, f"relu{number}", nn.relu(x))
@@ -139,7 +144,8 @@ def _dense_head(
     # PyTorch flattens channels first, and so its weights expect it.
     x = jnp.transpose(x, (0, 3, 1, 2)).reshape(x.shape[0], -1)
     for number, position in zip((6, 7), positions, strict=False):
-        dense = nn.Dense(4096, dtype=module.dtype, name=f"classifier.{position}")
+        layer = f"classifier.{position}"
+        dense = nn.Dense(width_of(module, layer, 4096), dtype=module.dtype, name=layer)
         x = nn.relu(tap(module, f"fc{number}", dense(x)))
     logits = nn.Dense(module.num_classes, name=f"classifier.{positions[2]}")
     return tap(module, "fc8", logits(x.astype(jnp.float32)))

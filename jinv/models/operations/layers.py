@@ -1,10 +1,12 @@
 """Layers with parameters: BatchNorm that can be heard, and convolutions."""
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, Protocol
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.core import FrozenDict
 
 from jinv.models.operations.convolution import convolve
 from jinv.models.operations.moments import by_channel, standardise
@@ -21,6 +23,35 @@ PyTorch's `kaiming_normal_` does unless told otherwise."""
 
 PYTORCH = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 """Uniform, of variance 1 / (3 fan-in): where PyTorch's kernels start."""
+
+
+NOT_NARROWED: Mapping[str, int] = FrozenDict({})
+"""What a network's `narrowed` is where all layers are as its architecture says."""
+
+
+class Narrowable(Protocol):
+    """A module whose layers may put out fewer channels than its architecture says."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Names from the network down to the module."""
+        ...
+
+    @property
+    def narrowed(self) -> Mapping[str, int]:
+        """Channels of such layers, by their names in the whole network."""
+        ...
+
+
+def width_of(module: Narrowable, name: str, width: int) -> int:
+    """Channels that a layer puts out, in a network that may be narrowed.
+
+    Args:
+        module: Module that makes the layer.
+        name: Name of the layer in it.
+        width: Channels that the architecture says.
+    """
+    return module.narrowed.get(".".join((*module.path, name)), width)
 
 
 class BatchNorm(nn.Module):

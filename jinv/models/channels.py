@@ -1,0 +1,268 @@
+"""Who writes a network's channels, and who reads them: what can be cut together.
+
+A channel can only be cut from all layers that write to it, those of one sum, and then
+from all that read it. Which these are is seen, not known: the network runs with marks
+in the place of numbers, where each convolution and dense layer puts out which channel
+it is, in binary digits, instead of what it would compute. So shortcuts of any kind,
+pools and flattened activations need no rules of their own.
+"""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jinv.models.classifier import Classifier
+from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.taps import FEATURES
+
+_SMALL = 32
+"""Height and width of the marks, in pixels, where the network takes such inputs."""
+_OUTPUT = "the output"
+
+Channel = tuple[str, int]
+"""A layer, and the number of a channel among those that it puts out."""
+
+
+Sources = tuple[Channel | None, ...]
+"""A channel for each input of a layer: of a sum, one of those that meet there; None
+where the input is no layer's, as the image is not."""
+
+
+# Compared by identity: arrays have no single answer to whether they are equal.
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Channels that the same layers write, and which can be cut.
+
+    Attributes:
+        layers: Names of the layers, in the order in which an input meets them.
+        channels: Numbers of the channels (channels, layers): those in a row are one
+            channel of a sum.
+        inside: Whether one layer writes them, no other than these, and one reads them,
+            as inside a block; or else they are of a trunk.
+        stage: Stage that they are in, counted from 1; None where the network names no
+            stages, or ends them before.
+    """
+
+    layers: tuple[str, ...]
+    channels: np.ndarray
+    inside: bool
+    stage: int | None
+
+
+class Channels(NamedTuple):
+    """The channels of a network.
+
+    Attributes:
+        groups: Channels that can be cut, by who writes them.
+        sources: What convolutions, dense layers and BatchNorm read, by their names.
+    """
+
+    groups: tuple[Group, ...]
+    sources: dict[str, Sources]
+
+
+def channels_of(classifier: Classifier) -> Channels:
+    """Find the channels of a network, and which of them can be cut.
+
+    Those that end in the logits cannot, nor can those that are mixed with others before
+    a layer reads them.
+
+    Args:
+        classifier: Network of `Conv`, `flax.linen.Dense` and `BatchNorm` layers.
+    """
+    return classifier.memo.get("channels", lambda: _found(classifier))
+
+
+def _found(classifier: Classifier) -> Channels:
+    writers, seen = _marks(classifier)
+    sums = _Sums()
+    sources: dict[str, list[Channel | None]] = {}
+    fixed: set[str] = set()
+    """Layers whose channels cannot be cut."""
+    reads: dict[str, set[str]] = defaultdict(set)
+    """Layers that read each layer."""
+    tapped: dict[str, set[str]] = defaultdict(set)
+    """Named activations that each layer writes to."""
+    for name, by_writer in seen.items():
+        listens = not name.startswith(f"{FEATURES}/")
+        met: list[Channel | None] = []
+        for writer, marks in by_writer.items():
+            found = _numbers(marks)
+            if not (found != _NOBODY).any():
+                continue
+            if not listens:
+                tapped[writer].add(name.partition("/")[2])
+                continue
+            if (found == _SEVERAL).any() or name == _OUTPUT:
+                fixed.add(writer)
+            if name in writers:
+                reads[writer].add(name)
+            met = met or [None] * len(found)
+            for place, number in enumerate(found.tolist()):
+                if number >= 0:
+                    met[place] = sums.join(met[place], (writer, number))
+        sources[name] = met
+    stages = _stages(writers, reads, tapped)
+    written = sums.by_layers(list(writers))
+    # Where only some of a layer's channels meet others, all are of a trunk.
+    shares = Counter(layer for layers in written for layer in layers)
+    for layers, members in written.items():
+        if any(len(member) > len(layers) for member in members):
+            fixed.update(layers)  # channels of one layer meet each other
+    for _ in written:  # who writes to a sum with others stays as these do
+        fixed.update(*(layers for layers in written if fixed.intersection(layers)))
+    groups = []
+    for layers, members in written.items():
+        if fixed.intersection(layers):
+            continue
+        first = layers[0]
+        inside = len(layers) == len(reads[first]) == shares[first] == 1
+        known = [stage for layer in layers if (stage := stages[layer]) is not None]
+        stage = min(known, default=None)
+        groups.append(Group(layers, np.array(members), inside, stage))
+    del sources[_OUTPUT]
+    read = {name: tuple(met) for name, met in sources.items() if any(met)}
+    return Channels(tuple(groups), read)
+
+
+_NOBODY, _SEVERAL = -1, -2
+
+
+class _Sums:
+    """Channels that meet, as sets that grow."""
+
+    def __init__(self):
+        self._parent: dict[Channel, Channel] = {}
+
+    def join(self, one: Channel | None, other: Channel) -> Channel:
+        """Note that two channels meet; returns one of them."""
+        if one is None:
+            self._parent.setdefault(other, other)
+            return other
+        first, second = self._root(one), self._root(other)
+        self._parent[second] = first
+        return one
+
+    def _root(self, channel: Channel) -> Channel:
+        self._parent.setdefault(channel, channel)
+        while (parent := self._parent[channel]) != channel:
+            channel = parent
+        return channel
+
+    def by_layers(
+        self, order: list[str]
+    ) -> dict[tuple[str, ...], list[tuple[int, ...]]]:
+        """The numbers of channels that meet, by the layers whose they are."""
+        whole = defaultdict(list)
+        for channel in self._parent:
+            whole[self._root(channel)].append(channel)
+        found = defaultdict(list)
+        for members in whole.values():
+            members.sort(key=lambda channel: (order.index(channel[0]), channel[1]))
+            layers = tuple(dict.fromkeys(layer for layer, _ in members))
+            found[layers].append(tuple(number for _, number in members))
+        first = sorted(found, key=lambda layers: (order.index(layers[0]), -len(layers)))
+        return {layers: sorted(found[layers]) for layers in first}
+
+
+def _marks(
+    classifier: Classifier,
+) -> tuple[dict[str, int], dict[str, dict[str, np.ndarray]]]:
+    """Run the network with marks, once for each layer that writes.
+
+    Returns:
+        Numbers of channels by layer, in the order in which an input meets the layers;
+        and by who listens, and by layer, marks (digits, inputs), see `_codes`.
+    """
+    spec = classifier.spec
+    size = min(_SMALL, spec.input_size)
+    size = size if classifier.takes(size) else spec.input_size
+    widths: dict[str, int] = {}
+
+    def run(variables: Any, chosen: jax.Array) -> dict[str, jax.Array]:
+        heard: dict[str, jax.Array] = {}
+        widths.clear()
+
+        def listen(call, args, kwargs, context):
+            layer, name = context.module, ".".join(context.module.path)
+            if context.method_name != "__call__":
+                return call(*args, **kwargs)
+            if isinstance(layer, BatchNorm):
+                heard[name] = _by_channel(args[0])
+                return args[0]
+            if not isinstance(layer, Conv | nn.Dense):
+                return call(*args, **kwargs)
+            heard[name] = _by_channel(args[0])
+            made = call(*args, **kwargs)  # of whose numbers nothing is computed
+            number = len(widths)
+            widths[name] = made.shape[-1]
+            codes = jnp.asarray(_codes(digits, made.shape[-1]))
+            codes = jnp.where(chosen == number, codes, 0).astype(made.dtype)
+            spatial = tuple(range(1, made.ndim - 1))
+            return jnp.broadcast_to(jnp.expand_dims(codes, spatial), made.shape)
+
+        inputs = jnp.zeros((2 * digits, size, size, spec.channels))
+        with nn.intercept_methods(listen):
+            logits, told = classifier.module.apply(
+                variables, inputs, mutable=[FEATURES], **classifier.inference
+            )
+        heard[_OUTPUT] = _by_channel(logits)
+        features = jax.tree_util.tree_leaves_with_path(told.get(FEATURES, {}))
+        for path, value in features:
+            heard[f"{FEATURES}/{path[-1].key}"] = _by_channel(value)
+        return heard
+
+    kernels = [x.shape[-1] for x in jax.tree.leaves(classifier.variables["params"])]
+    digits = max(kernels).bit_length()
+    marked = jax.jit(run)
+    jax.eval_shape(run, classifier.variables, jnp.int32(0))  # tells the layers
+    writers = dict(widths)
+    seen: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
+    for number, writer in enumerate(writers):
+        found = jax.device_get(marked(classifier.variables, jnp.int32(number)))
+        for name, marks in found.items():
+            seen[name][writer] = marks
+    return writers, dict(seen)
+
+
+def _codes(digits: int, count: int) -> np.ndarray:
+    """Each number's binary digits and their complements (2 digits, numbers).
+
+    Where several numbers meet, some digit is there as well as its complement.
+    """
+    bits = np.arange(count) >> np.arange(digits)[:, None] & 1
+    return np.concatenate([bits, 1 - bits]).astype(np.float32)
+
+
+def _numbers(marks: np.ndarray) -> np.ndarray:
+    """The numbers whose codes are there: `_NOBODY` of none, `_SEVERAL` of a mixture."""
+    bits, complements = np.split(marks, 2)
+    numbers = np.sum(bits << np.arange(len(bits))[:, None], 0)
+    numbers = np.where((bits & complements).any(0), _SEVERAL, numbers)
+    return np.where(marks.any(0), numbers, _NOBODY)
+
+
+def _by_channel(x: jax.Array) -> jax.Array:
+    """Whether there are marks, by digit and input."""
+    return jnp.any(x > 0, tuple(range(1, x.ndim - 1)))
+
+
+def _stages(
+    writers: dict[str, int], reads: dict[str, set[str]], tapped: dict[str, set[str]]
+) -> dict[str, int | None]:
+    """The first stage whose output depends on a layer, by layer."""
+    found: dict[str, int | None] = {}
+    for layer in reversed(writers):
+        own = [
+            int(number)
+            for name in tapped[layer]
+            if (number := name.removeprefix("stage")).isdigit()
+        ]
+        later = [found[reader] for reader in reads[layer] if reader in found]
+        found[layer] = min((n for n in (*own, *later) if n), default=None)
+    return found
