@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from jinv.supermask.search import find_subnetwork
     from jinv.synthesis.synthetic_set import synthesize
     from jinv.transfer.distill import distill
+    from jinv.transfer.prune import prune
     from jinv.transfer.supervised import train
     from jinv.transfer.train_config import TrainConfig
 
@@ -75,6 +76,7 @@ _HOMES = {
     "load_published": "jinv.supermask.published",
     "make_classifier": "jinv.models.loading",
     "make_job": "jinv.inversion.make_job",
+    "prune": "jinv.transfer.prune",
     "reconstruct": "jinv.inversion.reconstruct",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
@@ -115,6 +117,7 @@ __all__ = [
     "load_published",
     "make_classifier",
     "make_job",
+    "prune",
     "reconstruct",
     "save_run",
     "synthesize",

@@ -194,6 +194,8 @@ CALLS = {
         lambda e: jinv.load_published("nowhere.pth", e.tiny.spec),
         "no weights file at nowhere.pth",
     ),
+    "a ratio of 1": (lambda e: jinv.prune(e.tiny, 1.0), "over 0 and up to below 1"),
+    "prune arrays": (lambda e: jinv.prune(IMAGES, 0.5), "classifier: expected a Cla"),
     "an unknown function": (lambda e: jinv.inverted, None),
 }
 

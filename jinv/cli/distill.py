@@ -1,7 +1,7 @@
 """`jinv distill`: a student of a network, from a set or without any data."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -186,8 +186,8 @@ def _student(text: str, teacher: Classifier, seed: int) -> Classifier:
     """Load the student, or make one that sees images as its teacher does."""
     if "=" in text:
         return load_network(text)
-    spec = Facts.of(teacher.spec).applied(classifier_spec(text))
-    return make_classifier(spec, seed)
+    seen = replace(Facts.of(teacher.spec), narrowed=None)
+    return make_classifier(seen.applied(classifier_spec(text)), seed)
 
 
 def _beside(given: Sequence[str]) -> dict[str, Path]:

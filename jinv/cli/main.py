@@ -58,6 +58,10 @@ COMMANDS = {
         "LearnPrior",
         "Learn what images, or the features of a layer, usually look like.",
     ),
+    "prune": Command(
+        "Prune",
+        "Cut the weakest filters out of a network, which becomes really smaller.",
+    ),
     "reconstruct": Command(
         "Reconstruct",
         "Find photographs again from what some layers of a network keep of them.",

@@ -120,6 +120,14 @@ TEXTS = {
         "out": OUTS,
     },
     "models": {"name": [["nonsense"], ["tinny"]]},
+    "prune": LEARNT
+    | {
+        "weights": JOB["weights"],
+        "preset": [["nonsense"], ["resnet56"]],
+        "skip": [["nothing"], ["*"]],
+        "split": [["nonsense", "--data", "set.npz"], ["..", "--data", "set.npz"]],
+        "test_split": [["nope", "--test", "set.npz"], ["..", "--test", "set.npz"]],
+    },
     "visualize": {
         **{
             name: JOB[name]
@@ -180,6 +188,7 @@ USUAL = {
     "reconstruct": "photo.png --model tiny --weights 0.safetensors --layers stage1 "
     "--steps 2",
     "models": "",
+    "prune": "--model tiny --weights 0.safetensors --ratio 0.5",
     "visualize": "--model tiny --weights 0.safetensors --units stage2:0 --steps 2 "
     "--per-unit 2 --w-diversity 1",
 }

@@ -1,0 +1,109 @@
+"""Published prunings by name, with their source."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from jinv.checked import Checked
+from jinv.errors import ConfigError
+from jinv.suggest import near
+from jinv.values import ShareBelow1
+
+Where = Literal["inside", "trunk", "both"]
+"""Which channels are cut: those inside blocks, those that several layers write to or
+read, or both."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning(Checked):
+    """What is cut of a network.
+
+    Attributes:
+        ratio: Share of the channels that is cut: one everywhere, or one for each stage.
+        where: Which channels are cut.
+        skip: Patterns of the names of layers that keep theirs, e.g. "layer4.*".
+        source: Where these settings come from.
+        expected: What they yield there.
+    """
+
+    ratio: tuple[ShareBelow1, ...]
+    where: Where = "inside"
+    skip: tuple[str, ...] = ()
+    source: str = ""
+    expected: str = ""
+
+
+def _published(
+    blocks: tuple[int, ...], ratio: tuple[float, ...], skip: tuple[int, ...], test: str
+) -> Pruning:
+    """A network of basic blocks; 3×3 convolutions have numbers, the stem's is 1."""
+    names = list(_first_convolutions(blocks))
+    return Pruning(
+        ratio=ratio,
+        skip=tuple(names[number // 2 - 1] for number in skip),
+        source="Li et al. 2017; layers as Liu et al. 2019 have them",
+        expected=test,
+    )
+
+
+def _first_convolutions(blocks: tuple[int, ...]) -> Iterator[str]:
+    for stage, count in enumerate(blocks, start=1):
+        for block in range(count):
+            yield f"layer{stage}.{block}.conv1"
+
+
+_RESNET34 = 2, 8, 14, 16, 26, 28, 30, 32
+
+PRUNINGS = {
+    "resnet56-a": _published(
+        (9, 9, 9),
+        (0.1, 0.1, 0.1),
+        (16, 20, 38, 54),
+        "CIFAR-10: 93.04 % before, 93.10 % when it was trained again",
+    ),
+    "resnet56-b": _published(
+        (9, 9, 9),
+        (0.6, 0.3, 0.1),
+        (16, 18, 20, 34, 38, 54),
+        "CIFAR-10: 93.04 % before, 93.06 % when it was trained again, with 27.6 % "
+        "fewer multiplications",
+    ),
+    "resnet110-a": _published(
+        (18, 18, 18),
+        (0.5, 0.0, 0.0),
+        (36,),
+        "CIFAR-10: 93.53 % before, 93.55 % when it was trained again",
+    ),
+    "resnet110-b": _published(
+        (18, 18, 18),
+        (0.5, 0.4, 0.3),
+        (36, 38, 74),
+        "CIFAR-10: 93.53 % before, 93.30 % when it was trained again",
+    ),
+    "resnet34-a": _published(
+        (3, 4, 6, 3),
+        (0.3, 0.3, 0.3, 0.0),
+        _RESNET34,
+        "ImageNet: 73.31 % before, 72.56 % when it was trained again",
+    ),
+    "resnet34-b": _published(
+        (3, 4, 6, 3),
+        (0.5, 0.6, 0.4, 0.0),
+        _RESNET34,
+        "ImageNet: 73.31 % before, 72.29 % when it was trained again",
+    ),
+}
+
+
+def find_pruning(name: str) -> Pruning:
+    """Look a published pruning up by its name.
+
+    Raises:
+        ConfigError: There is none of this name; near matches are offered.
+    """
+    if name not in PRUNINGS:
+        raise ConfigError(
+            f"unknown preset {name!r}{near(name, PRUNINGS)}; there are "
+            f"{', '.join(PRUNINGS)}"
+        )
+    return PRUNINGS[name]
