@@ -73,6 +73,9 @@ class Distill:
     leaves: Natural | None = None
     """Number of dead leaves, which are drawn without any data or network, to learn from
     too; by default the preset's, and none with --data."""
+    turns: Count | None = None
+    """Steps of the student for each of the generator, where the preset is a game of
+    the two (dafl, dfad)."""
     beside: tuple[str, ...] = ()
     """Other distillations that the page is to show too, each NAME=FOLDER, such as one
     from real images with the same options."""
@@ -161,6 +164,7 @@ def run(options: Distill) -> int:
                 warmup_batches=options.warmup_batches,
                 start=start,
                 leaves=options.leaves,
+                turns=options.turns,
                 devices=options.devices,
                 overwrite=options.overwrite,
                 cost=cost_of(Path(options.data)) if options.data else None,

@@ -1,7 +1,8 @@
 """DFAD's generator: images on which a student disagrees with the classifier.
 
 Fang et al. 2019, "Data-Free Adversarial Distillation". The other half, the student that
-learns from them, is not part of this: here it stays as it is. A baseline.
+learns from them, has its turns in `jinv distill --preset dfad`; here it stays as it is.
+A baseline.
 """
 
 from dataclasses import dataclass

@@ -25,6 +25,7 @@ from jinv.report.student_record import read_record
 from jinv.suggest import check_options
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import Distillation, find_distillation
+from jinv.transfer.game import Game
 from jinv.transfer.hints import find_hints
 from jinv.transfer.pool import Pool
 from jinv.transfer.student_card import student_card
@@ -62,6 +63,7 @@ def distill(
     warmup_batches: Natural | None = None,
     start: LabelledImages | None = None,
     leaves: Natural | None = None,
+    turns: Count | None = None,
     cost: Cost | None = None,
     devices: Natural = 1,
     overwrite: bool = False,
@@ -94,6 +96,8 @@ def distill(
         start: Images that are in the pool from the start.
         leaves: Number of `dead_leaves` to learn from beside the other images; they
             have no labels. By default the preset's, and none beside `data`.
+        turns: Updates of the student for each of the generator, where the preset is a
+            game ("dafl", "dfad").
         cost: Cost of `data`, to be told with that of the student.
         devices: Devices that each batch of the student is spread over; 0 for as many as
             share it evenly.
@@ -136,28 +140,28 @@ def distill(
     usual = way.config if preset or data is None else DistillConfig()
     check_options(learning, [field.name for field in fields(usual)])
     config = replace(usual, **learning).whole()
-    if leaves is None:
-        leaves = way.leaves if data is None else 0
-    fallen = _fallen(teacher, leaves, config.seed) if leaves else None
-    if data is None:
-        supply: Supply = make_pool(
-            teacher,
-            student,
-            way,
-            config,
-            synthesis=synthesis,
-            images_at_once=images_at_once,
-            warmup_batches=warmup_batches,
-            start=_joined(start, fallen),
-        )
+    pooled = {
+        "images_at_once": images_at_once,
+        "warmup_batches": warmup_batches,
+        "start": start,
+    }
+    if data is None and way.turns:
+        _refuse("a game keeps no images", **pooled, leaves=leaves)
+        leaves, method = 0, _method(teacher, way, synthesis)
+        supply: Supply = Game(method, config, turns or way.turns)
     else:
-        _refuse_with_data(
-            synthesis=synthesis,
-            images_at_once=images_at_once,
-            warmup_batches=warmup_batches,
-            start=start,
-        )
-        supply = GivenImages(_joined(data, fallen), cost)
+        _refuse("only a game has them", turns=turns)
+        if leaves is None:
+            leaves = way.leaves if data is None else 0
+        fallen = _fallen(teacher, leaves, config.seed) if leaves else None
+        if data is None:
+            pooled["start"] = _joined(start, fallen)
+            supply = make_pool(
+                teacher, student, way, config, synthesis=synthesis, **pooled
+            )
+        else:
+            _refuse("data are given", synthesis=synthesis, **pooled)
+            supply = GivenImages(_joined(data, fallen), cost)
     taught = teach(
         teacher,
         student,
@@ -215,10 +219,7 @@ def make_pool(
     """
     at_once = images_at_once or way.images_at_once
     warmup = way.warmup_batches if warmup_batches is None else warmup_batches
-    if isinstance(synthesis, Method):
-        method = synthesis
-    else:
-        method = with_given(way.fitted(teacher.spec), synthesis or {})
+    method = _method(teacher, way, synthesis)
     job = make_job(
         teacher,
         "all",
@@ -232,12 +233,21 @@ def make_pool(
     return Pool(job, warmup, start)
 
 
-def _refuse_with_data(**given: Any) -> None:
+def _method(
+    teacher: Classifier,
+    way: Distillation,
+    synthesis: Method | Mapping[str, Any] | None,
+) -> Method:
+    """The settings by which images are made: a preset's, and what differs."""
+    if isinstance(synthesis, Method):
+        return synthesis
+    return with_given(way.fitted(teacher.spec), synthesis or {})
+
+
+def _refuse(why: str, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(
-                f"{name} is for images that are made, and data are given: leave one out"
-            )
+            raise ConfigError(f"{name} means nothing here, as {why}: leave it out")
 
 
 def _fallen(teacher: Classifier, count: int, seed: int) -> LabelledImages:

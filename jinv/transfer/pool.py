@@ -16,10 +16,10 @@ from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet, cost_of
 from jinv.transfer.description import described_images
-from jinv.transfer.supply import Supply
+from jinv.transfer.supply import KeptImages
 
 
-class Pool(Supply):
+class Pool(KeptImages):
     """Images that are made while a student learns from those that there are already.
 
     A batch is made before each round, against the student as it is then, if the job's

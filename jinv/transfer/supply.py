@@ -1,7 +1,7 @@
 """What a student learns from, round by round: images that are there, or are made."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,18 @@ import numpy as np
 
 from jinv.data.labelled import LabelledImages
 from jinv.engine.events import Cost, Event
+from jinv.engine.lesson import Lesson
 from jinv.folders import Held
+from jinv.models.classifier import Classifier
 from jinv.transfer.description import described_images
+from jinv.transfer.distill_config import DistillConfig
+from jinv.transfer.drawing import drawn
+from jinv.transfer.examples import Examples
+from jinv.transfer.lesson import student_lesson
 
 
 class Supply(Held):
-    """Images of a student's lessons, read by number.
+    """What a student's lessons are made of.
 
     `open` comes first, and `see_to` before the steps of each round.
 
@@ -36,13 +42,21 @@ class Supply(Held):
     def count(self, round_number: int) -> int:
         """Number of the images that a round learns from."""
 
-    @abstractmethod
-    def since(self, round_number: int) -> int:
-        """The round in which there began to be so many."""
+    def lesson(
+        self, teacher: Classifier, student: Classifier, config: DistillConfig
+    ) -> Lesson:
+        """Make the lesson; see `student_lesson`."""
+        return student_lesson(teacher, student, config)
+
+    def steps(self, config: DistillConfig) -> int:
+        """Number of the steps of a round."""
+        return config.round_steps
 
     @abstractmethod
-    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
-        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+    def batches(
+        self, round_number: int, first: int, config: DistillConfig
+    ) -> Iterator[Any]:
+        """Yield what the steps of a round learn from, from the given one on."""
 
     def open(
         self,
@@ -77,7 +91,32 @@ class Supply(Held):
         """Let go of the folder."""
 
 
-class GivenImages(Supply):
+class KeptImages(Supply):
+    """Images that stay, and of which each step draws some."""
+
+    @abstractmethod
+    def since(self, round_number: int) -> int:
+        """The round in which there began to be so many."""
+
+    @abstractmethod
+    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+
+    def batches(
+        self, round_number: int, first: int, config: DistillConfig
+    ) -> Iterator[Examples]:
+        """Yield images in an order that can be told from any step; see `drawn`."""
+        begun = self.since(round_number) * config.round_steps
+        count = self.count(round_number)
+        for step in range(first, config.round_steps):
+            number = round_number * config.round_steps + step
+            index = drawn(count, config.batch_size, config.seed, begun, number)
+            images, labels = self.read(index)
+            places = np.arange(len(index), dtype=np.int32)
+            yield Examples(images, labels, places, images.shape[1])
+
+
+class GivenImages(KeptImages):
     """Images that are there: a synthetic set, or the real ones."""
 
     def __init__(self, data: LabelledImages, cost: Cost | None = None):

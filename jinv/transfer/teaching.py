@@ -1,7 +1,7 @@
 """Teaching a student, round by round, in a folder where a later call goes on."""
 
 import glob
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,9 +25,7 @@ from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
 from jinv.transfer.description import initial_weights
 from jinv.transfer.distill_config import DistillConfig
-from jinv.transfer.drawing import drawn
-from jinv.transfer.examples import Examples
-from jinv.transfer.lesson import student_lesson, student_variables
+from jinv.transfer.lesson import student_variables
 from jinv.transfer.supply import Supply
 
 TESTS = 20
@@ -107,7 +105,7 @@ def teach(
     student = replace(student, module=student.spec.make_module(dtype=dtype))
     check_training(student)
     placement = make_placement("jit", devices, config.batch_size)
-    lesson = student_lesson(teacher, student, config)
+    lesson = supply.lesson(teacher, student, config)
 
     def measure(number: int, trained: Any, state: Any) -> dict[str, float]:
         row: dict[str, float] = {"images": supply.count(number)}
@@ -117,20 +115,6 @@ def teach(
             variables = student_variables(lesson, trained, state)
             row["test_accuracy"] = accuracy(student, variables, test)
         return row
-
-    def batches(number: int, first: int) -> Iterator[Examples]:
-        count, begun = supply.count(number), supply.since(number) * config.round_steps
-        for step in range(first, config.round_steps):
-            index = drawn(
-                count,
-                config.batch_size,
-                config.seed,
-                begun,
-                number * config.round_steps + step,
-            )
-            images, labels = supply.read(index)
-            places = np.arange(len(index), dtype=np.int32)
-            yield Examples(images, labels, places, images.shape[1])
 
     def prepare(number: int, trained: Any, state: Any) -> None:
         supply.see_to(number, student_variables(lesson, trained, state))
@@ -145,7 +129,12 @@ def teach(
         learnt = fit(
             lesson,
             Course(
-                config.rounds, config.round_steps, batches, measure, prepare, "round"
+                config.rounds,
+                supply.steps(config),
+                lambda number, first: supply.batches(number, first, config),
+                measure,
+                prepare,
+                "round",
             ),
             placement,
             folder,
