@@ -10,15 +10,13 @@ images on the way. Can be interrupted, and goes on where it was when it is calle
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import tyro
-from studying import call, write_table
+from studying import call, write_page
 
 from jinv.cli.reconstruct import photographs_in, read_photographs
 from jinv.metrics.means import mean_of
@@ -26,9 +24,8 @@ from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.models.loading import load_classifier
 from jinv.models.weights.finding import local_weights
 from jinv.models.zoo import classifier_spec
-from jinv.report.axes import make_logarithmic, new_figure, save_figure, tidy
-from jinv.report.html import picture, wide_table, write_html
 from jinv.report.layer_sheet import layer_sheet
+from jinv.report.loss_curves import plot_losses
 from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import read_picture, save_picture, saved_images
 
@@ -149,7 +146,8 @@ def papers(study: Study) -> None:
         )
         save_picture(study.out / study.model / f"{preset}.png", sheet)
     order = [f"{layer}, {preset}" for layer in study.layers for preset in study.presets]
-    page(study.out / study.model, "Layers by preset", {n: rows[n] for n in order})
+    table = [[name, *rows[name]] for name in order]
+    write_page(study.out / study.model, "Layers by preset", ["", *COLUMNS], table)
 
 
 def coursework(study: Study) -> None:
@@ -186,49 +184,19 @@ def coursework(study: Study) -> None:
             ).done(study)
             for name, (model, layers, words) in arms.items()
         }
-        plot(folder / "losses.png", runs)
+        logs = {name: metrics_log(run.folder).rows() for name, run in runs.items()}
+        plot_losses(folder / "losses.png", logs, ["features"])
         sheet = layer_sheet(
             targets(study, vgg), {name: run.images for name, run in runs.items()}
         )
         save_picture(folder / "images.png", sheet)
-        page(folder, question, {name: run.cells() for name, run in runs.items()})
+        table = [[name, *run.cells()] for name, run in runs.items()]
+        write_page(folder, question, ["", *COLUMNS], table)
 
 
 def targets(study: Study, model: str) -> np.ndarray:
     paths = photographs_in(study.photographs)[: study.most]
     return read_photographs(paths, load_classifier(model))
-
-
-def plot(path: Path, runs: Mapping[str, Run]) -> None:
-    """Errors of the features by step."""
-    figure = new_figure(8, 5)
-    axes = figure.subplots()
-    tidy(axes)
-    for name, run in runs.items():
-        rows = metrics_log(run.folder).rows()
-        values = [row["terms"]["features"]["raw"] for row in rows]
-        axes.plot([row["step"] for row in rows], values, label=name)
-    make_logarithmic(axes)
-    axes.set_xlabel("step")
-    axes.set_ylabel("error of the features")
-    axes.legend(frameon=False)
-    save_figure(figure, path)
-
-
-def page(folder: Path, title: str, rows: Mapping[str, list[str]]) -> None:
-    """Write the table as Markdown, and a page with it and all pictures."""
-    table = [[name, *cells] for name, cells in rows.items()]
-    write_table(folder, ["", *COLUMNS], table)
-    cells = [[*map(escape, row)] for row in table]
-    sections = [
-        f"<header>\n<h1>{escape(title)}</h1>\n</header>\n",
-        f"<section>\n{wide_table(['', *map(escape, COLUMNS)], cells)}</section>\n",
-        *(
-            picture(path, escape(path.stem), escape(f"{title}: {path.stem}"))
-            for path in sorted(folder.glob("*.png"))
-        ),
-    ]
-    write_html(folder / "index.html", title, sections)
 
 
 if __name__ == "__main__":
