@@ -228,7 +228,7 @@ def show(study: Ablation) -> None:
         arm: read_npz(study.out / arm / "set/set.npz", ["x_train"])["x_train"][:SHOWN]
         for arm in study.arms
     }
-    sheet = layer_sheet(real.read(np.array(chosen))[0], arms)
+    sheet = layer_sheet(real.read(np.array(chosen))[0], arms, first=REAL)
     save_picture(study.out / "images.png", sheet)
 
 

@@ -173,6 +173,8 @@ def of(study: Study, source: str) -> str:
             save_images(path, draw_noise(spec, study.images, study.seed))
         return str(path)
     path = study.out / "sets" / source
+    if (path / "summary.json").exists():
+        return str(path)
     given = f" --weights {study.weights}" if study.weights else ""
     call(
         "synthesize",

@@ -73,7 +73,8 @@ def channels_of(classifier: Classifier) -> Channels:
     a layer reads them.
 
     Args:
-        classifier: Network of `Conv`, `flax.linen.Dense` and `BatchNorm` layers.
+        classifier: Network of the zoo, of `Conv`, `flax.linen.Dense` and `BatchNorm`
+            layers.
     """
     return classifier.memo.get("channels", lambda: _found(classifier))
 
@@ -182,6 +183,8 @@ def _marks(
     spec = classifier.spec
     size = min(_SMALL, spec.input_size)
     size = size if classifier.takes(size) else spec.input_size
+    # What is heard inside of a block that is recomputed would not come out of it.
+    module = classifier.module.clone(remat=False)
     widths: dict[str, int] = {}
 
     def run(variables: Any, chosen: jax.Array) -> dict[str, jax.Array]:
@@ -208,7 +211,7 @@ def _marks(
 
         inputs = jnp.zeros((2 * digits, size, size, spec.channels))
         with nn.intercept_methods(listen):
-            logits, told = classifier.module.apply(
+            logits, told = module.apply(
                 variables, inputs, mutable=[FEATURES], **classifier.inference
             )
         heard[_OUTPUT] = _by_channel(logits)

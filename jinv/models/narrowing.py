@@ -82,7 +82,9 @@ def narrow(
     narrowed = replace(
         classifier,
         spec=spec,
-        module=spec.make_module(dtype=classifier.dtype),
+        module=spec.make_module(
+            dtype=classifier.dtype, remat=getattr(classifier.module, "remat", False)
+        ),
         variables=dict(unflatten_dict(cut)),
         sha256="",
     )

@@ -12,7 +12,7 @@ from jinv.report.pictures import magnification
 from jinv.report.sheet import GAP, MARGIN, ROOM, centred, compose_sheet, label
 
 TARGET = "target"
-"""Label of the first row."""
+"""Label of the first row, where nobody gives another."""
 
 _MOST_COLUMNS = 16
 
@@ -22,6 +22,7 @@ def layer_sheet(
     reconstructions: Mapping[str, ArrayLike],
     notes: Mapping[str, Sequence[str]] | None = None,
     titles: Sequence[str] = (),
+    first: str = TARGET,
 ) -> Image.Image:
     """Set targets in a row, and under each its reconstructions, a row for each layer.
 
@@ -35,15 +36,16 @@ def layer_sheet(
             rows.
         notes: Notes by layer (images,), such as errors, under the reconstructions.
         titles: Titles of the images (images,), over the columns.
+        first: Label of the first row.
 
     Raises:
         ValueError: There are no images or layers, or the shapes do not fit together.
     """
     notes = notes or {}
-    rows = {TARGET: to_uint8(targets)}
+    rows = {first: to_uint8(targets)}
     rows |= {layer: to_uint8(images) for layer, images in reconstructions.items()}
     _check(rows, notes, titles)
-    shape = rows[TARGET].shape
+    shape = rows[first].shape
     factor = magnification(*shape[1:3])
     height, width = (factor * side for side in shape[1:3])
     size, small = min(32, max(14, height // 6)), min(20, max(12, height // 12))
@@ -67,8 +69,8 @@ def layer_sheet(
         tiles = [tile(layer, number) for number in shown]
         return Row([title, Space(MARGIN), Row(tiles, GAP)])
 
-    def block(first: int) -> Column:
-        shown = range(first, min(first + columns, shape[0]))
+    def block(start: int) -> Column:
+        shown = range(start, min(start + columns, shape[0]))
         boxes: list[Box] = []
         if titles:
             over = [
@@ -86,7 +88,7 @@ def layer_sheet(
             boxes.append(box)
         return Column(boxes, GAP)
 
-    blocks = [block(first) for first in range(0, shape[0], columns)]
+    blocks = [block(start) for start in range(0, shape[0], columns)]
     return compose_sheet(lambda across: blocks, "blocks of images", small=small)
 
 
@@ -96,12 +98,12 @@ def _check(
     titles: Sequence[str],
 ) -> None:
     shapes = {layer: images.shape for layer, images in rows.items()}
-    shape = shapes[TARGET]
+    first, shape = next(iter(shapes.items()))
     fit = (
         len(shape) == 4
         and shape[0] > 0
         and len(rows) > 1
-        and TARGET not in notes
+        and first not in notes
         and all(other == shape for other in shapes.values())
         and len(titles) in (0, shape[0])
         and all(layer in rows and len(own) == shape[0] for layer, own in notes.items())

@@ -54,7 +54,10 @@ def plot_losses(
             colour = COLOURS[place % len(COLOURS)]
             # Beyond eight, colours come again, paler.
             alpha = 1.0 if place < len(COLOURS) else 0.45
-            axes.plot(*_line(log, name), color=colour, alpha=alpha, label=run, lw=1.5)
+            steps, values = _line(log, name)
+            marker = "." if len(steps) == 1 else ""  # a single point makes no line
+            look = {"color": colour, "alpha": alpha, "marker": marker, "lw": 1.5}
+            axes.plot(steps, values, label=run, **look)
         make_logarithmic(axes)
         axes.set_xlabel("step", color=INK)
     handles, labels = panels[0].get_legend_handles_labels()

@@ -153,7 +153,7 @@ def prune(
         >>> from jinv import load_classifier
         >>> pruned = prune(load_classifier("cifar10_resnet20"), 0.5)
         >>> pruned.before.parameters, pruned.after.parameters
-        (269722, 136306)
+        (269722, 135754)
         >>> pruned.classifier.spec.narrowed["layer1.0.conv1"]
         8
     """

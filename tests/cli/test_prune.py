@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tiny_main import TINY
 
+from jinv.cli import distill
 from jinv.cli.main import main
 from jinv.models import zoo
 from jinv.models.loading import load_classifier
@@ -43,6 +44,8 @@ def test_a_network_is_cut_measured_and_taken_by_other_commands(place, weights, c
     assert main(f"train --model tiny --init {small} {learn} --out tuned".split()) == 0
     tuned = load_classifier("tiny", place / "tuned")
     assert tuned.spec.narrowed == card["narrowed"]
+    # Who learns from a narrow teacher is as wide as ever.
+    assert distill._student("tiny", tuned, 0).spec.narrowed == {}
     run = "--classes cat --images 2 --steps 2 --company 0 --devices 1 --out images"
     judge = "--judge tiny --judge-weights tuned/tiny.safetensors"
     assert main(f"invert --model tiny --weights {small} {judge} {run}".split()) == 0

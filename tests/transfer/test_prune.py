@@ -158,6 +158,16 @@ def test_a_pruned_network_is_pruned_again():
     assert twice.after.parameters < costs_of(once).parameters
 
 
+def test_networks_that_recompute_are_cut_alike():
+    network = lively("projection")
+    module = network.module.clone(remat=True)
+    again = prune(replace(network, module=module), 0.5)
+    assert again.classifier.module.remat
+    assert (
+        again.classifier.spec.narrowed == prune(network, 0.5).classifier.spec.narrowed
+    )
+
+
 def test_statistics_are_measured_anew(tiny, stripes):
     pruned = prune(tiny, 0.5, data=stripes[0])
     plain = prune(tiny, 0.5)
