@@ -80,34 +80,27 @@ def channels_of(classifier: Classifier) -> Channels:
 
 
 def _found(classifier: Classifier) -> Channels:
-    writers, seen = _marks(classifier)
-    sums = _Sums()
-    sources: dict[str, list[Channel | None]] = {}
-    fixed: set[str] = set()
+    writers, told = _marks(classifier)
+    features = [name for name in told if isinstance(name, tuple)]
+    heard = {name: told.pop(name) for name in features}
+    ends = told.pop(_OUTPUT)
+    mixed = [
+        writer
+        for found in told.values()
+        for writer, numbers in found.items()
+        if (numbers == _SEVERAL).any()
+    ]
+    fixed = {*ends, *mixed}
     """Layers whose channels cannot be cut."""
-    reads: dict[str, set[str]] = defaultdict(set)
-    """Layers that read each layer."""
-    tapped: dict[str, set[str]] = defaultdict(set)
-    """Named activations that each layer writes to."""
-    for name, by_writer in seen.items():
-        listens = not name.startswith(f"{FEATURES}/")
-        met: list[Channel | None] = []
-        for writer, marks in by_writer.items():
-            found = _numbers(marks)
-            if not (found != _NOBODY).any():
-                continue
-            if not listens:
-                tapped[writer].add(name.partition("/")[2])
-                continue
-            if (found == _SEVERAL).any() or name == _OUTPUT:
-                fixed.add(writer)
-            if name in writers:
-                reads[writer].add(name)
-            met = met or [None] * len(found)
-            for place, number in enumerate(found.tolist()):
-                if number >= 0:
-                    met[place] = sums.join(met[place], (writer, number))
-        sources[name] = met
+    sums = _Sums()
+    sources = {name: sums.meet(found) for name, found in told.items() if found}
+    reads = {
+        writer: {name for name in writers if writer in told[name]} for writer in writers
+    }
+    tapped = {
+        writer: {name for _, name in features if writer in heard[FEATURES, name]}
+        for writer in writers
+    }
     stages = _stages(writers, reads, tapped)
     written = sums.by_layers(list(writers))
     # Where only some of a layer's channels meet others, all are of a trunk.
@@ -126,9 +119,7 @@ def _found(classifier: Classifier) -> Channels:
         known = [stage for layer in layers if (stage := stages[layer]) is not None]
         stage = min(known, default=None)
         groups.append(Group(layers, np.array(members), inside, stage))
-    del sources[_OUTPUT]
-    read = {name: tuple(met) for name, met in sources.items() if any(met)}
-    return Channels(tuple(groups), read)
+    return Channels(tuple(groups), sources)
 
 
 _NOBODY, _SEVERAL = -1, -2
@@ -140,14 +131,15 @@ class _Sums:
     def __init__(self):
         self._parent: dict[Channel, Channel] = {}
 
-    def join(self, one: Channel | None, other: Channel) -> Channel:
-        """Note that two channels meet; returns one of them."""
-        if one is None:
-            self._parent.setdefault(other, other)
-            return other
-        first, second = self._root(one), self._root(other)
-        self._parent[second] = first
-        return one
+    def meet(self, found: dict[str, np.ndarray]) -> Sources:
+        """Note which channels meet in the inputs of a layer; returns one for each."""
+        met: list[Channel | None] = [None] * len(next(iter(found.values())))
+        for writer, numbers in found.items():
+            for place in np.flatnonzero(numbers >= 0).tolist():
+                channel, other = (writer, int(numbers[place])), met[place]
+                self._parent[self._root(channel)] = self._root(other or channel)
+                met[place] = channel
+        return tuple(met)
 
     def _root(self, channel: Channel) -> Channel:
         self._parent.setdefault(channel, channel)
@@ -173,12 +165,13 @@ class _Sums:
 
 def _marks(
     classifier: Classifier,
-) -> tuple[dict[str, int], dict[str, dict[str, np.ndarray]]]:
+) -> tuple[dict[str, int], dict[Any, dict[str, np.ndarray]]]:
     """Run the network with marks, once for each layer that writes.
 
     Returns:
         Numbers of channels by layer, in the order in which an input meets the layers;
-        and by who listens, and by layer, marks (digits, inputs), see `_codes`.
+        and by who listens, and by layer that is heard, the number that each input of
+        the former is, see `_numbers`. Features listen as `FEATURES` and their name.
     """
     spec = classifier.spec
     size = min(_SMALL, spec.input_size)
@@ -186,9 +179,10 @@ def _marks(
     # What is heard inside of a block that is recomputed would not come out of it.
     module = classifier.module.clone(remat=False)
     widths: dict[str, int] = {}
+    names: list[Any] = []
 
-    def run(variables: Any, chosen: jax.Array) -> dict[str, jax.Array]:
-        heard: dict[str, jax.Array] = {}
+    def run(variables: Any, chosen: jax.Array) -> list[jax.Array]:
+        heard: dict[Any, jax.Array] = {}
         widths.clear()
 
         def listen(call, args, kwargs, context):
@@ -217,20 +211,22 @@ def _marks(
         heard[_OUTPUT] = _by_channel(logits)
         features = jax.tree_util.tree_leaves_with_path(told.get(FEATURES, {}))
         for path, value in features:
-            heard[f"{FEATURES}/{path[-1].key}"] = _by_channel(value)
-        return heard
+            heard[FEATURES, path[-1].key] = _by_channel(value)
+        names[:] = heard
+        return list(heard.values())
 
     kernels = [x.shape[-1] for x in jax.tree.leaves(classifier.variables["params"])]
     digits = max(kernels).bit_length()
     marked = jax.jit(run)
     jax.eval_shape(run, classifier.variables, jnp.int32(0))  # tells the layers
-    writers = dict(widths)
-    seen: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
-    for number, writer in enumerate(writers):
+    told: dict[Any, dict[str, np.ndarray]] = {name: {} for name in names}
+    for number, writer in enumerate(widths):
         found = jax.device_get(marked(classifier.variables, jnp.int32(number)))
-        for name, marks in found.items():
-            seen[name][writer] = marks
-    return writers, dict(seen)
+        for name, marks in zip(names, found, strict=True):
+            numbers = _numbers(marks)
+            if (numbers != _NOBODY).any():
+                told[name][writer] = numbers
+    return widths, told
 
 
 def _codes(digits: int, count: int) -> np.ndarray:

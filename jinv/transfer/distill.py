@@ -146,11 +146,11 @@ def distill(
         "start": start,
     }
     if data is None and way.turns:
-        _refuse("a game keeps no images", **pooled, leaves=leaves)
+        _refuse("is for a pool, and a game keeps no images", **pooled, leaves=leaves)
         leaves, method = 0, _method(teacher, way, synthesis)
         supply: Supply = Game(method, config, turns or way.turns)
     else:
-        _refuse("only a game has them", turns=turns)
+        _refuse("is for games, such as the preset dfad", turns=turns)
         if leaves is None:
             leaves = way.leaves if data is None else 0
         fallen = _fallen(teacher, leaves, config.seed) if leaves else None
@@ -160,7 +160,11 @@ def distill(
                 teacher, student, way, config, synthesis=synthesis, **pooled
             )
         else:
-            _refuse("data are given", synthesis=synthesis, **pooled)
+            _refuse(
+                "is for images that are made, and data are given",
+                synthesis=synthesis,
+                **pooled,
+            )
             supply = GivenImages(_joined(data, fallen), cost)
     taught = teach(
         teacher,
@@ -247,7 +251,7 @@ def _method(
 def _refuse(why: str, **given: Any) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ConfigError(f"{name} means nothing here, as {why}: leave it out")
+            raise ConfigError(f"{name} {why}: leave it out")
 
 
 def _fallen(teacher: Classifier, count: int, seed: int) -> LabelledImages:

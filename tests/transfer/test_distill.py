@@ -237,7 +237,7 @@ def test_a_pool_of_another_teacher_is_refused(teacher, tiny, student, tmp_path):
         without_data(replace(tiny, sha256="0" * 64), student, tmp_path / "run")
 
 
-@pytest.mark.parametrize("name", DISTILLATIONS)
+@pytest.mark.parametrize("name", sorted({*DISTILLATIONS} - {"dafl", "dfad"}))
 def test_every_preset_plans_a_pool_against_the_student(name):
     network = jinv.load_classifier("cifar10_resnet20")
     student = jinv.make_classifier(jinv.classifier_spec("cifar10_resnet8"))

@@ -183,10 +183,10 @@ def test_what_is_no_game_is_refused(tiny, student, stripes, tmp_path):
     with pytest.raises(ConfigError, match="whole turns of 3 updates, e.g. 3"):
         Game(DFAD(), CONFIG, 3)
     for given, message in (
-        ({"preset": "dfad", "images_at_once": 4}, "images_at_once means nothing here"),
-        ({"preset": "dfad", "start": stripes[0]}, "start means nothing here"),
-        ({"turns": 2}, "turns means nothing here, as only a game has them"),
-        ({"data": stripes[0], "synthesis": {"w_bn": 1}}, "as data are given"),
+        ({"preset": "dfad", "images_at_once": 4}, "images_at_once is for a pool"),
+        ({"preset": "dfad", "start": stripes[0]}, "start is for a pool"),
+        ({"turns": 2}, "turns is for games"),
+        ({"data": stripes[0], "synthesis": {"w_bn": 1}}, "and data are given"),
     ):
         with pytest.raises(ConfigError, match=message):
             jinv.distill(tiny, student, tmp_path / "no", **given)
