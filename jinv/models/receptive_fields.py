@@ -62,7 +62,10 @@ def fields_of(classifier: Classifier) -> dict[str, Field | None]:
     """Fields of all features of a classifier at its input size, by their names."""
     size, channels = classifier.spec.input_size, classifier.spec.channels
     example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
-    return receptive_fields(classifier.features, classifier.variables, example)
+    return classifier.memo.get(
+        "receptive fields",
+        lambda: receptive_fields(classifier.features, classifier.variables, example),
+    )
 
 
 _ALL: Any = "everything"
