@@ -1,5 +1,6 @@
 """Two virtual CPU devices stand in for a multi-GPU node."""
 
+import gc
 import os
 import tempfile
 from collections import Counter
@@ -37,6 +38,14 @@ def pytest_configure(config):
     # Those in processes of their own too.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = folder
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+
+
+def pytest_collection_finish():
+    # What was imported stays, and tracing leaves much behind: to look through it all
+    # again and again would take a tenth of the time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 LONGEST = (

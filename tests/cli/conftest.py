@@ -4,8 +4,13 @@ import jax
 import pytest
 from tiny_main import OTHER, STRANGER, TINY
 
+from jinv.memo import Memo
 from jinv.models import zoo
-from jinv.models.loading import load_classifier, make_classifier
+from jinv.models.loading import (
+    load_classifier,
+    make_classifier,
+    outline_classifier,
+)
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 
@@ -31,8 +36,11 @@ def small_zoo():
 
 @pytest.fixture(scope="session", autouse=True)
 def loaded_once():
-    """Let a network be one object however often it is loaded, and compiled once."""
-    known = {}
+    """Let a network be one object however often it is loaded, and compiled once.
+
+    So is its outline, which is traced to learn how deep its layers lie.
+    """
+    known, outlines = {}, Memo()
 
     def load(*words, **facts):
         found = load_classifier(*words, **facts)
@@ -43,4 +51,8 @@ def loaded_once():
         for name in ("job_options", "networks", "decoder"):
             module = import_module(f"jinv.cli.{name}")
             patch.setattr(module, "load_classifier", load)
+        patch.setattr(
+            "jinv.cli.reconstruct.outline_classifier",
+            lambda spec: outlines.get(repr(spec), lambda: outline_classifier(spec)),
+        )
         yield

@@ -24,7 +24,7 @@ def teach(monkeypatch, weights, tmp_path):
         brief = [
             "--model", "tiny", "--weights", weights[0], "--student", "tiny",
             "--steps", "4", "--round-steps", "2", "--batch-size", "4",
-            "--margin", "1", "--out", str(tmp_path / out),
+            "--margin", "1", "--collage", "1", "--out", str(tmp_path / out),
         ]  # fmt: skip
         return main(["distill", *brief, *map(str, words)]), tmp_path / out
 

@@ -20,8 +20,10 @@ FAST = jinv.FastGenerators(
     steps=2, rehearsals=2, w_adversarial=1.0, channels=4, latent=8, jitter=1
 )
 DEEP = jinv.DeepInversion(steps=(3,), jitter=1)
-LEARNING = {"steps": 6, "round_steps": 2, "batch_size": 8, "lr": 0.05, "margin": 1}
-"""Three rounds of two updates."""
+LEARNING = {
+    "steps": 6, "round_steps": 2, "batch_size": 8, "lr": 0.05, "margin": 1, "collage": 1
+}  # fmt: skip
+"""Three rounds of two updates; each piece of a collage takes long to compile."""
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,7 @@ def test_a_student_learns_from_a_set_what_the_teacher_knows(
         steps=150,
         batch_size=32,
         margin=1,
+        collage=1,
     )
     assert distilled.achieved["test_accuracy"] > 80
     assert distilled.achieved["agreement"] > 80

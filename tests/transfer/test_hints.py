@@ -104,7 +104,7 @@ def test_images_without_labels_say_nothing_of_classes(tiny, wider):
 
 def test_leaves_join_the_images(tiny, wider, stripes, tmp_path):
     data = ArrayImages(stripes[0].images[:16], stripes[0].labels[:16])
-    options = {"steps": 2, "batch_size": 8, "lr": 0.01}
+    options = {"steps": 2, "batch_size": 8, "lr": 0.01, "collage": 1}
     jinv.distill(tiny, wider, tmp_path / "run", data, leaves=5, **options)
     card = read_record(tmp_path / "run").card
     assert card["hints"] == {"stage1": "stage1", "stage2": "stage2"}
