@@ -188,6 +188,8 @@ def _objective(
             seen=seen,
             cast={TEACHER: frozen[0], STUDENT: known},
             asked={},
+            index=turn.index,
+            key=key,
             memory=(),
             last=jnp.bool(False),
             batch_mean=lambda values: jnp.mean(values, 0),
