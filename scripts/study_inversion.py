@@ -3,12 +3,14 @@
 
 Every arm is a `jinv reconstruct` of the same photographs and layer, in a folder of its
 own; arms with decoders need those that `jinv decoder` left, as --decoders
-FOLDER/MODEL/LAYER/decoder.safetensors. Leaves a table (table.md), a page, and a sheet
-layer by layer. Can be interrupted, and goes on where it was when it is called again.
+FOLDER/MODEL/LAYER/WHICH/decoder.safetensors. Leaves a table (table.md), a page, and a
+sheet layer by layer. Can be interrupted, and goes on where it was when it is called
+again.
 """
 
 import json
 import sys
+import time
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,6 +21,8 @@ import tyro
 from studying import call, write_table
 
 from jinv.cli.reconstruct import photographs_in, read_photographs
+from jinv.decoders.decoder import load_decoder
+from jinv.inversion.photographs import features_of
 from jinv.metrics.means import mean_of
 from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.models.loading import load_classifier
@@ -58,7 +62,9 @@ class Study:
     layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
     arms: tuple[str, ...] = tuple(ARMS)
     decoders: Path = Path("runs/decoders")
-    """Folder of the decoders."""
+    """Folder of the decoders, such as `study_decoders.py` leaves."""
+    which: str = ""
+    """Folder of the decoder in that of its layer, e.g. joint-0."""
     seed: int = 0
     more: str = ""
     """Further words for every `jinv reconstruct`, as --more="--batch-size 8"."""
@@ -98,15 +104,17 @@ class Run:
         found = saved_images(self.folder / "images")
         return np.stack([read_picture(found[number][0]) for number in sorted(found)])
 
-    def cells(self) -> list[str]:
+    def cells(self, decoding: float) -> list[str]:
+        """Its row of the table, given the seconds of a decoder's pass for an image."""
         summary, rows = self.summary, self.errors
         count, seconds = summary["images"], summary["seconds"]
         # What a decoder takes is in no step.
-        taken = seconds["running"] or seconds["total"] - seconds["compiling"]
+        taken = seconds["running"] / count
+        taken += decoding if "{decoder}" in ARMS[self.arm] else 0
         return [
             *(str(mean_of(row.get(n) for row in rows)) for n in (*IMAGE, *FEATURES)),
             f"{summary['classifier_passes'] / count:.0f}",
-            f"{taken / count:.2f}",
+            f"{taken:.2f}",
             f"{seconds['total']:.0f}",
         ]
 
@@ -138,13 +146,32 @@ def main(study: Study) -> None:
 
 def words_of(study: Study, layer: str, arm: str) -> str | None:
     """The words of an arm; None where a file that it needs is not there."""
-    files = {
-        "decoder": study.decoders / study.model / layer / "decoder.safetensors",
-    }
+    files = {"decoder": decoder_of(study, layer)}
     needed = [path for name, path in files.items() if f"{{{name}}}" in ARMS[arm]]
     if not all(path.is_file() for path in needed):
         return None
     return ARMS[arm].format(**files)
+
+
+def decoder_of(study: Study, layer: str) -> Path:
+    folder = study.decoders / study.model / layer / study.which
+    return folder / "decoder.safetensors"
+
+
+def seconds_of(study: Study, layer: str) -> float:
+    """Seconds that a decoder takes for an image, the network's pass included."""
+    path = decoder_of(study, layer)
+    if not path.is_file():
+        return 0.0
+    network = load_classifier(study.model)
+    decoder = load_decoder(path, network)
+    known = read_photographs(targets(study), network)
+    taken = []
+    for _ in range(2):  # the first compiles
+        began = time.monotonic()
+        decoder.images(features_of(network, [layer], known)[layer])
+        taken.append(time.monotonic() - began)
+    return taken[-1] / len(known)
 
 
 def targets(study: Study) -> list[Path]:
@@ -153,11 +180,10 @@ def targets(study: Study) -> list[Path]:
 
 def write(study: Study, runs: dict[str, dict[str, Run]]) -> None:
     """Write table, sheets and page of what is done."""
-    rows = [
-        [f"{layer}, {arm}", *run.cells()]
-        for layer, found in runs.items()
-        for arm, run in found.items()
-    ]
+    rows = []
+    for layer, found in runs.items():
+        decoding = seconds_of(study, layer)
+        rows += [[f"{layer}, {arm}", *r.cells(decoding)] for arm, r in found.items()]
     write_table(study.out, COLUMNS, rows)
     network = load_classifier(study.model)
     known = read_photographs(targets(study), network)
