@@ -38,21 +38,24 @@ def small_zoo():
 def loaded_once():
     """Let a network be one object however often it is loaded, and compiled once.
 
-    So is its outline, which is traced to learn how deep its layers lie.
+    So is one with random weights, and an outline: both are traced.
     """
-    known, outlines = {}, Memo()
+    known, others = {}, Memo()
 
     def load(*words, **facts):
         found = load_classifier(*words, **facts)
         key = repr((found.spec, found.module)), found.sha256
         return known.setdefault(key, found)
 
+    def once(make):
+        return lambda *words: others.get((make, repr(words)), lambda: make(*words))
+
     with pytest.MonkeyPatch.context() as patch:
         for name in ("job_options", "networks", "decoder"):
             module = import_module(f"jinv.cli.{name}")
             patch.setattr(module, "load_classifier", load)
-        patch.setattr(
-            "jinv.cli.reconstruct.outline_classifier",
-            lambda spec: outlines.get(repr(spec), lambda: outline_classifier(spec)),
-        )
+        for name in ("train", "distill"):
+            patch.setattr(f"jinv.cli.{name}.make_classifier", once(make_classifier))
+        outline = once(outline_classifier)
+        patch.setattr("jinv.cli.reconstruct.outline_classifier", outline)
         yield
