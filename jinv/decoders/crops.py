@@ -16,7 +16,7 @@ _MOST_PIXELS = 2**31 - 1
 """Pixels are counted by 32 bits on devices."""
 
 
-class Photographs(NamedTuple):
+class LaidOut(NamedTuple):
     """Photographs one after the other, as arrays for devices.
 
     Attributes:
@@ -44,7 +44,7 @@ class Drawn(NamedTuple):
     index: Any
 
 
-def laid_out(images: Sequence[np.ndarray]) -> Photographs:
+def laid_out(images: Sequence[np.ndarray]) -> LaidOut:
     """Lay photographs out one after the other.
 
     Args:
@@ -68,7 +68,7 @@ def laid_out(images: Sequence[np.ndarray]) -> Photographs:
             "give fewer, or scale them down"
         )
     heights, widths = sizes.astype(np.int32).T
-    return Photographs(
+    return LaidOut(
         np.concatenate([image.reshape(-1, image.shape[-1]) for image in images]),
         (np.cumsum(areas) - areas).astype(np.int32),
         heights,
@@ -77,7 +77,7 @@ def laid_out(images: Sequence[np.ndarray]) -> Photographs:
 
 
 def draw_crops(
-    photographs: Photographs, batch: Drawn, key: jax.Array, size: int
+    photographs: LaidOut, batch: Drawn, key: jax.Array, size: int
 ) -> jax.Array:
     """Cut a random square out of each photograph of a batch.
 

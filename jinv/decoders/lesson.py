@@ -9,7 +9,7 @@ import numpy as np
 
 from jinv import losses
 from jinv.decoders.config import DecoderConfig
-from jinv.decoders.crops import Drawn, Photographs, draw_crops
+from jinv.decoders.crops import Drawn, LaidOut, draw_crops
 from jinv.decoders.design import Design, Params
 from jinv.engine.lesson import Lesson, Measurements
 from jinv.engine.optimizers import make_optimizer, make_schedule
@@ -20,7 +20,7 @@ BETAS = (0.9, 0.999)
 
 def decoder_lesson(
     design: Design,
-    photographs: Photographs,
+    photographs: LaidOut,
     scales: np.ndarray,
     config: DecoderConfig,
     size: int,
