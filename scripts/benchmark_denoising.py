@@ -55,7 +55,7 @@ class Benchmark:
 
 def main(benchmark: Benchmark) -> None:
     keep_compiled_programs()
-    priors = {named(path): load_prior(path) for path in benchmark.priors}
+    priors = {prior.name: prior for prior in map(load_prior, benchmark.priors)}
     channels = {prior.form.subject.channels for prior in priors.values()} or {1}
     (count,) = channels
     rows = []
@@ -67,11 +67,6 @@ def main(benchmark: Benchmark) -> None:
         }
         rows += [row(name, sigma, found, done[TV]) for name, found in done.items()]
         write_table(benchmark.out, COLUMNS, rows)
-
-
-def named(path: Path) -> str:
-    """A prior's name: `jinv prior` calls all files alike, in folders of their own."""
-    return path.resolve().parent.name if path.stem == "prior" else path.stem
 
 
 def crops(benchmark: Benchmark, sigma: float, channels: int) -> NoisyImages:

@@ -9,31 +9,23 @@ VGG. Every run is a `jinv reconstruct` in a folder of its own, whose page has it
 images on the way. Can be interrupted, and goes on where it was when it is called again.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
 import tyro
-from studying import call, write_page
+from reconstructing import COLUMNS, Run, targets
+from studying import write_page
 
-from jinv.cli.reconstruct import photographs_in, read_photographs
-from jinv.metrics.means import mean_of
-from jinv.metrics.measures import LPIPS, MEASURES
-from jinv.models.loading import load_classifier
+from jinv.data.photographs import photographs_in
 from jinv.models.weights.finding import local_weights
 from jinv.models.zoo import classifier_spec
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.loss_curves import plot_losses
 from jinv.report.metrics_log import metrics_log
-from jinv.report.pictures import read_picture, save_picture, saved_images
+from jinv.report.pictures import save_picture
 
 PRESETS = "mahendran-2015", "mahendran-2016", "default"
-ERRORS = (
-    "relative_squared_error", "relative_error", "distance_over_pairwise",
-    "psnr", "ssim", LPIPS,
-)  # fmt: skip
 
 VGG, RESIDUAL = ("vgg16_bn", "vgg16_features"), ("resnet18", "efficientnet_lite0")
 """Networks of the coursework, and those whose convolutions stand in where their weights
@@ -66,64 +58,15 @@ class Study:
     seed: int = 0
     out: Path = Path("runs/features")
 
-
-@dataclass(frozen=True)
-class Run:
-    """A `jinv reconstruct`, and what it left."""
-
-    model: str
-    layers: str
-    options: str
-    folder: Path
-
-    def done(self, study: Study) -> "Run":
-        """Carry it out, unless it is done."""
-        chosen = photographs_in(study.photographs)[: study.most]
-        words = (
-            f"--model {self.model} --layers {self.layers} {self.options} "
-            f"--seed {study.seed} --out {self.folder}"
-        )
-        call("reconstruct", words, chosen)
-        return self
-
     @property
-    def summary(self) -> dict[str, Any]:
-        return json.loads((self.folder / "summary.json").read_text())
+    def chosen(self) -> list[Path]:
+        """Photographs that are taken."""
+        return photographs_in(self.photographs)[: self.most]
 
-    @property
-    def errors(self) -> list[dict[str, float | None]]:
-        """Errors of each image; those of features are means over the layers."""
-        rows = []
-        for row in self.summary["reconstruction"]["images"].values():
-            features = row["features"].values()
-            means = {
-                name: mean_of(layer[name] for layer in features).value
-                for name in ERRORS[:3]
-            }
-            rows.append({**row, **means})
-        return rows
-
-    @property
-    def images(self) -> np.ndarray:
-        found = saved_images(self.folder / "images")
-        return np.stack([read_picture(found[number][0]) for number in sorted(found)])
-
-    def cells(self) -> list[str]:
-        means = (mean_of(row.get(name) for row in self.errors) for name in ERRORS)
-        seconds = self.summary["seconds"]
-        passes = self.summary["classifier_passes"] / self.summary["images"]
-        return [
-            *map(str, means),
-            f"{passes:.0f}",
-            f"{seconds['running']:.0f}",
-            f"{seconds['total']:.0f}",
-        ]
-
-
-COLUMNS = (
-    *(MEASURES[name].title for name in ERRORS),
-    "passes", "s running", "s in all",
-)  # fmt: skip
+    def run(self, model: str, layers: str, options: str, folder: Path) -> Run:
+        """Carry a run out, unless it is done."""
+        options = f"{options} --seed {self.seed}"
+        return Run(model, layers, options, folder).done(self.chosen)
 
 
 def papers(study: Study) -> None:
@@ -133,14 +76,14 @@ def papers(study: Study) -> None:
         runs = {}
         for layer in study.layers:
             folder = study.out / study.model / preset / layer
-            run = Run(study.model, layer, f"--preset {preset}", folder).done(study)
+            run = study.run(study.model, layer, f"--preset {preset}", folder)
             runs[layer], rows[f"{layer}, {preset}"] = run, run.cells()
         notes = {
             layer: [f"{row['relative_squared_error']:.3f}" for row in run.errors]
             for layer, run in runs.items()
         }
         sheet = layer_sheet(
-            targets(study, study.model),
+            targets(study.chosen, study.model),
             {layer: run.images for layer, run in runs.items()},
             notes,
         )
@@ -179,24 +122,19 @@ def coursework(study: Study) -> None:
     for question, arms in questions.items():
         folder = study.out / "coursework" / question.lower().replace(" ", "-")
         runs = {
-            name: Run(
+            name: study.run(
                 model, layers, f"{common} {words}", folder / name.replace(" ", "")
-            ).done(study)
+            )
             for name, (model, layers, words) in arms.items()
         }
         logs = {name: metrics_log(run.folder).rows() for name, run in runs.items()}
         plot_losses(folder / "losses.png", logs, ["features"])
         sheet = layer_sheet(
-            targets(study, vgg), {name: run.images for name, run in runs.items()}
+            targets(study.chosen, vgg), {name: run.images for name, run in runs.items()}
         )
         save_picture(folder / "images.png", sheet)
         table = [[name, *run.cells()] for name, run in runs.items()]
         write_page(folder, question, ["", *COLUMNS], table)
-
-
-def targets(study: Study, model: str) -> np.ndarray:
-    paths = photographs_in(study.photographs)[: study.most]
-    return read_photographs(paths, load_classifier(model))
 
 
 if __name__ == "__main__":

@@ -52,8 +52,10 @@ def run_in_folder(
             return 0
         announce(folder.begun and not overwrite)
         for prior in job.priors:
-            weight = job.numbers[prior.weight_name]
-            console.print(f"with {prior.role}, {prior.prior}, weight {weight:g}")
+            weighs = f"weight {job.numbers[prior.weight_name]:g}"
+            console.print(
+                f"with {prior.role}: {prior.prior.name}, {prior.form}, {weighs}"
+            )
         status = _carry_out(folder, job, console)
         extra = {"device": device_name(), "peak_memory_mib": peak_memory_mib()}
         total = time.monotonic() - started

@@ -62,8 +62,14 @@ class Prior:
 
     @property
     def name(self) -> str:
-        """What it is called in logs and on pages: by its file, or by what it is of."""
-        return self.path.stem if self.path else self.layer or str(self.form.subject)
+        """What it is called in logs and on pages: by its file, or by what it is of.
+
+        `jinv prior` calls all files alike, and each has a folder of its own.
+        """
+        if not self.path:
+            return self.layer or str(self.form.subject)
+        alike = self.path.stem == "prior"
+        return self.path.resolve().parent.name if alike else self.path.stem
 
     def energy(
         self,

@@ -106,7 +106,7 @@ def test_a_prior_takes_part_and_another_one_is_another_run(
 ):
     assert main([*words, "--prior", f"{prior.path}:0.25"]) == 0
     said = "".join(capsys.readouterr().err.split())
-    assert "withprior_images" in said and "weight0.25" in said
+    assert "withprior_images:edges,student-t" in said and "weight0.25" in said
     summary = json.loads((tmp_path / "run" / "summary.json").read_text())
     assert summary["terms"]["prior_images"]["weight"] == 0.25
     page = (tmp_path / "run" / "index.html").read_text()

@@ -1,0 +1,84 @@
+"""What studies of reconstructions share: a run, what it left, and its row of a table."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from studying import call
+
+from jinv.cli.reconstruct import read_photographs
+from jinv.metrics.means import mean_of
+from jinv.metrics.measures import LPIPS, MEASURES
+from jinv.models.loading import load_classifier
+from jinv.report.pictures import read_picture, saved_images
+
+ERRORS = (
+    "relative_squared_error", "relative_error", "distance_over_pairwise",
+    "psnr", "ssim", LPIPS,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A `jinv reconstruct`, and what it left."""
+
+    model: str
+    layers: str
+    options: str
+    folder: Path
+
+    def done(self, photographs: Sequence[Path]) -> "Run":
+        """Carry it out, unless it is done."""
+        words = (
+            f"--model {self.model} --layers {self.layers} {self.options} "
+            f"--out {self.folder}"
+        )
+        call("reconstruct", words, photographs)
+        return self
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def errors(self) -> list[dict[str, float | None]]:
+        """Errors of each image; those of features are means over the layers."""
+        rows = []
+        for row in self.summary["reconstruction"]["images"].values():
+            features = row["features"].values()
+            means = {
+                name: mean_of(layer[name] for layer in features).value
+                for name in ERRORS[:3]
+            }
+            rows.append({**row, **means})
+        return rows
+
+    @property
+    def images(self) -> np.ndarray:
+        found = saved_images(self.folder / "images")
+        return np.stack([read_picture(found[number][0]) for number in sorted(found)])
+
+    def cells(self) -> list[str]:
+        means = (mean_of(row.get(name) for row in self.errors) for name in ERRORS)
+        seconds = self.summary["seconds"]
+        passes = self.summary["classifier_passes"] / self.summary["images"]
+        return [
+            *map(str, means),
+            f"{passes:.0f}",
+            f"{seconds['running']:.0f}",
+            f"{seconds['total']:.0f}",
+        ]
+
+
+COLUMNS = (
+    *(MEASURES[name].title for name in ERRORS),
+    "passes", "s running", "s in all",
+)  # fmt: skip
+
+
+def targets(photographs: Sequence[Path], model: str) -> np.ndarray:
+    """Photographs as a network takes them."""
+    return read_photographs(photographs, load_classifier(model))

@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""Do learned priors invert a network better than V^β? By layer, at equal passes.
+
+Priors of images and of feature maps are learnt first, by `jinv prior`, where they are
+not there yet. Then photographs are reconstructed from each layer: without any prior, by
+V^β alone, by each learned prior alone, by V^β and a prior of images, and with priors of
+feature maps added to these one by one, the deepest first and the shallowest first; of
+layers up to the one asked for, as others would have to be computed for them. Leaves a
+table of errors, and a picture layer by layer. Every run is a `jinv reconstruct` in a
+folder of its own. Can be interrupted, and goes on where it was when it is called again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from reconstructing import COLUMNS, Run, targets
+from studying import call, write_page
+
+from jinv.data.photographs import photographs_in
+from jinv.report.layer_sheet import layer_sheet
+from jinv.report.pictures import save_picture
+
+OF_IMAGES = {
+    "components": "--expert logistic",
+    "experts": "",
+    "denoiser": "--preset denoiser",
+}
+"""Priors of images, by the words in which the commands that learn them differ."""
+OF_FEATURES = "--layout separable"
+NOTHING = "--w-tv 0"
+VARIATION = "variation"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Of which photographs, by priors of which images."""
+
+    images: Path
+    """Folder of images that priors are learnt from."""
+    photographs: tuple[Path, ...]
+    """Photographs to reconstruct, files or folders."""
+    most: int = 8
+    """Photographs that are taken, the first by name."""
+    model: str = "alexnet_features"
+    layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
+    """Layers that are inverted, from the shallowest to the deepest."""
+    features: tuple[str, ...] = ("relu1", "relu2", "relu4")
+    """Layers of whose feature maps priors are learnt, some of these."""
+    added: str = "experts"
+    """Prior of images that is added to V^β."""
+    weight: float = 0.01
+    """Weight of priors of images."""
+    feature_weight: float = 0.001
+    """Weight of priors of feature maps."""
+    learning: str = ""
+    """Words for all commands that learn a prior, as --learning='--steps 900'."""
+    words: str = ""
+    """Words for all commands that reconstruct, likewise."""
+    seed: int = 0
+    out: Path = Path("runs/priors")
+
+    @property
+    def chosen(self) -> list[Path]:
+        """Photographs that are taken."""
+        return photographs_in(self.photographs)[: self.most]
+
+
+def main(study: Study) -> None:
+    files = {name: learnt(study, name, words) for name, words in OF_IMAGES.items()}
+    for layer in study.features:
+        of_layer = f"--model {study.model} --layer {layer} {OF_FEATURES}"
+        files[layer] = learnt(study, layer, of_layer)
+    rows: dict[str, list[str]] = {}
+    for layer in study.layers:
+        runs = {}
+        for name, words in arms(study, layer, files).items():
+            folder = study.out / layer / name.replace(" ", "")
+            options = f"{words} {study.words} --seed {study.seed}"
+            run = Run(study.model, layer, options, folder).done(study.chosen)
+            runs[name], rows[f"{layer}, {name}"] = run, run.cells()
+        notes = {
+            name: [
+                f"{row['relative_squared_error']:.3f}, {row['psnr']:.1f} dB"
+                for row in run.errors
+            ]
+            for name, run in runs.items()
+        }
+        images = {name: run.images for name, run in runs.items()}
+        sheet = layer_sheet(targets(study.chosen, study.model), images, notes)
+        save_picture(study.out / f"{layer}.png", sheet)
+        table = [[name, *cells] for name, cells in rows.items()]
+        write_page(study.out, "Learned priors and V^β", ["", *COLUMNS], table)
+
+
+def learnt(study: Study, name: str, words: str) -> Path:
+    """Learn a prior, unless it is there."""
+    folder = study.out / "learnt" / name
+    found = folder / "prior.safetensors"
+    if not found.exists():
+        call("prior", f"{study.images} {words} {study.learning} --out {folder}")
+    return found
+
+
+def arms(study: Study, layer: str, files: dict[str, Path]) -> dict[str, str]:
+    """Words in which the runs of a layer differ, by the names of their priors."""
+    depth = study.layers.index(layer)
+    below = [f for f in study.features if study.layers.index(f) <= depth]
+
+    def prior(name: str) -> str:
+        weight = study.weight if name in OF_IMAGES else study.feature_weight
+        return f"--prior {files[name]}:{weight!r}"
+
+    found = {"nothing": NOTHING, VARIATION: ""}
+    found |= {n: f"{NOTHING} {prior(n)}" for n in (*OF_IMAGES, *below)}
+    # Of those that are added in two orders, the last are the same.
+    for order in ([], below[::-1], below):
+        for count in range(len(order) + 1):
+            added = in_order(below, order[:count])
+            names = [study.added, *added]
+            found[" + ".join([VARIATION, *names])] = " ".join(map(prior, names))
+    return found
+
+
+def in_order(every: Sequence[str], some: Sequence[str]) -> list[str]:
+    """Some names, in the order in which all are listed."""
+    return [name for name in every if name in some]
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Study))
