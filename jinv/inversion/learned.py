@@ -104,7 +104,7 @@ def cast_priors(
     """Find the priors that are to take part in an inversion.
 
     Args:
-        given: Priors, each as it is, by its file (a path, or text as FILE or
+        given: Priors, each as it is, by its file or folder (a path, or text as FILE or
             FILE:WEIGHT), or as a pair of either and its weight.
         classifier: Network that is inverted.
         stride: Distance of the patches that a step looks at; 1 for all.
@@ -170,7 +170,7 @@ def _prior_and_weight(given: Any) -> tuple[Prior, float | None]:
         given, own = prior_and_weight(given)
         weight = own if weight is None else weight
     if isinstance(given, Path):
-        given = load_prior(given / "prior.safetensors" if given.is_dir() else given)
+        given = load_prior(given)
     if not isinstance(given, Prior):
         raise ConfigError(
             "priors: expected priors, their files (FILE or FILE:WEIGHT), or pairs of "

@@ -50,7 +50,8 @@ def load_prior(path: Path) -> Prior:
     """Read a prior that `jinv prior` or `learn_prior` wrote.
 
     Args:
-        path: Path of the .safetensors file. The card beside it is read if it is there.
+        path: Path of the .safetensors file, or of the folder that `jinv prior` left.
+            The card beside it is read if it is there.
 
     Raises:
         WeightsError: There is no such file, or it is torn or no prior, or one of its
@@ -70,9 +71,10 @@ def load_prior(path: Path) -> Prior:
         >>> prior.form.expert, prior.variables["filters"].shape
         ('student-t', (2, 3, 3, 1))
     """
+    if path.is_dir():
+        path = path / "prior.safetensors"
     if not path.is_file():
-        found = "a folder" if path.is_dir() else "nothing"
-        raise _refused(path, f"found {found} there")
+        raise _refused(path, "found nothing there")
     if path.stat().st_size > _MOST_BYTES:
         raise _refused(path, "the file is larger than any prior")
     try:

@@ -75,7 +75,7 @@ class Objective:
 
         Args:
             shape: Shape of all images (images, height, width, channels).
-            labels: Their classes, as far as they have any.
+            labels: Classes of the images, as far as they have any.
 
         Raises:
             ConfigError: There is none.

@@ -133,3 +133,11 @@ def test_a_prior_finds_its_values(tiny):
     np.testing.assert_allclose(found, images, atol=1e-6)
     own = experts(Subject.of(tiny, "stage1"))
     assert own.values_of(tiny, inputs, features) is features["stage1"]
+
+
+def test_a_folder_is_read_and_names_its_prior(tmp_path):
+    (tmp_path / "edges").mkdir()
+    write_prior(tmp_path / "edges" / "prior.safetensors", experts(Subject(3)))
+    assert load_prior(tmp_path / "edges").name == "edges"
+    with pytest.raises(WeightsError, match="found nothing there"):
+        load_prior(tmp_path)
