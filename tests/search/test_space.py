@@ -54,7 +54,10 @@ def test_a_space_says_itself_as_it_is_written():
             "jitter: expected a whole number from 0 to 2,147,483,647, found '2.5'",
         ),
         (["clip=0,1"], "clip: expected true or false, found '0'"),
-        (["optimizer=adam,lion"], "or adagrad or normalised, found 'lion'"),
+        (
+            ["optimizer=adam,lion"],
+            "expected adam or sgd or adagrad or normalised, found 'lion'",
+        ),
         (
             ["betas=0.5"],
             "betas: expected 2 numbers from 0 to below 1 with / between them",
