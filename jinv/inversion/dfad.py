@@ -26,8 +26,8 @@ class DFAD(OneGenerator):
     made of fresh latents by the same generator, which goes on learning.
 
     Example:
-        >>> DFAD(lr=0.002).numbers
-        {'lr': 0.002}
+        >>> DFAD(lr=0.002).numbers["lr"]
+        0.002
     """
 
     def procedure(self, classifier: Classifier) -> Procedure:

@@ -41,7 +41,7 @@ class Reconstructed:
         >>> import jinv
         >>> network = jinv.load_classifier("cifar10_resnet20")
         >>> photograph = jinv.dead_leaves(1, 32)
-        >>> found = jinv.reconstruct(network, photograph, "stage1", steps=(2,))
+        >>> found = jinv.reconstruct(network, photograph, "stage1", steps=(1, 2))
         >>> found.targets.shape, found.log[-1]["step"]
         ((1, 32, 32, 3), 2)
     """

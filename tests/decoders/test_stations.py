@@ -4,7 +4,7 @@ import pytest
 
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.design import CROP, crop_of, design_decoder
-from jinv.decoders.stations import Overlap, overlap, sizes_along, way_to
+from jinv.decoders.stations import Overlap, Station, overlap, sizes_along, way_to
 from jinv.errors import ConfigError
 from jinv.models.loading import outline_classifier
 from jinv.models.receptive_fields import Field
@@ -34,12 +34,10 @@ def test_of_one_array_under_two_names_the_one_that_is_asked_for_counts(alexnet):
 
 
 def test_where_fields_are_unknown_numbers_of_units_tell():
-    way = way_to(outline_classifier(classifier_spec("efficientnet_lite0")), "res2")
-    image, first, second = way
-    assert (first.field, second.name) == (None, "res2")
+    image = Station("image", (224, 224, 3), Field(1, 0, 0))
+    first, second = (Station(str(n), (n, n, 16), None) for n in (112, 56))
     assert overlap(first, image) == Overlap(4, 2, 1)
-    known = image._replace(field=Field(1, 0, 0))
-    assert overlap(second, known) == Overlap(6, 4, 1)
+    assert overlap(second, image) == Overlap(6, 4, 1)
 
 
 def test_the_middles_of_a_monolith_lie_where_units_look(alexnet):
