@@ -1,34 +1,26 @@
 """What studies share: `jinv` as a process, sets, tables and pages."""
 
-import json
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from jinv.cli.reconstruct import read_photographs
-from jinv.metrics.means import mean_of
-from jinv.metrics.measures import LPIPS, MEASURES
-from jinv.models.loading import load_classifier
+from jinv.metrics.measures import LPIPS
 from jinv.report.html import picture, wide_table, write_html
-from jinv.report.pictures import read_picture, saved_images
 
 ERRORS = (
     "relative_squared_error", "relative_error", "distance_over_pairwise",
     "psnr", "ssim", LPIPS,
 )  # fmt: skip
 
-import numpy as np
 
 from jinv.atomic import replacing
 from jinv.levels import to_uint8
 from jinv.models.spec import ClassifierSpec
-from jinv.report.html import picture, wide_table, write_html
 
 
 def call(command: str, words: str, files: Iterable[Path] = ()) -> None:
