@@ -1,4 +1,4 @@
-"""What studies of reconstructions share: a run, what it left, and its row of a table."""
+"""What studies of reconstructions share: a run, what it left, its row of a table."""
 
 import json
 from collections.abc import Sequence

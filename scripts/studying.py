@@ -9,18 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from jinv.metrics.measures import LPIPS
-from jinv.report.html import picture, wide_table, write_html
-
-ERRORS = (
-    "relative_squared_error", "relative_error", "distance_over_pairwise",
-    "psnr", "ssim", LPIPS,
-)  # fmt: skip
-
-
 from jinv.atomic import replacing
 from jinv.levels import to_uint8
 from jinv.models.spec import ClassifierSpec
+from jinv.report.html import picture, wide_table, write_html
 
 
 def call(command: str, words: str, files: Iterable[Path] = ()) -> None:
