@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 
 from jinv.atomic import write_json
-from jinv.cli.training import epoch_printer, load_splits
+from jinv.cli.training import LessonProgress, load_splits
 from jinv.data.labelled import LabelledImages
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.models.classifier import Classifier
@@ -49,7 +49,6 @@ def main(options: Sweep) -> None:
     console = Console(stderr=True)
     spec = classifier_spec(options.model)
     splits = load_splits(options.data, spec)
-    report = epoch_printer(console, options.config)
 
     def place(name: str) -> Path:
         console.print(f"[bold]{name}[/bold]")
@@ -59,20 +58,30 @@ def main(options: Sweep) -> None:
     hidden: dict[float, float] = {}
     for fraction in options.fractions:
         mask = replace(options.mask, keep_fraction=fraction)
-        found = find_subnetwork(
-            spec,
-            *splits,
-            mask,
-            options.config,
-            place(f"keep-{fraction}"),
-            report,
-            options.devices,
-        )
+        folder = place(f"keep-{fraction}")
+        with LessonProgress(console, options.config.epochs) as progress:
+            found = find_subnetwork(
+                spec,
+                *splits,
+                mask,
+                options.config,
+                folder,
+                devices=options.devices,
+                on_event=progress.on_event,
+            )
         hidden[fraction] = found.achieved["test_accuracy"]
     config = replace(options.config, lr=options.dense_lr)
     network = make_classifier(spec, config.seed)
     folder = place("dense")
-    trained = train(network, *splits, config, folder, report, devices=options.devices)
+    with LessonProgress(console, config.epochs) as progress:
+        trained = train(
+            network,
+            *splits,
+            config,
+            folder,
+            devices=options.devices,
+            on_event=progress.on_event,
+        )
     dense = trained.achieved["test_accuracy"]
     random = untrained(network, options.mask, *splits)
 
