@@ -17,6 +17,28 @@ def near(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {' or '.join(matches)}?)" if matches else ""
 
 
+def check_known(what: str, name: str, known: Collection[str], also: str = "") -> None:
+    """Refuse a name that there is not.
+
+    Args:
+        what: Word for what is named, e.g. "preset".
+        name: Name that was given.
+        known: Names of all that there are.
+        also: More words on what there is, behind the names.
+
+    Raises:
+        ConfigError: There is none of this name; near matches are offered.
+
+    Example:
+        >>> check_known("preset", "default", ["default", "thesis"])
+    """
+    if name not in known:
+        raise ConfigError(
+            f"unknown {what} {name!r}{near(name, known)}; there are "
+            f"{', '.join(known)}{also}"
+        )
+
+
 def check_options(given: Iterable[str], known: Collection[str]) -> None:
     """Refuse options that there are not.
 
@@ -28,8 +50,4 @@ def check_options(given: Iterable[str], known: Collection[str]) -> None:
         ConfigError: There is none of a name; near matches are offered.
     """
     for name in given:
-        if name not in known:
-            raise ConfigError(
-                f"unknown option {name!r}{near(name, known)}; there are "
-                f"{', '.join(known)}"
-            )
+        check_known("option", name, known)

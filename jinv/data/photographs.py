@@ -1,5 +1,6 @@
 """Photographs: image files of any sizes, without labels."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
@@ -38,7 +39,25 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
     return found
 
 
-class Photographs(Sequence[np.ndarray]):
+class _Images(Sequence[np.ndarray], ABC):
+    """Images of any sizes, read when they are asked for."""
+
+    @abstractmethod
+    def read(self, index: int) -> np.ndarray:
+        """Read an image (height, width, channels), uint8."""
+
+    @overload
+    def __getitem__(self, index: int) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
+    def __getitem__(self, index):
+        """Read an image (height, width, channels), uint8, or several."""
+        if isinstance(index, slice):
+            return [self.read(i) for i in range(*index.indices(len(self)))]
+        return self.read(index)
+
+
+class Photographs(_Images):
     """Photographs of any sizes, decoded when they are asked for."""
 
     def __init__(self, given: Sequence[Path], channels: int = 3):
@@ -53,19 +72,13 @@ class Photographs(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self.files)
 
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
-    def __getitem__(self, index):
-        """Read an image (height, width, channels), uint8, or several."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def read(self, index: int) -> np.ndarray:
+        """Read an image (height, width, channels), uint8."""
         image = read_image(self.files[index]).convert(self._mode)
         return np.asarray(image).reshape(image.height, image.width, -1)
 
 
-class Unlabelled(Sequence[np.ndarray]):
+class Unlabelled(_Images):
     """The images of a labelled set, one by one, each of its own size."""
 
     def __init__(self, data: LabelledImages):
@@ -75,14 +88,8 @@ class Unlabelled(Sequence[np.ndarray]):
     def __len__(self) -> int:
         return len(self._data)
 
-    @overload
-    def __getitem__(self, index: int) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[np.ndarray]: ...
-    def __getitem__(self, index):
-        """Read an image (height, width, channels), uint8, or several."""
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def read(self, index: int) -> np.ndarray:
+        """Read an image (height, width, channels), uint8."""
         return self._data.read(np.array([index]))[0][0]
 
 

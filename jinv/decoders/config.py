@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from jinv.checked import Checked
 from jinv.engine.optimizers import Schedule
+from jinv.engine.rounds import whole_rounds
 from jinv.errors import ConfigError
 from jinv.values import Count, Natural, NotNegative, Positive, Seed
 
@@ -85,11 +86,4 @@ class DecoderConfig(Checked):
             raise ConfigError(
                 "w_image and w_features are 0: nothing says what the image shall be"
             )
-        length = min(self.round_steps, self.steps)
-        if rest := self.steps % length:
-            below, above = self.steps - rest, self.steps - rest + length
-            raise ConfigError(
-                f"steps {self.steps}: expected whole rounds of round_steps {length}, "
-                f"e.g. {below} or {above}"
-            )
-        return replace(self, round_steps=length)
+        return replace(self, round_steps=whole_rounds(self.steps, self.round_steps))

@@ -19,7 +19,7 @@ from jinv.inversion.methods import METHODS, find_kind, find_method, method_name
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.settings import setting_from_json
 from jinv.models.spec import ClassifierSpec
-from jinv.suggest import near
+from jinv.suggest import check_known
 from jinv.values import Count, Natural
 
 
@@ -223,15 +223,11 @@ def find_preset(name: str, method: str | None = None) -> Preset:
         ConfigError: There is none of this name (near matches are offered), the file
             is no preset, or it is one for another method.
     """
-    if name in PRESETS:
-        preset = PRESETS[name]
-    elif name.endswith(".json"):
+    if name not in PRESETS and name.endswith(".json"):
         preset = read_preset(Path(name))
     else:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, PRESETS)}; there are "
-            f"{', '.join(PRESETS)}, and files named *.json"
-        )
+        check_known("preset", name, PRESETS, ", and files named *.json")
+        preset = PRESETS[name]
     if method and type(preset.method) is not find_method(method).kind:
         raise ConfigError(
             f"the preset {name} is for the method {method_name(preset.method)}, not "

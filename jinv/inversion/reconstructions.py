@@ -11,7 +11,7 @@ from jinv.inversion.photographs import check_layers
 from jinv.inversion.presets import read_preset
 from jinv.models.classifier import Classifier
 from jinv.models.receptive_fields import fields_of
-from jinv.suggest import near
+from jinv.suggest import check_known
 
 
 class Depth(NamedTuple):
@@ -247,14 +247,10 @@ def find_reconstruction(name: str) -> Reconstruction:
         ConfigError: There are none of this name (near matches are offered), or the file
             holds others.
     """
-    if name in RECONSTRUCTIONS:
-        return RECONSTRUCTIONS[name]
     if name.endswith(".json"):
         return _of_file(Path(name).expanduser())
-    raise ConfigError(
-        f"unknown preset {name!r}{near(name, RECONSTRUCTIONS)}; there are "
-        f"{', '.join(RECONSTRUCTIONS)}, and files named *.json"
-    )
+    check_known("preset", name, RECONSTRUCTIONS, ", and files named *.json")
+    return RECONSTRUCTIONS[name]
 
 
 def _of_file(path: Path) -> Reconstruction:

@@ -9,7 +9,7 @@ from jinv.errors import ConfigError, ValueRefused
 from jinv.former import renewed
 from jinv.inversion.method import Method
 from jinv.models.classifier import Classifier
-from jinv.suggest import near
+from jinv.suggest import check_known
 from jinv.values import converted
 
 Config = TypeVar("Config", bound=Method)
@@ -74,10 +74,7 @@ def setting_kind(method: type, name: str) -> Any:
     # The method's own first, then those that it has in common with others.
     order = (own for kind in method.__mro__ for own in get_annotations(kind))
     kinds = {own: found[own] for own in order if own in found}
-    if name not in kinds:
-        raise ConfigError(
-            f"unknown setting {name!r}{near(name, kinds)}; there are {', '.join(kinds)}"
-        )
+    check_known("setting", name, kinds)
     return kinds[name]
 
 

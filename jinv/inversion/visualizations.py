@@ -6,7 +6,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.dreams import Caricature, DeepDream
 from jinv.inversion.visualization import Visualization
 from jinv.models.spec import ClassifierSpec
-from jinv.suggest import near
+from jinv.suggest import check_known
 
 _INPUT_SIZE = 224
 """Input size of the networks that lengths were published for, in pixels."""
@@ -100,11 +100,7 @@ def find_visualization(name: str, kind: type[Visualization]) -> VisualPreset:
             matches are offered.
     """
     fitting = presets_for(kind)
-    if name not in VISUALIZATIONS:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, VISUALIZATIONS)}; there are "
-            f"{', '.join(VISUALIZATIONS)}"
-        )
+    check_known("preset", name, VISUALIZATIONS)
     if name not in fitting:
         raise ConfigError(
             f"the preset {name} is of {type(VISUALIZATIONS[name].method).__name__}, "

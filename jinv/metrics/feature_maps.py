@@ -85,9 +85,7 @@ def channel_covariance(maps: ArrayLike) -> np.ndarray:
     Raises:
         DataError: They are no feature maps of several images.
     """
-    values = _centred(maps)
-    rows = values.reshape(-1, values.shape[-1])
-    return rows.T @ rows / len(rows)
+    return gram_matrix(_centred(maps))
 
 
 def gram_matrix(maps: ArrayLike) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from jinv.errors import ConfigError
 from jinv.priors.config import PriorConfig
-from jinv.suggest import near
+from jinv.suggest import check_known
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,5 @@ def find_prior_preset(name: str) -> PriorPreset:
     Raises:
         ConfigError: There is none of this name; near matches are offered.
     """
-    if name not in PRIORS:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, PRIORS)}; there are "
-            f"{', '.join(PRIORS)}"
-        )
+    check_known("preset", name, PRIORS)
     return PRIORS[name]

@@ -11,6 +11,7 @@ from jinv.report.facts import number, text
 from jinv.report.html import (
     card,
     card_row,
+    command,
     configuration,
     count,
     duration,
@@ -64,7 +65,7 @@ def write_decoder_page(
             _CURVES,
             kind="sheet figure",
         ),
-        _command(found),
+        command(text(found, "command")),
         configuration(read_json(folder / "config.json")),
     )
     return write_html(folder / "index.html", title, sections)
@@ -108,12 +109,3 @@ def _cards(found: Mapping[str, Any]) -> Iterator[str]:
     yield card("Network", escape(text(found, "network")), note)
     if (memory := number(found, "budget", "peak_memory_mib")) is not None:
         yield card("Peak memory", f"{memory:,.0f} MiB", escape(text(found, "platform")))
-
-
-def _command(found: Mapping[str, Any]) -> str:
-    if not (command := text(found, "command")):
-        return ""
-    return (
-        "<section>\n<h2>Command</h2>\n"
-        f'<p class="command"><code>{escape(command)}</code></p>\n</section>\n'
-    )

@@ -91,6 +91,16 @@ def name_table(rows: Iterable[tuple[str, str]]) -> str:
     return f'<table class="settings">\n{body}</table>\n'
 
 
+def command(words: str) -> str:
+    """Write the command that made what a page shows, as a section; "" where unknown."""
+    if not words:
+        return ""
+    return (
+        "<section>\n<h2>Command</h2>\n"
+        f'<p class="command"><code>{escape(words)}</code></p>\n</section>\n'
+    )
+
+
 def configuration(settings: Mapping[str, Any]) -> str:
     """Nested settings as a table that unfolds; nothing where there are none."""
     if not settings:

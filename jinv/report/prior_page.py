@@ -12,6 +12,7 @@ from jinv.report.facts import number, text
 from jinv.report.html import (
     card,
     card_row,
+    command,
     configuration,
     count,
     duration,
@@ -59,7 +60,7 @@ def write_prior_page(folder: Path, prior: Prior) -> Path:
             _MEASURED,
             kind="sheet figure",
         ),
-        _command(found),
+        command(text(found, "command")),
         configuration(read_json(folder / "config.json") | _origins(found)),
     )
     return write_html(folder / "index.html", _title(found), sections)
@@ -105,15 +106,6 @@ def _cards(prior: Prior) -> Iterator[str]:
         yield card("Peak memory", f"{memory:,.0f} MiB", escape(text(found, "platform")))
     if (seed := number(found, "recipe", "seed")) is not None:
         yield card("Seed", f"{seed}")
-
-
-def _command(found: Mapping[str, Any]) -> str:
-    if not (command := text(found, "command")):
-        return ""
-    return (
-        "<section>\n<h2>Command</h2>\n"
-        f'<p class="command"><code>{escape(command)}</code></p>\n</section>\n'
-    )
 
 
 def _origins(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jinv.report.facts import number, text
 from jinv.report.html import (
     card,
     card_row,
+    command,
     configuration,
     count,
     duration,
@@ -89,7 +90,7 @@ def write_student_page(
         ),
         _comparison(students),
         picture(folder / "pool.png", "Images by round", "Images of some rounds", _POOL),
-        _command(card),
+        command(text(card, "command")),
         configuration(read_json(folder / "config.json") | _origins(card)),
     )
     return write_html(folder / "index.html", _title(card), sections)
@@ -215,15 +216,6 @@ def _comparison(students: Mapping[str, StudentRecord]) -> str:
     return (
         "<section>\n<h2>Beside others</h2>\n"
         f"{wide_table(['student', *told], rows)}</section>\n"
-    )
-
-
-def _command(found: Mapping[str, Any]) -> str:
-    if not (command := text(found, "command")):
-        return ""
-    return (
-        "<section>\n<h2>Command</h2>\n"
-        f'<p class="command"><code>{escape(command)}</code></p>\n</section>\n'
     )
 
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from jinv.errors import ConfigError
-from jinv.suggest import near
+from jinv.suggest import check_known
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,5 @@ def find_grid(name: str) -> Grid:
     Raises:
         ConfigError: There is none of this name; near matches are offered.
     """
-    if name not in GRIDS:
-        raise ConfigError(
-            f"unknown grid {name!r}{near(name, GRIDS)}; there are {', '.join(GRIDS)}"
-        )
+    check_known("grid", name, GRIDS)
     return GRIDS[name]

@@ -18,7 +18,7 @@ from jinv.metrics.table import METRICS, TOP1, Metric, top1_of
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 from jinv.report.evaluation_table import value_text
-from jinv.suggest import near
+from jinv.suggest import check_known
 
 OBJECTIVES = tuple(
     name for name, metric in METRICS.items() if "batch numbers" not in metric.needs
@@ -95,11 +95,7 @@ def find_objective(name: str, there: Collection[Need]) -> Metric:
     Raises:
         ConfigError: The objective is unknown, or lacks something.
     """
-    if name not in OBJECTIVES:
-        raise ConfigError(
-            f"unknown objective {name!r}{near(name, OBJECTIVES)}; there are "
-            f"{', '.join(OBJECTIVES)}"
-        )
+    check_known("objective", name, OBJECTIVES)
     for need in METRICS[name].needs:
         if need not in there:
             raise ConfigError(f"the objective {name} needs {_HOW[need]}")

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from jinv.checked import Checked
 from jinv.engine.precision import Precision
-from jinv.errors import ConfigError
+from jinv.engine.rounds import whole_rounds
 from jinv.values import Count, Natural, NotNegative, Positive, Seed, ShareBelow1
 
 Match = Literal["divergence", "mse", "l1"]
@@ -79,11 +79,4 @@ class DistillConfig(Checked):
         Raises:
             ConfigError: The steps make no whole rounds.
         """
-        length = min(self.round_steps, self.steps)
-        if rest := self.steps % length:
-            below, above = self.steps - rest, self.steps - rest + length
-            raise ConfigError(
-                f"steps {self.steps}: expected whole rounds of round_steps {length}, "
-                f"e.g. {below} or {above}"
-            )
-        return replace(self, round_steps=length)
+        return replace(self, round_steps=whole_rounds(self.steps, self.round_steps))

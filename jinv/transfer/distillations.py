@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from jinv.errors import ConfigError
 from jinv.inversion.presets import PRESETS, Preset
-from jinv.suggest import near
+from jinv.suggest import check_known
 from jinv.transfer.distill_config import DistillConfig
 from jinv.values import Natural
 
@@ -112,9 +111,5 @@ def find_distillation(name: str) -> Distillation:
     Raises:
         ConfigError: There is none of this name; near matches are offered.
     """
-    if name not in DISTILLATIONS:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, DISTILLATIONS)}; there are "
-            f"{', '.join(DISTILLATIONS)}"
-        )
+    check_known("preset", name, DISTILLATIONS)
     return DISTILLATIONS[name]

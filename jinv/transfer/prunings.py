@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from jinv.checked import Checked
-from jinv.errors import ConfigError
-from jinv.suggest import near
+from jinv.suggest import check_known
 from jinv.values import ShareBelow1
 
 Where = Literal["inside", "trunk", "both"]
@@ -101,9 +100,5 @@ def find_pruning(name: str) -> Pruning:
     Raises:
         ConfigError: There is none of this name; near matches are offered.
     """
-    if name not in PRUNINGS:
-        raise ConfigError(
-            f"unknown preset {name!r}{near(name, PRUNINGS)}; there are "
-            f"{', '.join(PRUNINGS)}"
-        )
+    check_known("preset", name, PRUNINGS)
     return PRUNINGS[name]
