@@ -23,6 +23,8 @@ from jinv.priors.variation import begin_variation, variation_step
 STEPS = 60
 """Steps, where nothing else is known."""
 
+_GREY = 0.5
+
 _GRID = 4
 """Frequencies at which a bound is looked up, for each pixel of a filter's length."""
 
@@ -64,10 +66,12 @@ class Removal(Protocol):
 class PriorRemoval:
     """Steps towards the likeliest image by a learned prior, see `map_step`.
 
-    Steps whose rates were learnt are made as they were learnt. Others are as long as
-    they may safely be: 1 / (1 + weight L) with L the largest curvature of the energy
-    (`steepness`), and accelerated (Nesterov 2004, "Introductory Lectures on Convex
-    Optimization", section 2.2).
+    Steps whose rates were learnt are made as they were learnt: other noise is brought
+    to the deviation that they are for, by scaling the image about grey, and back. Edges
+    of natural images are of all strengths, so that a weaker image is as likely as any.
+    Other steps are as long as they may safely be: 1 / (1 + weight L) with L the largest
+    curvature of the energy (`steepness`), and accelerated (Nesterov 2004, "Introductory
+    Lectures on Convex Optimization", section 2.2).
 
     Attributes:
         prior: Prior of images.
@@ -75,6 +79,8 @@ class PriorRemoval:
         weight: Weight of the prior, in squares of sigma.
         steps: Number of steps.
         rates: Rates that were learnt, one for each step; none otherwise.
+        learnt_sigma: Deviation of the noise that they were learnt for, in units of the
+            image.
     """
 
     prior: Prior
@@ -82,11 +88,15 @@ class PriorRemoval:
     weight: float
     steps: int
     rates: tuple[float, ...] = ()
+    learnt_sigma: float | None = None
 
     def iterates(self, noisy: jax.Array) -> Iterator[jax.Array]:
         """Yield what each step makes of noisy images; see `Removal`."""
         form, variables = self.prior.form, self.prior.variables
-        weight = self.weight * self.sigma**2
+        sigma = self.learnt_sigma or self.sigma
+        scale = sigma / self.sigma
+        noisy = _GREY + (noisy - _GREY) * scale
+        weight = self.weight * sigma**2
         curvature = 1 + weight * self._steepness
         root = float(np.sqrt(curvature))
         momentum = (root - 1) / (root + 1)
@@ -99,7 +109,7 @@ class PriorRemoval:
             image, ahead = _step(
                 form, variables, image, ahead, noisy, weight, rate, pace
             )
-            yield image
+            yield _GREY + (image - _GREY) / scale
 
     def check(self, channels: int, whose: str) -> None:
         """Refuse images of another colour space; see `Removal`."""
@@ -113,6 +123,7 @@ class PriorRemoval:
             "weight": self.weight,
             "steps": self.steps,
             "rates": list(self.rates),
+            "learnt_sigma": self.learnt_sigma,
         }
 
     @cached_property
@@ -166,9 +177,12 @@ def prior_removal(
     recipe = prior.card.get("denoising") or {}
     learnt = tuple(map(float, recipe.get("rates", ())))
     if learnt and weight is None:
-        weight = float(recipe["weight"]) / float(recipe["sigma"]) ** 2
+        learnt_sigma = float(recipe["sigma"])
+        weight = float(recipe["weight"]) / learnt_sigma**2
         if steps in (None, len(learnt)):
-            return PriorRemoval(prior, sigma, weight, len(learnt), learnt)
+            return PriorRemoval(
+                prior, sigma, weight, len(learnt), learnt, learnt_sigma
+            )
     if weight is None:
         area = prior.form.height * prior.form.width
         weight = 1.0 if prior.form.kind == "dae" else 0.5 / area

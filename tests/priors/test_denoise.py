@@ -117,7 +117,7 @@ def test_steps_are_as_long_as_is_safe(smooth):
 def test_a_prior_that_has_learnt_its_steps_makes_them(edges, smooth):
     card = {"denoising": {"sigma": 0.05, "weight": 0.001, "rates": [0.3, 0.2]}}
     learnt = Prior(edges.form, edges.variables, card)
-    removal = prior_removal(learnt, 0.1)
+    removal = prior_removal(learnt, 0.05)
     assert (removal.weight, removal.rates) == (pytest.approx(0.4), (0.3, 0.2))
     noisy = smooth[1][None]
     image = noisy
@@ -128,9 +128,12 @@ def test_a_prior_that_has_learnt_its_steps_makes_them(edges, smooth):
                 score(edges.form, edges.variables, _mirrored(edges.form, image)),
             )
         )(image)
-        image = image - rate * (image - noisy - 0.4 * 0.1**2 * pulled)
+        image = image - rate * (image - noisy - 0.4 * 0.05**2 * pulled)
     *_, found = removal.iterates(noisy)
     np.testing.assert_allclose(found, image, atol=1e-5)
+    # Twice the noise in twice the image is the same noise.
+    *_, twice = prior_removal(learnt, 0.1).iterates(0.5 + 2 * (noisy - 0.5))
+    np.testing.assert_allclose(twice, 0.5 + 2 * (found - 0.5), atol=1e-5)
     assert prior_removal(learnt, 0.1, steps=7).rates == ()
     assert prior_removal(learnt, 0.1, weight=1.0).rates == ()
 
