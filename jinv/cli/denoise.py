@@ -32,7 +32,8 @@ class Denoise:
     images: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Images of any sizes: files, or folders of files."""
     prior: Path | None = None
-    """Prior of images, grey or RGB as they are, as `jinv prior` writes it."""
+    """Prior of images, as `jinv prior` writes it; by default the project's own field of
+    experts. One of grey images sees each channel of other images by itself."""
     tv: Positive | None = None
     """Weight of the total variation, in deviations of the noise, instead of --prior;
     about 0.7 suits photographs."""

@@ -9,7 +9,7 @@ import numpy as np
 from jinv.checked import checked
 from jinv.errors import DataError
 from jinv.levels import from_uint8
-from jinv.priors.files import load_prior
+from jinv.priors.files import embedded_prior, load_prior
 from jinv.priors.form import COLOURS
 from jinv.priors.prior import Prior
 from jinv.priors.removal import (
@@ -40,7 +40,8 @@ def denoise(
         images: Noisy images of any sizes, a list of (height, width, 1 or 3) or an array
             (images, height, width, 1 or 3): uint8, or floats with 0 for black and 1 for
             white, which the noise may leave.
-        prior: Prior of images, or its file.
+        prior: Prior of images, or its file; by default `embedded_prior`. One of grey
+            images sees each channel of other images by itself.
         sigma: Deviation of the noise, in levels of 255.
         tv: Weight of the total variation, in deviations of the noise, instead of a
             prior; about 0.7 suits photographs.
@@ -52,14 +53,14 @@ def denoise(
         Images of the same shapes, float32, which are not clipped either.
 
     Raises:
-        ConfigError: There is neither prior nor tv, or the prior is not of such images.
+        ConfigError: There are both prior and tv, or the prior is not of such images.
         DataError: These are no images.
         WeightsError: The file is no prior.
 
     Example:
         >>> rng = np.random.default_rng(0)
         >>> noisy = 0.5 + 0.1 * rng.normal(size=(1, 32, 32, 1))
-        >>> (found,) = denoise(noisy, sigma=25, tv=1.0)
+        >>> (found,) = denoise(noisy, sigma=25)
         >>> found.shape, bool(found.std() < 0.03)
         ((32, 32, 1), True)
     """
@@ -81,16 +82,17 @@ def make_removal(
     """Choose how noise is removed; see `denoise`.
 
     Raises:
-        ConfigError: There is neither prior nor tv, or both.
+        ConfigError: There are both prior and tv.
         WeightsError: The file is no prior.
     """
     refuse_both(prior, tv)
     deviation = sigma / LEVELS
     if tv is not None:
         return VariationRemoval(deviation, tv, *(() if steps is None else (steps,)))
-    if isinstance(prior, Path):
+    if prior is None:
+        prior = embedded_prior()
+    elif isinstance(prior, Path):
         prior = load_prior(prior)
-    assert prior is not None
     return prior_removal(prior, deviation, weight, steps)
 
 

@@ -14,6 +14,7 @@ from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.errors import ConfigError, WeightsError
 from jinv.models.weights.checksums import sha256_of
+from jinv.models.weights.finding import embedded_weights
 from jinv.models.weights.writing import write_weights
 from jinv.priors.denoiser import Convolution
 from jinv.priors.form import Form, Subject
@@ -23,6 +24,7 @@ _ENTRY = "jinv"
 """Entry of the file's metadata that describes it."""
 _LAYERS = "layers."
 _MOST_BYTES = 2**30
+_EMBEDDED = "field_of_experts"
 
 
 def write_prior(path: Path, prior: Prior) -> Prior:
@@ -90,6 +92,23 @@ def load_prior(path: Path) -> Prior:
     _check_arrays(path, form, arrays)
     arrays = {name: np.asarray(x, np.float32) for name, x in arrays.items()}
     return Prior(form, _nested(arrays), _card(path), path, sha256_of(path))
+
+
+def embedded_prior() -> Prior:
+    """Read the project's own prior of grey images: a field of experts.
+
+    24 Student-t filters of 5x5, which have learnt to remove noise: see its card.
+
+    Raises:
+        WeightsError: The installation lacks it.
+    """
+    path = embedded_weights(_EMBEDDED)
+    if path is None:
+        raise WeightsError(
+            f"this installation of jinv lacks {_EMBEDDED}.safetensors: install it anew, "
+            "or give a prior"
+        )
+    return load_prior(path)
 
 
 def _form(path: Path, described: Mapping[str, Any]) -> Form:

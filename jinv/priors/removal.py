@@ -69,6 +69,7 @@ class PriorRemoval:
     Steps whose rates were learnt are made as they were learnt: other noise is brought
     to the deviation that they are for, by scaling the image about grey, and back. Edges
     of natural images are of all strengths, so that a weaker image is as likely as any.
+    A prior of grey images sees each channel of other images by itself.
     Other steps are as long as they may safely be: 1 / (1 + weight L) with L the largest
     curvature of the energy (`steepness`), and accelerated (Nesterov 2004, "Introductory
     Lectures on Convex Optimization", section 2.2).
@@ -92,11 +93,16 @@ class PriorRemoval:
 
     def iterates(self, noisy: jax.Array) -> Iterator[jax.Array]:
         """Yield what each step makes of noisy images; see `Removal`."""
+        scale = (self.learnt_sigma or self.sigma) / self.sigma
+        apart = self.prior.form.subject.channels == 1
+        seen = _channels_apart(noisy) if apart else noisy
+        for image in self._likelier(_GREY + scale * (seen - _GREY)):
+            found = _GREY + (image - _GREY) / scale
+            yield _channels_together(found, noisy.shape) if apart else found
+
+    def _likelier(self, noisy: jax.Array) -> Iterator[jax.Array]:
         form, variables = self.prior.form, self.prior.variables
-        sigma = self.learnt_sigma or self.sigma
-        scale = sigma / self.sigma
-        noisy = _GREY + (noisy - _GREY) * scale
-        weight = self.weight * sigma**2
+        weight = self.weight * (self.learnt_sigma or self.sigma) ** 2
         curvature = 1 + weight * self._steepness
         root = float(np.sqrt(curvature))
         momentum = (root - 1) / (root + 1)
@@ -109,11 +115,12 @@ class PriorRemoval:
             image, ahead = _step(
                 form, variables, image, ahead, noisy, weight, rate, pace
             )
-            yield _GREY + (image - _GREY) / scale
+            yield image
 
     def check(self, channels: int, whose: str) -> None:
-        """Refuse images of another colour space; see `Removal`."""
-        self.prior.check_images(channels, whose)
+        """Refuse images that the prior cannot see; see `Removal`."""
+        if self.prior.layer or self.prior.form.subject.channels != 1:
+            self.prior.check_images(channels, whose)
 
     def describe(self) -> dict[str, Any]:
         """All that its images depend on, as JSON."""
@@ -221,16 +228,24 @@ def steepness(form: Form, variables: Variables) -> float:
 
 
 def refuse_both(prior: Any, tv: float | None) -> None:
-    """Refuse to remove noise by two priors at once, or by none.
+    """Refuse to remove noise by two priors at once.
 
     Raises:
         ConfigError: Somebody asks for it.
     """
-    if (prior is None) == (tv is None):
-        found = "neither" if prior is None else "both"
+    if prior is not None and tv is not None:
         raise ConfigError(
-            f"give a prior, or a weight of the total variation (tv): found {found}"
+            "give a prior, or a weight of the total variation (tv): found both"
         )
+
+
+def _channels_apart(images: jax.Array) -> jax.Array:
+    """Make a grey image of each channel."""
+    return jnp.moveaxis(images, -1, 1).reshape(-1, *images.shape[1:3], 1)
+
+
+def _channels_together(images: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    return jnp.moveaxis(images.reshape(shape[0], -1, *shape[1:3]), 1, -1)
 
 
 def _copies(form: Form, height: int, width: int) -> np.ndarray:

@@ -1,11 +1,12 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from jinv.cli.main import main
-from jinv.priors.files import write_prior
+from jinv.priors.files import load_prior, write_prior
 from jinv.priors.form import Form, Subject
 from jinv.priors.prior import Prior
 
@@ -84,9 +85,15 @@ def test_noisy_images_of_any_kind_are_denoised_by_total_variation(
     found = np.asarray(Image.open(out / "images" / "00000_colour.png"))
     assert found.shape == colour.shape and found.std() < 0.5 * colour.std()
     capsys.readouterr()
-    assert main([*words, "--prior", str(prior), "--overwrite"]) == 2
+    # A prior of grey images sees each channel by itself; one of RGB images no grey ones.
+    assert main([*words, "--prior", str(prior), "--overwrite"]) == 0
+    assert Image.open(out / "images" / "00000_colour.png").mode == "RGB"
+    rgb = Prior(Form(Subject(3), 2, 2), load_prior(prior).variables)
+    rgb = replace(rgb, variables=rgb.variables | {"filters": np.ones((2, 2, 2, 3))})
+    path = write_prior(tmp_path / "rgb.safetensors", rgb).path
+    capsys.readouterr()
+    assert main([*words, "--prior", str(path), "--overwrite"]) == 2
     said = capsys.readouterr().err
-    assert "colour.webp are RGB" in said and said.count("\n") == 1
-    assert found.size  # and nothing was removed
-    assert (out / "summary.json").exists()
+    assert "tall.png are grey" in said and said.count("\n") == 1
+    assert (out / "summary.json").exists()  # and nothing was removed
     assert main([*words, "--prior", str(prior), "--grey", "--overwrite"]) == 0

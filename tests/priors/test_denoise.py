@@ -1,5 +1,7 @@
 """Removing noise: by a prior, and by total variation."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -138,6 +140,22 @@ def test_a_prior_that_has_learnt_its_steps_makes_them(edges, smooth):
     assert prior_removal(learnt, 0.1, weight=1.0).rates == ()
 
 
+def test_without_a_prior_the_own_one_removes_noise_of_any_deviation():
+    clean = jinv.dead_leaves(2, 48)[..., :1].astype(np.float32) / 255
+    for sigma, better in ((10, 2), (25, 5), (50, 8)):
+        noisy = clean + sigma / 255 * RNG.normal(size=clean.shape).astype(np.float32)
+        found = jinv.denoise(noisy, sigma=sigma)
+        for before, image, wanted in zip(noisy, found, clean, strict=True):
+            assert psnr(image, wanted) > psnr(before, wanted) + better
+
+
+def test_a_grey_prior_sees_each_channel_of_colours_by_itself(edges):
+    colours = RNG.uniform(size=(7, 9, 3)).astype(np.float32)
+    (found,) = jinv.denoise([colours], edges, steps=3)
+    apart = [jinv.denoise([colours[..., [c]]], edges, steps=3)[0] for c in range(3)]
+    np.testing.assert_allclose(found, np.concatenate(apart, -1), atol=1e-6)
+
+
 def test_total_variation_finds_its_minimum(smooth):
     clean, noisy = smooth
     found = cleaned(VariationRemoval(SIGMA, 1.0, 300), noisy)
@@ -160,12 +178,11 @@ def test_total_variation_finds_its_minimum(smooth):
 
 def test_what_is_asked_wrongly_is_refused(edges, smooth):
     noisy = smooth[1]
-    with pytest.raises(ConfigError, match="found neither"):
-        jinv.denoise([noisy])
     with pytest.raises(ConfigError, match="found both"):
         jinv.denoise([noisy], edges, tv=1.0)
-    with pytest.raises(ConfigError, match="of grey images, and image 0 are RGB"):
-        jinv.denoise(np.repeat(noisy, 3, -1)[None], edges)
+    colours = replace(edges, form=replace(edges.form, subject=Subject(3)))
+    with pytest.raises(ConfigError, match="of RGB images, and image 0 are grey"):
+        jinv.denoise([noisy], colours)
     for strange in (noisy, [noisy[..., 0]], [], 3, [noisy.astype(int)]):
         with pytest.raises(DataError, match="expected"):
             jinv.denoise(strange, tv=1.0)
