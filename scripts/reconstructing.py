@@ -15,10 +15,8 @@ from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.models.loading import load_classifier
 from jinv.report.pictures import read_picture, saved_images
 
-ERRORS = (
-    "relative_squared_error", "relative_error", "distance_over_pairwise",
-    "psnr", "ssim", LPIPS,
-)  # fmt: skip
+OF_FEATURES = "relative_squared_error", "relative_error", "distance_over_pairwise"
+ERRORS = *OF_FEATURES, "mse", "psnr", "ssim", LPIPS
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,7 @@ class Run:
             features = row["features"].values()
             means = {
                 name: mean_of(layer[name] for layer in features).value
-                for name in ERRORS[:3]
+                for name in OF_FEATURES
             }
             rows.append({**row, **means})
         return rows
@@ -61,14 +59,24 @@ class Run:
         found = saved_images(self.folder / "images")
         return np.stack([read_picture(found[number][0]) for number in sorted(found)])
 
+    @property
+    def notes(self) -> list[str]:
+        """A line under each image: what of it is right, as features and as an image."""
+        return [
+            f"{_number(row['relative_squared_error'], '.3f')}, "
+            f"{_number(row.get('psnr'), '.1f')} dB"
+            for row in self.errors
+        ]
+
     def cells(self) -> list[str]:
+        """Its row of the table."""
         means = (mean_of(row.get(name) for row in self.errors) for name in ERRORS)
         seconds = self.summary["seconds"]
         passes = self.summary["classifier_passes"] / self.summary["images"]
         return [
             *map(str, means),
             f"{passes:.0f}",
-            f"{seconds['running']:.0f}",
+            f"{seconds['running']:.1f}",
             f"{seconds['total']:.0f}",
         ]
 
@@ -77,6 +85,10 @@ COLUMNS = (
     *(MEASURES[name].title for name in ERRORS),
     "passes", "s running", "s in all",
 )  # fmt: skip
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
 
 
 def targets(photographs: Sequence[Path], model: str) -> np.ndarray:

@@ -78,10 +78,7 @@ def papers(study: Study) -> None:
             folder = study.out / study.model / preset / layer
             run = study.run(study.model, layer, f"--preset {preset}", folder)
             runs[layer], rows[f"{layer}, {preset}"] = run, run.cells()
-        notes = {
-            layer: [f"{row['relative_squared_error']:.3f}" for row in run.errors]
-            for layer, run in runs.items()
-        }
+        notes = {layer: run.notes for layer, run in runs.items()}
         sheet = layer_sheet(
             targets(study.chosen, study.model),
             {layer: run.images for layer, run in runs.items()},

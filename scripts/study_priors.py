@@ -80,13 +80,7 @@ def main(study: Study) -> None:
             options = f"{words} {study.words} --seed {study.seed}"
             run = Run(study.model, layer, options, folder).done(study.chosen)
             runs[name], rows[f"{layer}, {name}"] = run, run.cells()
-        notes = {
-            name: [
-                f"{row['relative_squared_error']:.3f}, {row['psnr']:.1f} dB"
-                for row in run.errors
-            ]
-            for name, run in runs.items()
-        }
+        notes = {name: run.notes for name, run in runs.items()}
         images = {name: run.images for name, run in runs.items()}
         sheet = layer_sheet(targets(study.chosen, study.model), images, notes)
         save_picture(study.out / f"{layer}.png", sheet)

@@ -3,9 +3,9 @@
 Images become its inputs, and inputs images, here alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import flax.linen as nn
@@ -69,8 +69,7 @@ class Classifier:
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Compute logits (batch, classes), float32, of inputs."""
-        logits: Any = self.module.apply(variables, inputs, **self.inference)
-        return logits.astype(jnp.float32)
+        return self._answer(variables, inputs)
 
     def respond(self, variables: dict[str, Any], inputs: jax.Array) -> Response:
         """Classify inputs, with all that methods look at.
@@ -78,11 +77,7 @@ class Classifier:
         Under `jax.jit` only what is used is computed. A foreign module's own
         `flax.linen.BatchNorm` layers are listened to as well.
         """
-        with nn.intercept_methods(tap_foreign):
-            applied: Any = self.module.apply(
-                variables, inputs, mutable=[TAPS, FEATURES], **self.inference
-            )
-        logits, seen = applied
+        logits, seen = self._listen(variables, inputs)
         return Response(
             logits.astype(jnp.float32),
             by_layer(seen.get(TAPS, {})),
@@ -115,7 +110,7 @@ class Classifier:
             Logits (batch, classes), float32; activations as of `features`; and the new
             `batch_stats`.
         """
-        logits, changed = self._train(variables, inputs, key, "batch_stats", FEATURES)
+        logits, changed = self._learn(variables, inputs, key)
         named = _named(changed.get(FEATURES, {}))
         return logits.astype(jnp.float32), named, changed.get("batch_stats", {})
 
@@ -123,20 +118,8 @@ class Classifier:
         self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
     ) -> Any:
         """Compute moments that BatchNorm layers see in training, as `batch_stats`."""
-        with nn.intercept_methods(tap_foreign):
-            _, changed = self._train(variables, inputs, key, "batch_stats", TAPS)
+        _, changed = self._learn_and_listen(variables, inputs, key)
         return changed.get(TAPS, {})
-
-    def _train(
-        self, variables: Any, inputs: jax.Array, key: jax.Array, *mutable: str
-    ) -> Any:
-        return self.module.apply(
-            variables,
-            inputs,
-            mutable=list(mutable),
-            rngs={"dropout": key},
-            **self.in_training,
-        )
 
     def features(
         self, variables: dict[str, Any], inputs: jax.Array
@@ -147,6 +130,26 @@ class Classifier:
         is always there.
         """
         return self.respond(variables, inputs).features
+
+    # JAX remembers what a compiled function is made of. So the network is traced once
+    # for all programs of which it is a part, and is fast where it is called by itself.
+    # They hold the module alone: weights would live as long.
+
+    @cached_property
+    def _answer(self) -> Callable[..., Any]:
+        return jax.jit(partial(_answer, self.module, self.inference))
+
+    @cached_property
+    def _listen(self) -> Callable[..., Any]:
+        return jax.jit(partial(_listen, self.module, self.inference))
+
+    @cached_property
+    def _learn(self) -> Callable[..., Any]:
+        return jax.jit(partial(_learn, self.module, self.in_training))
+
+    @cached_property
+    def _learn_and_listen(self) -> Callable[..., Any]:
+        return jax.jit(partial(_learn_and_listen, self.module, self.in_training))
 
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -269,6 +272,43 @@ class Classifier:
     def _channels(self) -> tuple[np.ndarray, np.ndarray]:
         spec = self.spec
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
+
+
+def _answer(
+    module: nn.Module, options: Mapping[str, Any], variables: Any, inputs: jax.Array
+) -> jax.Array:
+    logits: Any = module.apply(variables, inputs, **options)
+    return logits.astype(jnp.float32)
+
+
+def _listen(
+    module: nn.Module, options: Mapping[str, Any], variables: Any, inputs: jax.Array
+) -> Any:
+    with nn.intercept_methods(tap_foreign):
+        return module.apply(variables, inputs, mutable=[TAPS, FEATURES], **options)
+
+
+def _learn(
+    module: nn.Module,
+    options: Mapping[str, Any],
+    variables: Any,
+    inputs: jax.Array,
+    key: jax.Array,
+) -> Any:
+    mutable, rngs = ["batch_stats", FEATURES], {"dropout": key}
+    return module.apply(variables, inputs, mutable=mutable, rngs=rngs, **options)
+
+
+def _learn_and_listen(
+    module: nn.Module,
+    options: Mapping[str, Any],
+    variables: Any,
+    inputs: jax.Array,
+    key: jax.Array,
+) -> Any:
+    mutable, rngs = ["batch_stats", TAPS], {"dropout": key}
+    with nn.intercept_methods(tap_foreign):
+        return module.apply(variables, inputs, mutable=mutable, rngs=rngs, **options)
 
 
 def _named(features: Mapping[str, Any]) -> dict[str, jax.Array]:

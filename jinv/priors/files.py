@@ -105,8 +105,8 @@ def embedded_prior() -> Prior:
     path = embedded_weights(_EMBEDDED)
     if path is None:
         raise WeightsError(
-            f"this installation of jinv lacks {_EMBEDDED}.safetensors: install it anew, "
-            "or give a prior"
+            f"this installation of jinv lacks {_EMBEDDED}.safetensors: install it "
+            "anew, or give a prior"
         )
     return load_prior(path)
 

@@ -187,9 +187,7 @@ def prior_removal(
         learnt_sigma = float(recipe["sigma"])
         weight = float(recipe["weight"]) / learnt_sigma**2
         if steps in (None, len(learnt)):
-            return PriorRemoval(
-                prior, sigma, weight, len(learnt), learnt, learnt_sigma
-            )
+            return PriorRemoval(prior, sigma, weight, len(learnt), learnt, learnt_sigma)
     if weight is None:
         area = prior.form.height * prior.form.width
         weight = 1.0 if prior.form.kind == "dae" else 0.5 / area

@@ -85,7 +85,7 @@ def test_noisy_images_of_any_kind_are_denoised_by_total_variation(
     found = np.asarray(Image.open(out / "images" / "00000_colour.png"))
     assert found.shape == colour.shape and found.std() < 0.5 * colour.std()
     capsys.readouterr()
-    # A prior of grey images sees each channel by itself; one of RGB images no grey ones.
+    # A prior of grey images sees each channel by itself; one of RGB ones no grey ones.
     assert main([*words, "--prior", str(prior), "--overwrite"]) == 0
     assert Image.open(out / "images" / "00000_colour.png").mode == "RGB"
     rgb = Prior(Form(Subject(3), 2, 2), load_prior(prior).variables)

@@ -1,15 +1,15 @@
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jinv.images.collage import collage
 
 KEY = jax.random.key(3)
-INDEX = jnp.arange(8)
+INDEX = np.arange(8)
 
 
 def seen(images, pieces=6, key=KEY):
-    return np.asarray(collage(pieces)(key, INDEX, images))
+    # Compiled whole, as in a step: part by part it takes longer.
+    return np.asarray(jax.jit(collage(pieces))(key, INDEX, images))
 
 
 def test_without_pieces_images_stay_as_they_are():
@@ -19,7 +19,8 @@ def test_without_pieces_images_stay_as_they_are():
 
 def test_pieces_come_from_other_images_of_the_batch():
     # Each image is of one colour, so that every pixel tells whose it is.
-    images = jnp.broadcast_to(jnp.arange(8.0)[:, None, None, None], (8, 32, 32, 1))
+    numbers = np.arange(8, dtype=np.float32)
+    images = np.broadcast_to(numbers[:, None, None, None], (8, 32, 32, 1))
     found = seen(images)
     pieced = [len(np.unique(np.round(image, 3))) > 1 for image in found]
     assert 3 <= sum(pieced) < 8  # the number of pieces is drawn from 0 on
@@ -31,8 +32,8 @@ def test_pieces_come_from_other_images_of_the_batch():
 
 
 def test_a_piece_is_a_window_enlarged_without_leaving_the_image():
-    ramp = jnp.linspace(0.0, 1.0, 32)[None, :, None, None]
-    images = jnp.broadcast_to(ramp, (8, 32, 32, 1))
+    ramp = np.linspace(0, 1, 32, dtype=np.float32)[None, :, None, None]
+    images = np.broadcast_to(ramp, (8, 32, 32, 1))
     steps = np.diff(seen(images, 1)[..., 0], axis=1)
     # Inside of a piece the ramp rises 0.3 to 1 times as fast.
     slopes = np.round(steps * 31, 3)
@@ -49,7 +50,8 @@ def test_steps_draw_anew_and_the_same_key_the_same():
 
 def test_gradients_reach_every_image():
     images = jax.random.uniform(KEY, (8, 16, 16, 3))
-    gradient = jax.grad(lambda x: collage(4)(KEY, INDEX, x).sum())(images)
+    gradient = jax.jit(jax.grad(lambda x: collage(4)(KEY, INDEX, x).sum()))(images)
     # Pixels are only moved and averaged.
+    gradient = np.asarray(gradient)
     np.testing.assert_allclose(gradient.sum(), 8 * 16 * 16 * 3, rtol=1e-5)
     assert float(gradient.sum((1, 2, 3)).min()) > 0

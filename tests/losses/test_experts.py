@@ -1,16 +1,19 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jinv.losses import (
-    curvature,
-    denoising_score_matching,
-    potential,
-    score,
-    score_matching,
-    slope,
-)
+from jinv import losses
+from jinv.losses import denoising_score_matching
+
+# Compiled whole, as in a step: part by part it takes longer.
+potential = jax.jit(losses.potential, static_argnums=1)
+slope = jax.jit(losses.slope, static_argnums=1)
+curvature = jax.jit(losses.curvature, static_argnums=1)
+score = jax.jit(losses.score, static_argnums=3)
+score_matching = jax.jit(losses.score_matching, static_argnums=3)
 
 EXPERTS = pytest.mark.parametrize("expert", ["logistic", "student-t"])
 RNG = np.random.default_rng(0)
@@ -26,13 +29,13 @@ def wide():
 
 @EXPERTS
 def test_slope_and_curvature_are_derivatives_of_the_potential(expert):
-    s = jnp.linspace(-4, 4, 21)
-    one = jax.vmap(jax.value_and_grad(lambda x: potential(x, expert)))
+    s = np.linspace(-4, 4, 21)
+    one = jax.jit(jax.vmap(jax.value_and_grad(lambda x: potential(x, expert))))
     values, slopes = one(s)
     formula = {"logistic": -np.log(np.cosh(s)), "student-t": -np.log(1 + s**2 / 2)}
     np.testing.assert_allclose(values, formula[expert], atol=1e-12)
     np.testing.assert_allclose(slope(s, expert), slopes, atol=1e-12)
-    curves = jax.vmap(jax.grad(lambda x: slope(x, expert)))(s)
+    curves = jax.jit(jax.vmap(jax.grad(lambda x: slope(x, expert))))(s)
     np.testing.assert_allclose(curvature(s, expert), curves, atol=1e-12)
 
 
@@ -58,8 +61,9 @@ def plain(filters, alphas, expert):
 
 
 def same(ours, theirs, *arguments):
-    found = jax.value_and_grad(ours, range(len(arguments)))(*arguments)
-    expected = jax.value_and_grad(theirs, range(len(arguments)))(*arguments)
+    both = partial(jax.value_and_grad, argnums=range(len(arguments)))
+    found = jax.jit(both(ours))(*arguments)
+    expected = jax.jit(both(theirs))(*arguments)
     for each, other in zip(*map(jax.tree.leaves, (found, expected)), strict=True):
         np.testing.assert_allclose(each, other, rtol=1e-6, atol=1e-9)
 
@@ -89,7 +93,8 @@ def test_separable_filters_are_never_put_together(expert):
 
 @EXPERTS
 def test_the_score_is_the_gradient_of_the_density(expert):
-    gradient = jax.vmap(jax.grad(lambda x: potential(FILTERS @ x, expert) @ ALPHAS))(X)
+    one = jax.grad(lambda x: potential(FILTERS @ x, expert) @ ALPHAS)
+    gradient = jax.jit(jax.vmap(one))(X)
     found = score(X @ FILTERS.T, ALPHAS, FILTERS, expert)
     np.testing.assert_allclose(found, gradient, atol=1e-12)
 

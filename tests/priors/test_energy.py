@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 
 from jinv.losses import potential
+from jinv.priors import energy as energies
 from jinv.priors.denoiser import denoise, draw_denoiser
 from jinv.priors.denoising import map_step
-from jinv.priors.energy import draw_shifts, energy, score
+from jinv.priors.energy import draw_shifts
 from jinv.priors.form import Form, Subject
+
+# Compiled whole, as in a step: part by part it takes longer.
+energy = jax.jit(energies.energy, static_argnums=0, static_argnames="stride")
+score = jax.jit(energies.score, static_argnums=0)
 
 RNG = np.random.default_rng(0)
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jinv.models.operations.transposed import convolve_transposed
+from jinv.models.operations import transposed
+
+# Compiled whole, as in a network: part by part it takes longer.
+convolve_transposed = jax.jit(transposed.convolve_transposed, static_argnums=(2, 3, 4))
 
 
 @pytest.mark.parametrize(
@@ -14,7 +17,7 @@ from jinv.models.operations.transposed import convolve_transposed
 def test_it_is_the_transposed_form_of_a_convolution(side, stride, first, length):
     keys = jax.random.split(jax.random.key(side), 3)
     kernel = jax.random.normal(keys[0], (side, side, 2, 3))
-    x = jax.random.normal(keys[1], (2, 9, 9, 2))
+    x = np.asarray(jax.random.normal(keys[1], (2, 9, 9, 2)))
 
     # Laid over everything that it reaches, then cut or filled up with zeros.
     whole = np.zeros((2, 60, 60, 3))
@@ -53,8 +56,8 @@ def test_its_gradients_are_those_of_xla():
         return jnp.sum(jnp.sin(y))
 
     for found, wanted in zip(
-        jax.grad(ours, (0, 1))(x, kernel),
-        jax.grad(theirs, (0, 1))(x, kernel),
+        jax.jit(jax.grad(ours, (0, 1)))(x, kernel),
+        jax.jit(jax.grad(theirs, (0, 1)))(x, kernel),
         strict=True,
     ):
         np.testing.assert_allclose(found, wanted, atol=1e-3)
