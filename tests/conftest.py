@@ -26,6 +26,8 @@ os.environ["XLA_FLAGS"] = (
     "--xla_cpu_parallel_codegen_split_count=1"
 )
 jax.config.update("jax_num_cpu_devices", 2)
+# Nobody looks up in which line of Python an operation of a program was made.
+jax.config.update("jax_traceback_in_locations_limit", 0)
 # Who means to broadcast says over which axes.
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -32,6 +33,14 @@ def test_every_public_class_and_function_has_an_example(name):
 def modules():
     found = pkgutil.walk_packages(jinv.__path__, "jinv.")
     return ["jinv", *(module.name for module in found)]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded_once():
+    """Programs are remembered with the classifier that they are for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jinv, "load_classifier", cache(jinv.load_classifier))
+        yield
 
 
 @pytest.mark.parametrize("name", modules())

@@ -139,7 +139,7 @@ def _order(classifier: Classifier) -> dict[str, tuple[int, int]]:
     """Places in a network's program at which features are computed, by their names."""
     size, channels = classifier.spec.input_size, classifier.spec.channels
     example = jax.ShapeDtypeStruct((1, size, size, channels), jnp.float32)
-    traced = jax.make_jaxpr(classifier.features, return_shape=True)
+    traced = jax.make_jaxpr(classifier.in_parts().features, return_shape=True)
     closed, shapes = traced(classifier.variables, example)
     places: dict[Any, tuple[int, int]] = {
         variable: (number, place)

@@ -4,7 +4,7 @@ Images become its inputs, and inputs images, here alone.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -40,6 +40,9 @@ class Classifier:
         inference: Keyword arguments with which the module is called, e.g.
             `{"train": False}` where its own default is to train.
         in_training: Keyword arguments with which it is called to train.
+        whole: Whether JAX remembers what the network computes, as that of a function:
+            it is traced once for all programs of which it is a part, and is fast where
+            it is called by itself.
 
     Example:
         >>> from jinv import load_classifier
@@ -56,6 +59,7 @@ class Classifier:
     sha256: str = ""
     inference: Mapping[str, Any] = field(default_factory=dict)
     in_training: Mapping[str, Any] = field(default_factory=lambda: {"train": True})
+    whole: bool = True
 
     def __repr__(self) -> str:
         """A line for people, without the weights."""
@@ -131,25 +135,30 @@ class Classifier:
         """
         return self.respond(variables, inputs).features
 
-    # JAX remembers what a compiled function is made of. So the network is traced once
-    # for all programs of which it is a part, and is fast where it is called by itself.
-    # They hold the module alone: weights would live as long.
+    def in_parts(self) -> "Classifier":
+        """Make it anew, not whole: for those who look at how a network computes."""
+        return replace(self, whole=False)
 
     @cached_property
     def _answer(self) -> Callable[..., Any]:
-        return jax.jit(partial(_answer, self.module, self.inference))
+        return self._calling(_answer, self.inference)
 
     @cached_property
     def _listen(self) -> Callable[..., Any]:
-        return jax.jit(partial(_listen, self.module, self.inference))
+        return self._calling(_listen, self.inference)
 
     @cached_property
     def _learn(self) -> Callable[..., Any]:
-        return jax.jit(partial(_learn, self.module, self.in_training))
+        return self._calling(_learn, self.in_training)
 
     @cached_property
     def _learn_and_listen(self) -> Callable[..., Any]:
-        return jax.jit(partial(_learn_and_listen, self.module, self.in_training))
+        return self._calling(_learn_and_listen, self.in_training)
+
+    def _calling(self, call: Callable[..., Any], options: Any) -> Callable[..., Any]:
+        # It holds the module alone: weights would live as long as JAX remembers it.
+        function = partial(call, self.module, options)
+        return jax.jit(function) if self.whole else function
 
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:

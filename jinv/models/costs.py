@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import flax.linen as nn
@@ -34,9 +33,9 @@ def costs_of(classifier: Classifier) -> Costs:
     """
     spec, total = classifier.spec, 0
 
-    def count(layer_call, args, kwargs, context):
+    def count(call, args, kwargs, context):
         nonlocal total
-        made, layer = layer_call(*args, **kwargs), context.module
+        made, layer = call(*args, **kwargs), context.module
         if context.method_name == "__call__" and layer.has_variable("params", "kernel"):
             kernel = layer.get_variable("params", "kernel")
             total += made.size // made.shape[-1] * kernel.size
@@ -44,10 +43,8 @@ def costs_of(classifier: Classifier) -> Costs:
 
     shape = 1, spec.input_size, spec.input_size, spec.channels
     example = jax.ShapeDtypeStruct(shape, jnp.float32)
-    # Not by the classifier, which is traced once: what was traced is not called again.
-    call = partial(classifier.module.apply, **classifier.inference)
     with nn.intercept_methods(count):
-        jax.eval_shape(call, classifier.variables, example)
+        jax.eval_shape(classifier.in_parts().logits, classifier.variables, example)
     parameters = jax.tree.leaves(classifier.variables["params"])
     return Costs(sum(leaf.size for leaf in parameters), total)
 

@@ -118,10 +118,10 @@ def check_training(classifier: Classifier) -> None:
     spec, arguments = classifier.spec, dict(classifier.in_training)
     size = spec.input_size
     example = jax.ShapeDtypeStruct((2, size, size, spec.channels), jnp.float32)
-    changes = []
+    changes, network = [], classifier.in_parts()
 
     def call(variables, inputs):
-        logits, new = classifier.training(variables, inputs, jax.random.key(0))
+        logits, new = network.training(variables, inputs, jax.random.key(0))
         before, after = map(jax.tree.leaves, (variables.get("batch_stats", {}), new))
         changes.extend(x is not y for x, y in zip(before, after, strict=True))
         return logits

@@ -99,8 +99,9 @@ def test_a_unit_for_each_image(tiny):
     np.testing.assert_array_equal(excited[:, units].argmax(0), range(4))
 
 
-def learning(tiny, kept, kill=None):
-    """Images on which a student disagrees, who learns from each batch; its end."""
+@pytest.fixture(scope="module")
+def disputed(tiny):
+    """Images on which a student disagrees, the student, and how it learns from them."""
 
     def disagreement(e):
         answers = (e.seen[role].logits for role in (TEACHER, STUDENT))
@@ -122,6 +123,12 @@ def learning(tiny, kept, kill=None):
         step = jax.grad(loss)(variables)
         return jax.tree.map(lambda x, g: x - 0.5 * g, variables, step)
 
+    return job, student, learn
+
+
+def learning(disputed, kept, kill=None):
+    """The images, and the student that learnt from each batch of them in turn."""
+    job, student, learn = disputed
     session = job.session(
         live={STUDENT: student.variables},
         checkpoints=Checkpoints(kept),
@@ -138,17 +145,17 @@ def learning(tiny, kept, kill=None):
     return images, session.live[STUDENT]
 
 
-# Within the second batch: in its first phase, and in its second.
-@pytest.mark.parametrize("kill", [11, 15])
-def test_a_student_that_changes_between_batches(tiny, tmp_path, kill):
-    whole, killed = tmp_path / "whole" / "kept", tmp_path / "killed" / "kept"
-    for folder in (whole, killed):
-        folder.parent.mkdir()
-    images, student = learning(tiny, whole)
-    with pytest.raises(KeyboardInterrupt):
-        learning(tiny, killed, kill)
-    again = learning(tiny, killed)
-    jax.tree.map(np.testing.assert_array_equal, again, (images, student))
+def test_a_student_that_changes_between_batches(tiny, disputed, tmp_path):
+    (tmp_path / "whole").mkdir()
+    images, student = learning(disputed, tmp_path / "whole" / "kept")
+    # Within the second batch: in its first phase, and in its second.
+    for kill in (11, 15):
+        killed = tmp_path / f"killed at {kill}" / "kept"
+        killed.parent.mkdir()
+        with pytest.raises(KeyboardInterrupt):
+            learning(disputed, killed, kill)
+        again = learning(disputed, killed)
+        jax.tree.map(np.testing.assert_array_equal, again, (images, student))
     fresh = make_classifier(tiny.spec, 7).variables
     assert not np.array_equal(*map(_first, (student, fresh)))
 
