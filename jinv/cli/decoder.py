@@ -1,16 +1,15 @@
 """`jinv decoder`: a network that makes images of what a layer says of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
 from rich.console import Console
 
-from jinv.cli.bar import Bar
 from jinv.cli.networks import NetworkFacts
+from jinv.cli.progress import LessonProgress
 from jinv.cli.reconstruct import names_of, photographs_in
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
@@ -19,7 +18,6 @@ from jinv.decoders.config import DecoderConfig
 from jinv.decoders.learn import learn_decoder
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.events import Compiled, Learning, LessonEvent, Measured
 from jinv.engine.precision import Precision, activation_type
 from jinv.errors import ConfigError, Interrupted
 from jinv.metrics.measures import MEASURES
@@ -71,7 +69,7 @@ def run(options: LearnDecoder) -> int:
     """Carry the command out; returns the exit status."""
     keep_compiled_programs()
     console = Console(stderr=True, soft_wrap=True, highlight=False)
-    config = options.config
+    config = options.config.whole()
     if not options.layer:
         raise ConfigError(
             f"give --layer; `jinv models {options.model}` lists those that there are"
@@ -95,7 +93,10 @@ def run(options: LearnDecoder) -> int:
             f"progress is kept in {options.out}"
         )
 
-    with Stop() as stop, _Progress(console) as progress:
+    progress = LessonProgress(
+        console, "round", config.rounds, _tested, "reading photographs"
+    )
+    with Stop() as stop, progress:
         try:
             learnt = learn_decoder(
                 network,
@@ -143,28 +144,10 @@ def _read(paths: Sequence[Path], network: Classifier) -> list[np.ndarray]:
     return [array.reshape(*array.shape[:2], -1) for array in arrays]
 
 
-class _Progress(Bar):
-    """A bar on a terminal; elsewhere, a line now and then, and after every test."""
-
-    def __init__(self, console: Console):
-        super().__init__(console, "reading photographs")
-
-    def on_event(self, event: LessonEvent) -> None:
-        """Show what a lesson reports."""
-        match event:
-            case Compiled():
-                self.compiled(event)
-            case Learning(row=row, far=far):
-                text = f"loss {row['loss']:.3g}, image {row['image']:.3g}"
-                self.show(far, text)
-                self.say(far, text)
-            case Measured(row=row, far=far) if "test_psnr" in row:
-                self.note(
-                    f"step {far.done}/{far.total}: loss {row['loss']:.3g}, held out "
-                    f"{row['test_psnr']:.2f} dB{_feature_error(row)}"
-                )
-
-
-def _feature_error(row: dict[str, Any]) -> str:
-    error = row.get("test_error")
-    return "" if error is None else f", features {error:.3g}"
+def _tested(row: Mapping[str, float]) -> str:
+    told = [f"image {row['image']:.3g}"]
+    if "test_psnr" in row:
+        told.append(f"held out {row['test_psnr']:.2f} dB")
+    if (error := row.get("test_error")) is not None:
+        told.append(f"features {error:.3g}")
+    return "  ".join(told)

@@ -1,23 +1,21 @@
 """`jinv prior`: learn what images, or the features of a layer, usually look like."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from rich.console import Console
 
-from jinv.cli.bar import Bar
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
+from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
 from jinv.data.photographs import unlabelled_images
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.engine.events import Compiled, LessonEvent, Measured
 from jinv.errors import ConfigError, Interrupted
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
@@ -80,7 +78,7 @@ def run(options: LearnPrior) -> int:
     network = _network(options)
     console = Console(stderr=True, soft_wrap=True)
     images = unlabelled_images(options.images, options.split)
-    config = options.config
+    config = options.config.whole()
     settings = {each.name: getattr(config, each.name) for each in fields(config)}
     about = {"data": f"{options.images} ({len(images)} images)"}
 
@@ -92,7 +90,10 @@ def run(options: LearnPrior) -> int:
             markup=False,
         )
 
-    with Stop() as stop, _Progress(console, config) as progress:
+    progress = LessonProgress(
+        console, "round", config.rounds, _held_out, "drawing patches"
+    )
+    with Stop() as stop, progress:
         try:
             prior = learn_prior(
                 images,
@@ -141,27 +142,7 @@ def _network(options: LearnPrior) -> Classifier | None:
     return load_classifier(options.model, options.weights, **facts)
 
 
-class _Progress(Bar):
-    """A line after every round, with the time that is left; a bar on a terminal."""
-
-    def __init__(self, console: Console, config: PriorConfig):
-        """Follow a lesson of so many rounds."""
-        super().__init__(console, "drawing patches")
-        self._rounds = min(config.rounds, config.steps)
-
-    def on_event(self, event: LessonEvent) -> None:
-        """Show what a lesson reports."""
-        if isinstance(event, Compiled):
-            self.compiled(event)
-            return
-        row = event.row
-        if isinstance(event, Measured):
-            seconds = round(row["seconds"] * (self._rounds - row["round"]))
-            psnr = row.get("held_out_psnr")
-            self.note(
-                f"round {row['round']:>3}/{self._rounds}  loss {row['loss']:.4f}  "
-                f"held out {row['held_out_loss']:.4f}  "
-                f"{'' if psnr is None else f'PSNR {psnr:.2f} dB  '}"
-                f"{row['seconds']:.0f} s  about {timedelta(seconds=seconds)} left"
-            )
-        self.show(event.far, f"loss {row['loss']:.4f}")
+def _held_out(row: Mapping[str, float]) -> str:
+    psnr = row.get("held_out_psnr")
+    told = f"held out {row['held_out_loss']:.4f}"
+    return told if psnr is None else f"{told}  PSNR {psnr:.2f} dB"

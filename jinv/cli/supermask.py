@@ -10,9 +10,10 @@ from rich.console import Console
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
+from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
-    LessonProgress,
+    accuracies,
     announcer,
     command_line,
     load_splits,
@@ -117,7 +118,9 @@ def _search(options: FindSupermask, data: str) -> int:
     announce = announcer(
         console, "Searching", spec, splits[0], options.config, options.out
     )
-    with Stop() as stop, LessonProgress(console, options.config.epochs) as progress:
+    epochs = options.config.epochs
+    progress = LessonProgress(console, "epoch", epochs, accuracies)
+    with Stop() as stop, progress:
         try:
             found = find_subnetwork(
                 spec,

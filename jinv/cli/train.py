@@ -9,9 +9,10 @@ import tyro
 from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
+from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
-    LessonProgress,
+    accuracies,
     announcer,
     load_images,
     load_soft_labels,
@@ -97,7 +98,8 @@ def run(options: Train) -> int:
     if options.real is not None:
         real = load_images(options.real, options.real_split, spec)
     announce = announcer(console, "Training", spec, splits[0], config, options.out)
-    with Stop() as stop, LessonProgress(console, config.epochs) as progress:
+    progress = LessonProgress(console, "epoch", config.epochs, accuracies)
+    with Stop() as stop, progress:
         try:
             trained = train(
                 classifier,

@@ -5,7 +5,6 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ import numpy as np
 from rich.console import Console
 
 from jinv.atomic import write_json
-from jinv.cli.bar import Bar
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled, soft_labels_of
 from jinv.data.soft_labels import SoftLabels
 from jinv.devices import backend
-from jinv.engine.events import Compiled, LessonEvent, Measured
 from jinv.engine.precision import activation_type
 from jinv.errors import DataError
 from jinv.models.facts import Facts
@@ -139,33 +136,10 @@ def load_soft_labels(
     return found._replace(logits=found.logits[training.chosen])
 
 
-class LessonProgress(Bar):
-    """A line after every epoch, with the time that is left; a bar on a terminal."""
-
-    def __init__(self, console: Console, epochs: int):
-        """Follow a training of so many epochs."""
-        super().__init__(console)
-        self._epochs = epochs
-
-    def on_event(self, event: LessonEvent) -> None:
-        """Show what a training reports."""
-        if isinstance(event, Compiled):
-            self.compiled(event)
-            return
-        row = event.row
-        if isinstance(event, Measured):
-            seconds = round(row["seconds"] * (self._epochs - row["epoch"]))
-            accuracies = "".join(
-                f"{title} {row[name]:.2f} %  "
-                for name, title in _ACCURACIES.items()
-                if name in row
-            )
-            self.note(
-                f"epoch {row['epoch']:>3}/{self._epochs}  loss {row['loss']:.4f}  "
-                f"{accuracies}{row['seconds']:.0f} s  "
-                f"about {timedelta(seconds=seconds)} left"
-            )
-        self.show(event.far, f"loss {row['loss']:.4f}")
+def accuracies(row: Mapping[str, float]) -> str:
+    """Words for the accuracies that a row of a training's log has."""
+    found = (f"{t} {row[n]:.2f} %" for n, t in _ACCURACIES.items() if n in row)
+    return "  ".join(found)
 
 
 def announcer(

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Literal, Self
 
 from jinv.checked import Checked
+from jinv.engine.rounds import whole_rounds
 from jinv.errors import ConfigError
 from jinv.losses.experts import Expert
 from jinv.priors.form import Kind, Layout
@@ -53,11 +54,11 @@ class PriorConfig(Checked):
         last_lr: Learning rate of the end.
         stages: Number of stages of one rate each, in even ratios; 0 for a cosine.
         max_norm: Largest norm of a gradient, to which longer ones are cut; 0 for any.
-        rounds: Looks at what was learnt, at even distances.
+        round_steps: Updates between two looks at what was learnt.
         seed: Seed of patches, filters, noise and order.
 
     Example:
-        >>> PriorConfig(steps=100, rounds=20).whole().steps
+        >>> PriorConfig(steps=100).whole().round_steps
         100
     """
 
@@ -82,22 +83,15 @@ class PriorConfig(Checked):
     last_lr: Positive = 1e-4
     stages: Natural = 0
     max_norm: NotNegative = 0.0
-    rounds: Count = 20
+    round_steps: Count = 250
     seed: Seed = 0
 
     def whole(self) -> Self:
-        """Make rounds that are no longer than all steps together.
+        """Make rounds no longer than all steps together.
 
         Raises:
             ConfigError: The steps make no whole rounds, or settings exclude each other.
         """
-        rounds = min(self.rounds, self.steps)
-        if rest := self.steps % rounds:
-            nearest = self.steps - rest or rounds
-            raise ConfigError(
-                f"steps {self.steps}: expected as many in each of {rounds} rounds, "
-                f"e.g. {nearest}"
-            )
         if self.last_lr > self.lr:
             raise ConfigError(
                 f"last_lr {self.last_lr:g} is over lr {self.lr:g}: rates fall"
@@ -111,7 +105,12 @@ class PriorConfig(Checked):
             raise ConfigError("components: separable filters look in all directions")
         if self.kind == "dae" and self.layout != "full":
             raise ConfigError(f"layout {self.layout} is one of experts, not of a dae")
-        return replace(self, rounds=rounds)
+        return replace(self, round_steps=whole_rounds(self.steps, self.round_steps))
+
+    @property
+    def rounds(self) -> int:
+        """Number of rounds, of a configuration that is `whole`."""
+        return self.steps // self.round_steps
 
     @property
     def on_crops(self) -> bool:

@@ -143,11 +143,10 @@ def learn_prior(
         examples = taught.prepare(patches)
         tests = taught.prepare(draw(held_out, 1000, size, config.seed + 1))
     del patches
-    steps = config.steps // config.rounds
     course = Course(
         config.rounds,
-        steps,
-        partial(_batches, examples, steps, config),
+        config.round_steps,
+        partial(_batches, examples, config.round_steps, config),
         _measure(taught, tests, config.seed),
         unit="round",
     )

@@ -60,7 +60,7 @@ PRIORS: dict[str, PriorPreset] = {
             lr=0.04,
             last_lr=4e-4,
             max_norm=1.0,
-            rounds=10,
+            round_steps=100,
         ),
         source="filters of Roth & Black 2009, learnt by the error of what they denoise "
         "as of Chen, Ranftl & Pock 2014, here through 10 steps",

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 import optuna
@@ -50,6 +51,9 @@ def open_storage(url: str) -> RDBStorage:
     except ArgumentError:
         raise ConfigError(f"no database address: {url!r}; see --storage") from None
     sqlite = address.get_backend_name() == "sqlite"
+    folder = Path(address.database or "").parent
+    if sqlite and not folder.is_dir():
+        raise ConfigError(f"cannot use --storage {address}: there is no {folder}")
     for attempt in range(_ATTEMPTS):
         try:
             storage = RDBStorage(

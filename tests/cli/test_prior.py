@@ -9,7 +9,9 @@ from jinv import dead_leaves, load_prior
 from jinv.cli.main import main
 from jinv.models import zoo
 
-BRIEF = "--patch 3 --filters 5 --steps 4 --rounds 2 --patches 200 --out out".split()
+BRIEF = (
+    "--patch 3 --filters 5 --steps 4 --round-steps 2 --patches 200 --out out".split()
+)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from jinv.models.receptive_fields import fields_of
 from jinv.priors.learn import own_kernel
 
 IMAGES = dead_leaves(12, 24, seed=0)
-BRIEF = {"patch": 3, "filters": 6, "steps": 8, "rounds": 2, "patches": 600}
+BRIEF = {"patch": 3, "filters": 6, "steps": 8, "round_steps": 4, "patches": 600}
 
 
 @pytest.fixture
@@ -97,7 +97,8 @@ CROPS = {
 
 @pytest.mark.parametrize("kind", CROPS)
 def test_crops_are_denoised_better_and_better(learn, kind):
-    small = {"crops": 30, "crop": 12, "batch_size": 6, "steps": 20, "lr": 0.01}
+    small = {"crops": 30, "crop": 12, "batch_size": 6, "lr": 0.01}
+    small |= {"steps": 20, "round_steps": 10}
     prior, _, rows = learn("a", grey=True, **small, **CROPS[kind])
     assert rows[-1]["held_out_psnr"] > rows[0]["held_out_psnr"]
     assert len(prior.card["denoising"].get("rates", ())) == 2 * (kind == "unrolled")
@@ -117,7 +118,7 @@ def test_a_patch_of_features_is_what_one_layer_sees(tiny):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"steps": 9}, "steps 9: expected as many in each of 2 rounds, e.g. 8"),
+        ({"steps": 9}, "steps 9: expected whole rounds of round_steps 4, e.g. 8 or 12"),
         ({"last_lr": 1.0}, "last_lr 1 is over lr 0.03"),
         ({"kind": "dae", "objective": "unrolled"}, "learns by denoising"),
         ({"kind": "dae", "layout": "separable"}, "layout separable is one of experts"),
