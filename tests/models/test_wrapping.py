@@ -49,12 +49,17 @@ class Example(nn.Module):
         return nn.Dense(self.classes)(x.mean((1, 2)))
 
 
+def initial(module, shape, **options):
+    """Variables of a module, computed in one program."""
+    init = jax.jit(partial(module.init, **options))
+    return init(jax.random.key(0), np.zeros(shape, np.float32))
+
+
 def wrap(channels=3, **normalisation):
     module = Example(3)
-    example = jnp.zeros((1, 8, 8, channels))
     return jinv.wrap_classifier(
         module,
-        module.init(jax.random.key(0), example, train=False),
+        initial(module, (1, 8, 8, channels), train=False),
         name="example",
         classes=["a", "b", "c"],
         input_size=8,
@@ -173,11 +178,8 @@ def bring(module, variables=None, **facts):
     example = jnp.zeros((1, 8, 8, 3))
     if variables is None:
         inference = facts.get("inference", {})
-        variables = module.init(
-            {"params": jax.random.key(0), "dropout": jax.random.key(1)},
-            example,
-            **inference,
-        )
+        keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
+        variables = jax.jit(partial(module.init, **inference))(keys, example)
     usual = dict(
         name="mine", classes="abc", input_size=8, mean=[0.5] * 3, std=[0.25] * 3
     )
@@ -218,7 +220,7 @@ def test_its_size_may_be_given_as_height_and_width():
     assert bring(Tutorial(), input_size=(8, 8)).spec.input_size == 8
 
 
-EXAMPLE = Example(3).init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)), train=False)
+EXAMPLE = initial(Example(3), (1, 8, 8, 3), train=False)
 
 
 class Net:
@@ -256,9 +258,7 @@ def of_library(home):
         (lambda: bring(Tutorial(), mean=[128] * 3), "divide them by 255"),
         (lambda: bring(Tutorial(), std=[0] * 3), "numbers over 0 to 1"),
         (
-            lambda: bring(
-                Tutorial(), Tutorial().init(jax.random.key(0), jnp.zeros((1, 6, 6, 3)))
-            ),
+            lambda: bring(Tutorial(), initial(Tutorial(), (1, 6, 6, 3))),
             "cannot be called with inputs .* check input_size",
         ),
         (lambda: bring(Tutorial, {"params": {}}), "the class Tutorial: make one"),

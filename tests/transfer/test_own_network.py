@@ -1,6 +1,7 @@
 """A network of one's own is trained, from what makes a call an inference alone."""
 
 from dataclasses import replace
+from functools import partial
 
 import flax.linen as nn
 import jax
@@ -34,7 +35,7 @@ def wrap(module=None, **options):
     arguments = options.setdefault("inference", {"train": False})
     return jinv.wrap_classifier(
         module,
-        module.init(jax.random.key(0), example, **arguments),
+        jax.jit(partial(module.init, **arguments))(jax.random.key(0), example),
         name="own",
         classes=[f"class {i}" for i in range(6)],
         input_size=8,

@@ -21,9 +21,9 @@ def test_batchnorm_layers_come_in_the_order_of_the_forward_pass():
 def test_a_padding_shortcut_subsamples_and_adds_zero_channels():
     block = BasicBlock(6, stride=2, shortcut="padding")
     x = jnp.abs(jax.random.normal(jax.random.key(0), (2, 8, 8, 2)))
-    variables = block.init(jax.random.key(1), x)
+    variables = jax.jit(block.init)(jax.random.key(1), x)
     silent = jax.tree.map(jnp.zeros_like, variables["params"])
-    out = block.apply({**variables, "params": silent}, x)
+    out = jax.jit(block.apply)({**variables, "params": silent}, x)
     np.testing.assert_array_equal(out[..., 2:4], x[:, ::2, ::2])
     assert not out[..., :2].any() and not out[..., 4:].any()
 

@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,8 +67,9 @@ def test_layers_can_be_asked_for_by_name():
 
 def test_stages_are_what_enters_the_pools():
     module = SmallNet((4,), hidden=(5,), input_size=8)
-    variables = module.init(jax.random.key(0), INPUTS)
-    _, seen = module.apply(variables, INPUTS, mutable=["features"])
+    variables = jax.jit(module.init)(jax.random.key(0), INPUTS)
+    apply = jax.jit(partial(module.apply, mutable=["features"]))
+    _, seen = apply(variables, INPUTS)
     found = seen["features"]
     np.testing.assert_array_equal(found["stage1"], np.maximum(found["conv1_2"], 0))
     corners = [found["stage1"][:, i::2, j::2] for i in (0, 1) for j in (0, 1)]
@@ -75,13 +78,13 @@ def test_stages_are_what_enters_the_pools():
 
 def test_dense_layers_see_averages_of_larger_inputs():
     module = SmallNet((), hidden=(5,), input_size=8)
-    variables = module.init(jax.random.key(0), INPUTS)
-    expected = module.apply(variables, INPUTS)
+    variables = jax.jit(module.init)(jax.random.key(0), INPUTS)
+    expected = jax.jit(module.apply)(variables, INPUTS)
     noise = np.random.default_rng(1).normal(size=INPUTS.shape).astype(np.float32)
     larger = INPUTS.repeat(2, 1).repeat(2, 2)
     larger[:, ::2, ::2] += noise
     larger[:, 1::2, 1::2] -= noise
-    found = module.apply(variables, larger)
+    found = jax.jit(module.apply)(variables, larger)
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
@@ -97,8 +100,8 @@ def test_activations_start_of_about_one_size_in_all_depths():
 
 def test_bfloat16_keeps_logits_in_float32():
     exact = SmallNet((4,), hidden=(5,), input_size=8)
-    variables = exact.init(jax.random.key(0), INPUTS)
+    variables = jax.jit(exact.init)(jax.random.key(0), INPUTS)
     fast = SmallNet((4,), hidden=(5,), input_size=8, dtype=jnp.bfloat16)
-    found, expected = (m.apply(variables, INPUTS) for m in (fast, exact))
+    found, expected = (jax.jit(m.apply)(variables, INPUTS) for m in (fast, exact))
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=0.05 * np.abs(expected).max())

@@ -17,7 +17,7 @@ def test_taps_are_the_moments_of_the_input(train):
 
     @jax.jit
     def see(x):
-        variables = module.init(jax.random.key(0), x)
+        variables = jax.jit(module.init)(jax.random.key(0), x)
         # Fresh variables make the layer an identity, whose output has these moments
         # too.
         variables = jax.tree.map(lambda leaf: leaf + 0.5, variables)
@@ -86,7 +86,7 @@ def test_batchnorm_keeps_its_precision_in_bfloat16():
 def test_same_padding_is_that_of_tensorflow():
     x = jax.random.normal(jax.random.key(5), (1, 8, 7, 2))
     layer = Conv(3, 5, stride=2, padding="same")
-    variables = layer.init(jax.random.key(6), x)
+    variables = jax.jit(layer.init)(jax.random.key(6), x)
     theirs = nn.Conv(3, (5, 5), (2, 2), padding="SAME", use_bias=False)
     close(layer.apply(variables, x), theirs.apply(variables, x))
 
