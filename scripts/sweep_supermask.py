@@ -14,7 +14,7 @@ import tyro
 from rich.console import Console
 
 from jinv.atomic import write_json
-from jinv.cli.training import LessonProgress, load_splits
+from jinv.cli.training import epoch_progress, load_splits
 from jinv.data.labelled import LabelledImages
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.models.classifier import Classifier
@@ -59,7 +59,7 @@ def main(options: Sweep) -> None:
     for fraction in options.fractions:
         mask = replace(options.mask, keep_fraction=fraction)
         folder = place(f"keep-{fraction}")
-        with LessonProgress(console, options.config.epochs) as progress:
+        with epoch_progress(console, options.config.epochs) as progress:
             found = find_subnetwork(
                 spec,
                 *splits,
@@ -73,7 +73,7 @@ def main(options: Sweep) -> None:
     config = replace(options.config, lr=options.dense_lr)
     network = make_classifier(spec, config.seed)
     folder = place("dense")
-    with LessonProgress(console, config.epochs) as progress:
+    with epoch_progress(console, config.epochs) as progress:
         trained = train(
             network,
             *splits,

@@ -10,12 +10,11 @@ from rich.console import Console
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
-from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
-    accuracies,
     announcer,
     command_line,
+    epoch_progress,
     load_splits,
     network_of,
     write_card,
@@ -118,9 +117,7 @@ def _search(options: FindSupermask, data: str) -> int:
     announce = announcer(
         console, "Searching", spec, splits[0], options.config, options.out
     )
-    epochs = options.config.epochs
-    progress = LessonProgress(console, "epoch", epochs, accuracies)
-    with Stop() as stop, progress:
+    with Stop() as stop, epoch_progress(console, options.config.epochs) as progress:
         try:
             found = find_subnetwork(
                 spec,

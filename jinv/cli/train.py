@@ -9,11 +9,10 @@ import tyro
 from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
-from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
-    accuracies,
     announcer,
+    epoch_progress,
     load_images,
     load_soft_labels,
     load_splits,
@@ -98,8 +97,7 @@ def run(options: Train) -> int:
     if options.real is not None:
         real = load_images(options.real, options.real_split, spec)
     announce = announcer(console, "Training", spec, splits[0], config, options.out)
-    progress = LessonProgress(console, "epoch", config.epochs, accuracies)
-    with Stop() as stop, progress:
+    with Stop() as stop, epoch_progress(console, config.epochs) as progress:
         try:
             trained = train(
                 classifier,

@@ -13,6 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from jinv.atomic import write_json
+from jinv.cli.progress import LessonProgress
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled, soft_labels_of
 from jinv.data.soft_labels import SoftLabels
@@ -136,8 +137,12 @@ def load_soft_labels(
     return found._replace(logits=found.logits[training.chosen])
 
 
-def accuracies(row: Mapping[str, float]) -> str:
-    """Words for the accuracies that a row of a training's log has."""
+def epoch_progress(console: Console, epochs: int) -> LessonProgress:
+    """Follow a training, whose parts are epochs, and the accuracies that it logs."""
+    return LessonProgress(console, "epoch", epochs, _accuracies)
+
+
+def _accuracies(row: Mapping[str, float]) -> str:
     found = (f"{t} {row[n]:.2f} %" for n, t in _ACCURACIES.items() if n in row)
     return "  ".join(found)
 

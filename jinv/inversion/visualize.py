@@ -79,7 +79,8 @@ def visualize(
         >>> jinv.visualize(network, "stage2:0-3", steps=2).images.shape
         (4, 32, 32, 3)
         >>> photograph = jinv.dead_leaves(1, 48)
-        >>> dream = jinv.visualize(network, layers="stage2", start=photograph, steps=1)
+        >>> brief = {"octaves": 1, "steps": 1}
+        >>> dream = jinv.visualize(network, layers="stage2", start=photograph, **brief)
         >>> dream.images.shape
         (1, 48, 48, 3)
     """
