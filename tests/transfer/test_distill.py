@@ -1,4 +1,5 @@
 import json
+import shutil
 from contextlib import suppress
 from dataclasses import replace
 
@@ -46,12 +47,11 @@ def student(tiny):
 
 @pytest.fixture(scope="module")
 def undisturbed(teacher, student, tmp_path_factory):
-    """Files of work that nothing stopped, by the method."""
+    """Folders of work that nothing stopped, by the method."""
     found = {}
     for number, method in enumerate((FAST, DEEP)):
-        folder = tmp_path_factory.mktemp("undisturbed") / str(number)
-        without_data(teacher, student, folder, method)
-        found[method] = files_of(folder)
+        found[method] = tmp_path_factory.mktemp("undisturbed") / str(number)
+        without_data(teacher, student, found[method], method)
     return found
 
 
@@ -108,18 +108,13 @@ def test_the_file_of_a_student_holds_what_was_returned(
 
 
 @pytest.mark.parametrize("method", [FAST, DEEP])
-def test_without_data_a_pool_grows_with_the_rounds(teacher, student, tmp_path, method):
-    distilled = without_data(teacher, student, tmp_path / "run", method)
-    rows = [
-        json.loads(line)
-        for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
-    ]
-    assert [row["images"] for row in rows] == [12, 18, 24]
-    images = jinv.load_labelled(
-        tmp_path / "run" / "pool", "train", teacher.spec.classes, 8
-    )
+def test_without_data_a_pool_grows_with_the_rounds(teacher, undisturbed, method):
+    folder = undisturbed[method]
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["images"] for line in lines] == [12, 18, 24]
+    images = jinv.load_labelled(folder / "pool", "train", teacher.spec.classes, 8)
     assert len(images) == 24
-    card = json.loads(distilled.weights.with_suffix(".json").read_text())
+    card = json.loads((folder / "student.json").read_text())
     steps = 2 if isinstance(method, jinv.FastGenerators) else 3
     rehearsed = 2 * 6 * steps if isinstance(method, jinv.FastGenerators) else 0
     assert card["budget"]["image_passes"] == 24 * steps + rehearsed
@@ -127,7 +122,7 @@ def test_without_data_a_pool_grows_with_the_rounds(teacher, student, tmp_path, m
 
 def test_images_are_made_against_the_student_as_it_is(teacher, student, tmp_path):
     def pool(name, **learning):
-        without_data(teacher, student, tmp_path / name, **learning)
+        without_data(teacher, student, tmp_path / name, steps=4, **learning)
         return np.load(tmp_path / name / "pool" / "set.npz")["x_train"]
 
     slow, fast = pool("slow", lr=1e-6), pool("fast", lr=0.5)
@@ -154,7 +149,7 @@ def test_work_that_is_stopped_again_and_again_ends_with_the_same_bytes(
             continue
     else:
         raise AssertionError("it never ends")
-    assert files_of(tmp_path / "parts") == undisturbed[method]
+    assert files_of(tmp_path / "parts") == files_of(undisturbed[method])
 
 
 class Killed(BaseException):
@@ -192,7 +187,7 @@ def test_work_that_is_killed_anywhere_ends_with_the_same_bytes(
             with suppress(Killed):
                 without_data(teacher, student, tmp_path / "parts", method)
     without_data(teacher, student, tmp_path / "parts", method)
-    assert files_of(tmp_path / "parts") == undisturbed[method]
+    assert files_of(tmp_path / "parts") == files_of(undisturbed[method])
 
 
 def test_a_pool_may_start_from_images(teacher, student, stripes, tmp_path):
@@ -234,8 +229,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
     assert not out.exists()
 
 
-def test_a_pool_of_another_teacher_is_refused(teacher, tiny, student, tmp_path):
-    without_data(teacher, student, tmp_path / "run")
+def test_a_pool_of_another_teacher_is_refused(undisturbed, tiny, student, tmp_path):
+    shutil.copytree(undisturbed[FAST], tmp_path / "run")
     with pytest.raises(FolderError, match="another configuration"):
         without_data(replace(tiny, sha256="0" * 64), student, tmp_path / "run")
 
