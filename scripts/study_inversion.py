@@ -13,6 +13,7 @@ where it was when it is called again.
 import sys
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import tyro
@@ -128,6 +129,7 @@ def decoder_of(study: Study, layer: str) -> Path:
     return folder / "decoder.safetensors"
 
 
+@cache
 def seconds_of(study: Study, layer: str) -> float:
     """Seconds that a decoder takes for an image, the network's pass included."""
     network = load_classifier(study.model)

@@ -4,6 +4,7 @@ Images become its inputs, and inputs images, here alone.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -73,7 +74,8 @@ class Classifier:
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Compute logits (batch, classes), float32, of inputs."""
-        return self._answer(variables, inputs)
+        logits, _ = self._apply(variables, inputs)
+        return logits.astype(jnp.float32)
 
     def respond(self, variables: dict[str, Any], inputs: jax.Array) -> Response:
         """Classify inputs, with all that methods look at.
@@ -81,7 +83,7 @@ class Classifier:
         Under `jax.jit` only what is used is computed. A foreign module's own
         `flax.linen.BatchNorm` layers are listened to as well.
         """
-        logits, seen = self._listen(variables, inputs)
+        logits, seen = self._apply(variables, inputs, mutable=(TAPS, FEATURES))
         return Response(
             logits.astype(jnp.float32),
             by_layer(seen.get(TAPS, {})),
@@ -114,7 +116,8 @@ class Classifier:
             Logits (batch, classes), float32; activations as of `features`; and the new
             `batch_stats`.
         """
-        logits, changed = self._learn(variables, inputs, key)
+        mutable = "batch_stats", FEATURES
+        logits, changed = self._apply(variables, inputs, key, mutable=mutable)
         named = _named(changed.get(FEATURES, {}))
         return logits.astype(jnp.float32), named, changed.get("batch_stats", {})
 
@@ -122,7 +125,8 @@ class Classifier:
         self, variables: dict[str, Any], inputs: jax.Array, key: jax.Array
     ) -> Any:
         """Compute moments that BatchNorm layers see in training, as `batch_stats`."""
-        _, changed = self._learn_and_listen(variables, inputs, key)
+        mutable = "batch_stats", TAPS
+        _, changed = self._apply(variables, inputs, key, mutable=mutable)
         return changed.get(TAPS, {})
 
     def features(
@@ -140,25 +144,10 @@ class Classifier:
         return replace(self, whole=False)
 
     @cached_property
-    def _answer(self) -> Callable[..., Any]:
-        return self._calling(_answer, self.inference)
-
-    @cached_property
-    def _listen(self) -> Callable[..., Any]:
-        return self._calling(_listen, self.inference)
-
-    @cached_property
-    def _learn(self) -> Callable[..., Any]:
-        return self._calling(_learn, self.in_training)
-
-    @cached_property
-    def _learn_and_listen(self) -> Callable[..., Any]:
-        return self._calling(_learn_and_listen, self.in_training)
-
-    def _calling(self, call: Callable[..., Any], options: Any) -> Callable[..., Any]:
+    def _apply(self) -> Callable[..., Any]:
         # It holds the module alone: weights would live as long as JAX remembers it.
-        function = partial(call, self.module, options)
-        return jax.jit(function) if self.whole else function
+        function = partial(_apply, self.module, self.inference, self.in_training)
+        return jax.jit(function, static_argnames="mutable") if self.whole else function
 
     @cached_property
     def feature_shapes(self) -> dict[str, tuple[int, ...]]:
@@ -283,41 +272,28 @@ class Classifier:
         return np.asarray(spec.mean, np.float32), np.asarray(spec.std, np.float32)
 
 
-def _answer(
-    module: nn.Module, options: Mapping[str, Any], variables: Any, inputs: jax.Array
-) -> jax.Array:
-    logits: Any = module.apply(variables, inputs, **options)
-    return logits.astype(jnp.float32)
-
-
-def _listen(
-    module: nn.Module, options: Mapping[str, Any], variables: Any, inputs: jax.Array
-) -> Any:
-    with nn.intercept_methods(tap_foreign):
-        return module.apply(variables, inputs, mutable=[TAPS, FEATURES], **options)
-
-
-def _learn(
+def _apply(
     module: nn.Module,
-    options: Mapping[str, Any],
+    inference: Mapping[str, Any],
+    in_training: Mapping[str, Any],
     variables: Any,
     inputs: jax.Array,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    *,
+    mutable: tuple[str, ...] = (),
 ) -> Any:
-    mutable, rngs = ["batch_stats", FEATURES], {"dropout": key}
-    return module.apply(variables, inputs, mutable=mutable, rngs=rngs, **options)
+    """Call a module: to train where there is a key, that of dropout.
 
-
-def _learn_and_listen(
-    module: nn.Module,
-    options: Mapping[str, Any],
-    variables: Any,
-    inputs: jax.Array,
-    key: jax.Array,
-) -> Any:
-    mutable, rngs = ["batch_stats", TAPS], {"dropout": key}
-    with nn.intercept_methods(tap_foreign):
-        return module.apply(variables, inputs, mutable=mutable, rngs=rngs, **options)
+    Returns:
+        What it puts out, and what changed of the collections that may change.
+    """
+    options, rngs = (inference, {}) if key is None else (in_training, {"dropout": key})
+    # A foreign module's own layers are listened to only where that is kept.
+    heard = nn.intercept_methods(tap_foreign) if TAPS in mutable else nullcontext()
+    with heard:
+        return module.apply(
+            variables, inputs, mutable=list(mutable), rngs=rngs, **options
+        )
 
 
 def _named(features: Mapping[str, Any]) -> dict[str, jax.Array]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from jinv.checked import checked
-from jinv.errors import DataError
+from jinv.errors import ConfigError, DataError
 from jinv.levels import from_uint8
 from jinv.priors.files import embedded_prior, load_prior
 from jinv.priors.form import COLOURS
@@ -17,7 +17,6 @@ from jinv.priors.removal import (
     VariationRemoval,
     cleaned,
     prior_removal,
-    refuse_both,
 )
 from jinv.values import Count, Positive, shown
 
@@ -85,7 +84,10 @@ def make_removal(
         ConfigError: There are both prior and tv.
         WeightsError: The file is no prior.
     """
-    refuse_both(prior, tv)
+    if prior is not None and tv is not None:
+        raise ConfigError(
+            "give a prior, or a weight of the total variation (tv): found both"
+        )
     deviation = sigma / LEVELS
     if tv is not None:
         return VariationRemoval(deviation, tv, *(() if steps is None else (steps,)))

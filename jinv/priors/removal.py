@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.errors import ConfigError
 from jinv.priors.denoising import map_step
 from jinv.priors.energy import Variables
 from jinv.priors.form import Form
@@ -93,16 +92,17 @@ class PriorRemoval:
 
     def iterates(self, noisy: jax.Array) -> Iterator[jax.Array]:
         """Yield what each step makes of noisy images; see `Removal`."""
-        scale = (self.learnt_sigma or self.sigma) / self.sigma
+        sigma = self.learnt_sigma or self.sigma
+        scale = sigma / self.sigma
         apart = self.prior.form.subject.channels == 1
         seen = _channels_apart(noisy) if apart else noisy
-        for image in self._likelier(_GREY + scale * (seen - _GREY)):
+        scaled = _GREY + scale * (seen - _GREY)
+        for image in self._likelier(scaled, self.weight * sigma**2):
             found = _GREY + (image - _GREY) / scale
             yield _channels_together(found, noisy.shape) if apart else found
 
-    def _likelier(self, noisy: jax.Array) -> Iterator[jax.Array]:
+    def _likelier(self, noisy: jax.Array, weight: float) -> Iterator[jax.Array]:
         form, variables = self.prior.form, self.prior.variables
-        weight = self.weight * (self.learnt_sigma or self.sigma) ** 2
         curvature = 1 + weight * self._steepness
         root = float(np.sqrt(curvature))
         momentum = (root - 1) / (root + 1)
@@ -223,18 +223,6 @@ def steepness(form: Form, variables: Variables) -> float:
     powers = weighted.transpose(1, 2, 0) @ waves.transpose(1, 0, 2)
     # Between the frequencies of the grid it may be a little more.
     return 1.05 * scale * float(np.linalg.eigvalsh(powers).max())
-
-
-def refuse_both(prior: Any, tv: float | None) -> None:
-    """Refuse to remove noise by two priors at once.
-
-    Raises:
-        ConfigError: Somebody asks for it.
-    """
-    if prior is not None and tv is not None:
-        raise ConfigError(
-            "give a prior, or a weight of the total variation (tv): found both"
-        )
 
 
 def _channels_apart(images: jax.Array) -> jax.Array:

@@ -52,7 +52,7 @@ def open_storage(url: str) -> RDBStorage:
         raise ConfigError(f"no database address: {url!r}; see --storage") from None
     sqlite = address.get_backend_name() == "sqlite"
     folder = Path(address.database or "").parent
-    if sqlite and not folder.is_dir():
+    if sqlite and "uri" not in address.query and not folder.is_dir():
         raise ConfigError(f"cannot use --storage {address}: there is no {folder}")
     for attempt in range(_ATTEMPTS):
         try:
