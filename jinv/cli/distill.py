@@ -150,7 +150,7 @@ def run(options: Distill) -> int:
             f"progress is kept in {options.out}"
         )
 
-    with Stop() as stop, StudentProgress(console, config.steps) as progress:
+    with Stop() as stop, StudentProgress(console) as progress:
         try:
             distilled = distill(
                 teacher,

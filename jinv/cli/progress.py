@@ -8,6 +8,7 @@ from rich.console import Console
 from jinv.cli.bar import Bar
 from jinv.engine.events import (
     BatchDone,
+    Begun,
     Compiled,
     Event,
     Learning,
@@ -63,11 +64,14 @@ class LessonProgress(Bar):
             text: What is done before the first step.
         """
         super().__init__(console, text)
+        self._text = text
         self._unit, self._count, self._words = unit, count, words
 
     def on_event(self, event: LessonEvent) -> None:
         """Show what a lesson reports."""
         match event:
+            case Begun(far=far):
+                self.show(far, self._text)
             case Compiled():
                 self.compiled(event)
             case Learning(row=row, far=far):

@@ -4,6 +4,7 @@ from rich.console import Console
 
 from jinv.cli.bar import Bar
 from jinv.engine.events import (
+    Begun,
     Compiled,
     Event,
     Far,
@@ -17,20 +18,23 @@ from jinv.engine.events import (
 class StudentProgress(Bar):
     """A bar on a terminal; elsewhere, a line now and then, and after every test."""
 
-    def __init__(self, console: Console, steps: int):
-        """Follow a student of so many steps."""
+    def __init__(self, console: Console):
+        """Follow a student."""
         super().__init__(console)
-        self._far = Far(0, steps)
-        self._text = "making images"
+        self._far = Far(0, 0)
+        self._text = ""
 
     def on_event(self, event: Event | LessonEvent) -> None:
         """Show what a distillation reports."""
         match event:
+            case Begun(far=far):
+                self._far = far
+                self.show(far, "compiling")
             case Compiled():
                 self.compiled(event)
             case Logged(row=row):
                 doing = "rehearsing" if row["batch"] < 0 else "making images"
-                self._tell(f"{self._text}, {doing}" if self._far.done else doing)
+                self._tell(", ".join(filter(None, (self._text, doing))))
             case Learning(row=row, far=far):
                 self._far = far
                 self._text = f"loss {row['loss']:.3g}, agrees {row['agreement']:.0f} %"

@@ -104,6 +104,13 @@ Event = Compiled | Logged | Frame | BatchDone
 
 
 @dataclass(frozen=True)
+class Begun:
+    """A lesson is taken up, where it was left if it was."""
+
+    far: Far
+
+
+@dataclass(frozen=True)
 class Learning:
     """What some steps of a lesson measured.
 
@@ -130,4 +137,4 @@ class Measured:
     far: Far
 
 
-LessonEvent = Compiled | Learning | Measured
+LessonEvent = Begun | Compiled | Learning | Measured

@@ -14,7 +14,7 @@ import numpy as np
 
 from jinv.atomic import JsonLines
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import Compiled, Far, Learning, LessonEvent, Measured
+from jinv.engine.events import Begun, Compiled, Far, Learning, LessonEvent, Measured
 from jinv.engine.hosts import agreed
 from jinv.engine.lesson import Learner, Learnt, Lesson
 from jinv.engine.placement import Placement
@@ -152,6 +152,7 @@ class _Fit:
     def all(self) -> Learnt:
         done = self.now.epoch
         self.log.keep(lambda row: row.get(self.course.unit, done + 1) <= done)
+        self.on_event(Begun(self._far()))
         for epoch in range(done, self.course.epochs):
             if self.now.step == 0:
                 self.course.prepare(epoch, self.learnt.trained, self.learnt.state)

@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from jinv.engine.checkpoints import Checkpoints
-from jinv.engine.events import Compiled, Far, Learning, Measured
+from jinv.engine.events import Begun, Compiled, Far, Learning, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Learner, Lesson
 from jinv.engine.placement import make_placement
@@ -96,7 +96,8 @@ def test_a_lesson_that_is_stopped_loses_no_step(teach):
     learnt, again = teach("parts", on_event=events.append)
     jax.tree.map(np.testing.assert_array_equal, learnt, whole)
     assert again == rows
-    compiled, first = events[:2]
+    begun, compiled, first = events[:3]
+    assert begun == Begun(Far(9, 18))
     assert isinstance(compiled, Compiled) and compiled.seconds > 0
     assert first.far == Far(10, 18) and isinstance(first, Learning)
     assert events[-1].far == Far(18, 18) and isinstance(events[-1], Measured)
