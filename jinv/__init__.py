@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jinv.inversion.make_job import make_job
     from jinv.inversion.natural import NaturalInversion
     from jinv.inversion.presets import PRESETS
-    from jinv.inversion.reconstruct import Reconstructed, reconstruct
-    from jinv.inversion.visualize import Visualized, visualize
     from jinv.metrics.judge import judge
     from jinv.models.classifier import Classifier
     from jinv.models.loading import load_classifier, make_classifier
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from jinv.priors.denoise import denoise
     from jinv.priors.files import load_prior
     from jinv.priors.learn import learn_prior
+    from jinv.reconstruction.reconstruct import Reconstructed, reconstruct
     from jinv.report.run_folder import save_run
     from jinv.supermask.hidden import Supermask
     from jinv.supermask.published import load_published
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from jinv.transfer.prune import prune
     from jinv.transfer.supervised import train
     from jinv.transfer.train_config import TrainConfig
+    from jinv.visualization.visualize import Visualized, visualize
 
 _HOMES = {
     "DAFL": "jinv.inversion.dafl",
@@ -54,11 +54,11 @@ _HOMES = {
     "FastGenerators": "jinv.inversion.fast",
     "NaturalInversion": "jinv.inversion.natural",
     "PRESETS": "jinv.inversion.presets",
-    "Reconstructed": "jinv.inversion.reconstruct",
+    "Reconstructed": "jinv.reconstruction.reconstruct",
     "Result": "jinv.inversion.invert",
     "Supermask": "jinv.supermask.hidden",
     "TrainConfig": "jinv.transfer.train_config",
-    "Visualized": "jinv.inversion.visualize",
+    "Visualized": "jinv.visualization.visualize",
     "classifier_names": "jinv.models.zoo",
     "classifier_spec": "jinv.models.zoo",
     "dead_leaves": "jinv.images.dead_leaves",
@@ -77,12 +77,12 @@ _HOMES = {
     "make_classifier": "jinv.models.loading",
     "make_job": "jinv.inversion.make_job",
     "prune": "jinv.transfer.prune",
-    "reconstruct": "jinv.inversion.reconstruct",
+    "reconstruct": "jinv.reconstruction.reconstruct",
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
     "tap": "jinv.models.operations.taps",
     "train": "jinv.transfer.supervised",
-    "visualize": "jinv.inversion.visualize",
+    "visualize": "jinv.visualization.visualize",
     "wrap_classifier": "jinv.models.wrapping",
 }
 

@@ -23,8 +23,8 @@ from jinv.cli.reconstruct import photographs_in
 from jinv.data.pictures import read_image
 from jinv.decoders.crops import as_taken, middles
 from jinv.decoders.decoder import load_decoder
-from jinv.inversion.photographs import features_of
 from jinv.metrics.measures import LPIPS, MEASURES
+from jinv.models.features import features_of
 from jinv.models.loading import load_classifier
 from jinv.report.decoder_curves import plot_decoder
 from jinv.report.html import duration, picture, wide_table, write_html

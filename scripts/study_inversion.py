@@ -22,7 +22,7 @@ from studying import write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.decoders.decoder import load_decoder
-from jinv.inversion.photographs import features_of
+from jinv.models.features import features_of
 from jinv.models.loading import load_classifier
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import save_picture

@@ -16,7 +16,6 @@ import tyro
 from studying import write_table
 
 from jinv.cli.reconstruct import photographs_in, read_photographs
-from jinv.inversion.photographs import check_layers, features_of
 from jinv.metrics.feature_maps import (
     channel_covariance,
     gram_matrix,
@@ -25,6 +24,7 @@ from jinv.metrics.feature_maps import (
     sparsity,
     toeplitz_deviation,
 )
+from jinv.models.features import check_layers, features_of
 from jinv.models.loading import load_classifier
 from jinv.report.axes import new_figure, save_figure, write_title
 from jinv.report.html import picture, wide_table, write_html

@@ -1,10 +1,10 @@
 import pytest
 
 from jinv.former import FORMER, INSIDE, LATER, former_names, renewed
-from jinv.inversion.dreams import Caricature, DeepDream
-from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.methods import METHODS
-from jinv.inversion.visualization import Visualization
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.visualization.dreams import Caricature, DeepDream
+from jinv.visualization.visualization import Visualization
 
 KINDS = {info.kind for info in METHODS.values()} | {
     FeatureInversion,

@@ -17,14 +17,14 @@ from jinv.data.pictures import cut, read_image
 from jinv.decoders.decoder import load_decoder, read_about
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
-from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
-from jinv.inversion.photographs import parse_layers
-from jinv.inversion.reconstruct import make_reconstruction
-from jinv.inversion.reconstructions import RECONSTRUCTIONS, find_reconstruction
 from jinv.models.classifier import Classifier
+from jinv.models.features import parse_layers
 from jinv.models.loading import outline_classifier
 from jinv.models.zoo import classifier_spec
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.reconstruction.presets import RECONSTRUCTIONS, find_reconstruction
+from jinv.reconstruction.reconstruct import make_reconstruction
 
 
 @dataclass(frozen=True)

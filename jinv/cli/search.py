@@ -30,7 +30,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
 from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.job import Job
-from jinv.inversion.photographs import PhotographRequest
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.report.html import count
 from jinv.search.folder import SearchFolder
 from jinv.search.follower import Follower

@@ -9,10 +9,10 @@ from jinv.cli.reconstruct import defaults, names_of, read_photographs
 from jinv.cli.search_objective import ObjectiveOptions
 from jinv.data.photographs import photographs_in
 from jinv.errors import ConfigError
-from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
-from jinv.inversion.reconstruct import make_reconstruction
-from jinv.inversion.reconstructions import find_reconstruction
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.reconstruction.presets import find_reconstruction
+from jinv.reconstruction.reconstruct import make_reconstruction
 
 _OF_CLASSES = (
     *("classes", "company", "method", "student", "judge", "judge_weights", "grid"),

@@ -18,17 +18,17 @@ from jinv.data.photographs import photographs_in
 from jinv.data.pictures import cut, fill, read_image
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
-from jinv.inversion.dreams import DeepDream
 from jinv.inversion.job import Job
-from jinv.inversion.make_visualization import make_visualization, visual_kind
-from jinv.inversion.visualization import Visualization
-from jinv.inversion.visualizations import (
+from jinv.models.classifier import Classifier
+from jinv.models.zoo import classifier_spec
+from jinv.visualization.dreams import DeepDream
+from jinv.visualization.make_job import make_visualization, visual_kind
+from jinv.visualization.presets import (
     VISUALIZATIONS,
     find_visualization,
     presets_for,
 )
-from jinv.models.classifier import Classifier
-from jinv.models.zoo import classifier_spec
+from jinv.visualization.visualization import Visualization
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.folders import Kind
-from jinv.inversion.photographs import PhotographRequest
 from jinv.levels import to_uint8
 from jinv.metrics.feature_errors import feature_errors
 from jinv.metrics.means import mean_of
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.report.decoder_page import write_decoder_page
 from jinv.report.reconstruction import reconstruction_errors, save_differences
 from jinv.suggest import check_options

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jinv.inversion.photographs import check_layers
 from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.models.receptive_fields import Field, fields_of
 
 IMAGE = "image"

@@ -5,7 +5,7 @@ of files, rows of grids, verdicts, and what is measured on the way.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,19 @@ Arrays = Mapping[str, np.ndarray]
 START = "start"
 """The array that tells of each image which picture it starts from: mid-grey for none.
 """
+_TARGET = "features of "
 _NO_LABELS = np.zeros(0, np.int32)
+
+
+def target(layer: str) -> str:
+    """Name of the array that tells of each image which features it is to have."""
+    return _TARGET + layer
+
+
+def targeted(asks: Iterable[str]) -> tuple[str, ...]:
+    """Layers of whose features such arrays tell, in order, among names of arrays."""
+    layers = (ask.removeprefix(_TARGET) for ask in asks if ask.startswith(_TARGET))
+    return tuple(sorted(layers))
 
 
 class Request(ABC):

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jinv.inversion.visual_request import VisualRequest
 from jinv.report.evaluation_table import MISSING
 from jinv.report.grid import grid
 from jinv.report.html import wide_table
 from jinv.report.pictures import save_picture
+from jinv.visualization.request import VisualRequest
 
 PHOTOGRAPHS = "photographs.png"
 

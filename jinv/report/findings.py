@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jinv.inversion.photographs import PhotographRequest
 from jinv.inversion.request import Request
-from jinv.inversion.visual_request import VisualRequest
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.report.excitation import (
     PHOTOGRAPHS,
     excitation,
@@ -26,6 +25,7 @@ from jinv.report.reconstruction import (
     reconstruction_errors,
     save_differences,
 )
+from jinv.visualization.request import VisualRequest
 
 
 class Finding(NamedTuple):

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from jinv.inversion.photographs import PhotographRequest
 from jinv.metrics.feature_errors import feature_errors
 from jinv.metrics.fidelity import fidelity
 from jinv.metrics.lpips import least_size, lpips, lpips_installed, other_family
 from jinv.metrics.means import Mean, mean_of
 from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.metrics.ssim import WINDOW
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.report.differences import difference_sheet
 from jinv.report.evaluation_table import MISSING
 from jinv.report.html import wide_table

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from jinv.errors import ConfigError, DataError
-from jinv.inversion.photographs import PhotographRequest
 from jinv.metrics.bootstrap import Estimate, bootstrap_mean
 from jinv.metrics.feature_errors import (
     FeatureErrors,
@@ -16,6 +15,7 @@ from jinv.metrics.feature_errors import (
 from jinv.metrics.fidelity import fidelity
 from jinv.metrics.lpips import lpips, other_family
 from jinv.metrics.measures import LPIPS, MEASURES
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.search.objective import Objective
 from jinv.suggest import near
 

@@ -9,8 +9,8 @@ from jinv.decoders.decoder import load_decoder
 from jinv.decoders.learn import learn_decoder
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, Interrupted, WeightsError
-from jinv.inversion.reconstruct import make_reconstruction, reconstruct
 from jinv.models.loading import make_classifier
+from jinv.reconstruction.reconstruct import make_reconstruction, reconstruct
 
 WORDS = {"steps": 6, "round_steps": 3, "batch_size": 4, "width": 0.5, "lr": 0.02}
 

@@ -15,15 +15,15 @@ from jinv.engine.phase import TEACHER
 from jinv.engine.state import give, initial_state
 from jinv.engine.step import make_step
 from jinv.errors import ConfigError, WeightsError
-from jinv.inversion.dreams import DeepDream
-from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.learned import cast_priors
 from jinv.inversion.make_job import make_job
-from jinv.inversion.make_visualization import make_visualization
-from jinv.inversion.reconstruct import make_reconstruction
 from jinv.priors.files import write_prior
 from jinv.priors.form import Form, Subject
 from jinv.priors.prior import Prior
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.reconstruction.reconstruct import make_reconstruction
+from jinv.visualization.dreams import DeepDream
+from jinv.visualization.make_job import make_visualization
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(5)

@@ -5,10 +5,10 @@ import pytest
 from html_tags import tags
 
 from jinv.engine.execution import Execution
-from jinv.inversion.make_visualization import make_visualization
 from jinv.report.excitation import excitation, excitation_table, save_photographs
 from jinv.report.pictures import read_picture
 from jinv.report.run_folder import RunFolder
+from jinv.visualization.make_job import make_visualization
 
 ONE = Execution(devices=1)
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from jinv.errors import ConfigError, DataError
-from jinv.inversion.photographs import PhotographRequest
 from jinv.metrics.bootstrap import Estimate
 from jinv.metrics.extraction import make_extractor
 from jinv.metrics.fidelity import fidelity
 from jinv.metrics.subject import Reference
 from jinv.metrics.table import METRICS
 from jinv.models.classify import classify
+from jinv.reconstruction.photographs import PhotographRequest
 from jinv.search.objective import (
     OBJECTIVES,
     Objective,

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinv.errors import ConfigError
-from jinv.inversion.feature_inversion import FeatureInversion
-from jinv.inversion.photographs import check_layers
 from jinv.inversion.presets import read_preset
 from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.models.receptive_fields import fields_of
+from jinv.reconstruction.feature_inversion import FeatureInversion
 from jinv.suggest import check_known
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from jinv.engine.phase import Context, Split
 from jinv.inversion.request import START
-from jinv.inversion.starting import octave_sizes, started_image
+from jinv.visualization.starting import octave_sizes, started_image
 
 KEY, INDEX = jax.random.key(0), jnp.arange(2)
 STARTS = jax.random.uniform(jax.random.key(1), (2, 12, 8, 3), minval=0.1, maxval=0.9)

@@ -11,14 +11,14 @@ from jinv.engine.phase import TEACHER
 from jinv.engine.state import give, initial_state
 from jinv.engine.step import make_step
 from jinv.errors import ConfigError
-from jinv.inversion.feature_inversion import FeatureInversion
-from jinv.inversion.photographs import target
-from jinv.inversion.reconstruct import make_reconstruction
-from jinv.inversion.reconstructions import (
+from jinv.inversion.request import target
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.reconstruction.presets import (
     RECONSTRUCTIONS,
     depth_of,
     find_reconstruction,
 )
+from jinv.reconstruction.reconstruct import make_reconstruction
 
 KEY = jax.random.key(5)
 PLAIN = FeatureInversion(

@@ -7,10 +7,10 @@ import jax
 
 from jinv import losses
 from jinv.engine.phase import TEACHER, Evaluation, Term
-from jinv.inversion.photographs import target
+from jinv.inversion.request import target
 from jinv.inversion.terms import each_image
-from jinv.inversion.visualization import Visualization
 from jinv.values import NotNegative
+from jinv.visualization.visualization import Visualization
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from jinv.errors import ConfigError
-from jinv.inversion.dreams import Caricature, DeepDream
-from jinv.inversion.visualization import Visualization
 from jinv.models.spec import ClassifierSpec
 from jinv.suggest import check_known
+from jinv.visualization.dreams import Caricature, DeepDream
+from jinv.visualization.visualization import Visualization
 
 _INPUT_SIZE = 224
 """Input size of the networks that lengths were published for, in pixels."""

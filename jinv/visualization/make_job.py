@@ -11,26 +11,26 @@ from jinv.engine.phase import TEACHER
 from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.inversion.classes import RANDOM, Classes, find_classes
-from jinv.inversion.dream_requests import CaricatureRequest, DreamRequest
-from jinv.inversion.dreams import Caricature, DeepDream
 from jinv.inversion.job import Job
 from jinv.inversion.learned import cast_priors
-from jinv.inversion.pictures import Pictures
 from jinv.inversion.settings import with_given
-from jinv.inversion.unit_request import UnitRequest
-from jinv.inversion.units import (
+from jinv.models.classifier import Classifier
+from jinv.priors.energy import STRIDE
+from jinv.values import Count, Seed
+from jinv.visualization.dream_requests import CaricatureRequest, DreamRequest
+from jinv.visualization.dreams import Caricature, DeepDream
+from jinv.visualization.pictures import Pictures
+from jinv.visualization.presets import find_visualization, presets_for
+from jinv.visualization.request import VisualRequest
+from jinv.visualization.unit_request import UnitRequest
+from jinv.visualization.units import (
     Unit,
     class_unit,
     find_directions,
     find_units,
     layer_shapes,
 )
-from jinv.inversion.visual_request import VisualRequest
-from jinv.inversion.visualization import Visualization
-from jinv.inversion.visualizations import find_visualization, presets_for
-from jinv.models.classifier import Classifier
-from jinv.priors.energy import STRIDE
-from jinv.values import Count, Seed
+from jinv.visualization.visualization import Visualization
 
 
 def visual_kind(units: bool, caricatures: bool) -> type[Visualization]:

@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from jinv.inversion.photographs import features_of
 from jinv.inversion.request import START, Arrays, Request
 from jinv.models.classifier import Classifier
+from jinv.models.features import features_of
 
 _GREY = 0.5
 _AT_ONCE = 32

@@ -32,11 +32,11 @@ from jinv.images.pixels import Pixels, bound_norms, clip
 from jinv.images.views import View, crop
 from jinv.inversion.groups import Descending
 from jinv.inversion.method import Length, Method, Weight
-from jinv.inversion.photographs import check_layers, target
 from jinv.inversion.pixels import pixel_image
-from jinv.inversion.request import START
+from jinv.inversion.request import START, target
 from jinv.inversion.terms import check_weights, each_image, used
 from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.values import Natural, NotNegative, Positive
 
 Unit = Literal["levels", "image", "input"]

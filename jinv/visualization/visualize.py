@@ -11,8 +11,8 @@ from jinv.engine.events import BatchDone, Logged, Made
 from jinv.engine.notes import Outcome
 from jinv.inversion.classes import Classes
 from jinv.inversion.job import Job
-from jinv.inversion.make_visualization import make_visualization
 from jinv.models.classifier import Classifier
+from jinv.visualization.make_job import make_visualization
 
 
 # Compared by identity, as a job is.

@@ -12,13 +12,13 @@ from jinv.engine.state import give, initial_state
 from jinv.engine.step import make_step
 from jinv.errors import ConfigError, Interrupted
 from jinv.images.noise import draw_normal
-from jinv.inversion.dreams import Caricature, DeepDream
-from jinv.inversion.make_visualization import make_visualization
-from jinv.inversion.visualization import Visualization
-from jinv.inversion.visualizations import VISUALIZATIONS
 from jinv.levels import to_uint8
 from jinv.losses import gram_similarity
 from jinv.report.run_folder import RunFolder
+from jinv.visualization.dreams import Caricature, DeepDream
+from jinv.visualization.make_job import make_visualization
+from jinv.visualization.presets import VISUALIZATIONS
+from jinv.visualization.visualization import Visualization
 
 ONE = Execution(devices=1)
 STILL = {"factors": (), "angles": (), "init_scale": 1.0, "execution": ONE}

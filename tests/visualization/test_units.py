@@ -2,7 +2,12 @@ import numpy as np
 import pytest
 
 from jinv.errors import ConfigError
-from jinv.inversion.units import class_unit, find_directions, find_units, layer_shapes
+from jinv.visualization.units import (
+    class_unit,
+    find_directions,
+    find_units,
+    layer_shapes,
+)
 
 
 @pytest.fixture

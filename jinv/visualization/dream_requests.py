@@ -7,10 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jinv import losses
-from jinv.inversion.dreams import Caricature
-from jinv.inversion.photographs import target
-from jinv.inversion.request import Arrays
-from jinv.inversion.visual_request import VisualRequest, sums
+from jinv.inversion.request import Arrays, target
+from jinv.visualization.dreams import Caricature
+from jinv.visualization.request import VisualRequest, sums
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from jinv.errors import ConfigError
 from jinv.images.views import Size, both
-from jinv.inversion.photographs import check_layers
 from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.values import shown
 
 Shapes = Mapping[str, tuple[int, ...]]

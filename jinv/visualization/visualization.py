@@ -17,12 +17,12 @@ from jinv.images.transforms import ANGLES, FACTORS, transforms
 from jinv.images.views import Per, View, chain, jitter
 from jinv.inversion.groups import Descending
 from jinv.inversion.method import Length, Method, Rate, Weight
-from jinv.inversion.photographs import check_layers
-from jinv.inversion.starting import Parametrisation, octave_sizes, started_image
 from jinv.inversion.terms import each_image, used
-from jinv.inversion.units import layer_shapes
 from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.values import Count, NotNegative, Positive, Range, ShareBelow1
+from jinv.visualization.starting import Parametrisation, octave_sizes, started_image
+from jinv.visualization.units import layer_shapes
 
 POSITION = "position"
 """The array that tells of each image at which position its unit is; negative for all.

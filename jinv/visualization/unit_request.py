@@ -8,9 +8,9 @@ import numpy as np
 
 from jinv import losses
 from jinv.inversion.request import Arrays
-from jinv.inversion.units import Unit
-from jinv.inversion.visual_request import VisualRequest, sums
-from jinv.inversion.visualization import POSITION, direction
+from jinv.visualization.request import VisualRequest, sums
+from jinv.visualization.units import Unit
+from jinv.visualization.visualization import POSITION, direction
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

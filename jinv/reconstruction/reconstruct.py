@@ -13,15 +13,16 @@ from jinv.engine.notes import Outcome
 from jinv.engine.phase import TEACHER
 from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
-from jinv.inversion.feature_inversion import FeatureInversion
 from jinv.inversion.job import Job
 from jinv.inversion.learned import cast_priors
-from jinv.inversion.photographs import Decodes, PhotographRequest, parse_layers
-from jinv.inversion.reconstructions import find_reconstruction
 from jinv.inversion.settings import with_given
 from jinv.levels import to_uint8
 from jinv.models.classifier import Classifier
+from jinv.models.features import parse_layers
 from jinv.priors.energy import STRIDE
+from jinv.reconstruction.feature_inversion import FeatureInversion
+from jinv.reconstruction.photographs import Decodes, PhotographRequest
+from jinv.reconstruction.presets import find_reconstruction
 from jinv.values import Count, Seed, shown
 
 

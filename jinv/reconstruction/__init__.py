@@ -1,0 +1,1 @@
+"""Photographs found again from what the layers of a network keep of them."""

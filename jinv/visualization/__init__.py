@@ -1,0 +1,1 @@
+"""What units, directions, classes and layers of a network are excited by."""
