@@ -143,7 +143,7 @@ def _comparison(evaluation: Mapping[str, Any]) -> str:
     if not evaluation.get("rows"):
         return ""
     header, rows = table_rows(evaluation)
-    table = wide_table(map(_cell, header), (map(_cell, row) for row in rows))
+    table = wide_table(map(_cell, header), (map(_cell, row) for row in rows), led=True)
     return f"<section>\n<h2>Compared</h2>\n{_basis(evaluation)}{table}</section>\n"
 
 

@@ -70,15 +70,24 @@ def picture(
     )
 
 
-def wide_table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """A table that scrolls inside its box; cells are HTML, each row's first a name."""
+def wide_table(
+    header: Iterable[str], rows: Iterable[Iterable[str]], *, led: bool = False
+) -> str:
+    """A table that scrolls inside its box; cells are HTML, each row's first a name.
+
+    Args:
+        header: Names of the columns.
+        rows: Rows of cells.
+        led: Whether the first row is what the others are read against.
+    """
     head = "".join(f"<th>{cell}</th>" for cell in header)
     body = "".join(
         f"<tr><th>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>\n"
         for name, *cells in rows
     )
+    kinds = "numbers sets led" if led else "numbers sets"
     return (
-        f'<div class="scroll"><table class="numbers sets">\n<tr>{head}</tr>\n{body}'
+        f'<div class="scroll"><table class="{kinds}">\n<tr>{head}</tr>\n{body}'
         "</table></div>\n"
     )
 

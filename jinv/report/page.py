@@ -51,8 +51,8 @@ def write_page(
     sections = (
         _headline(summary),
         _cards(summary, _speed(folder)),
-        pictures_of(folder, summary),
-        picture(folder / "grid.png", "Images", "Images by class"),
+        pictures_of(folder, summary)
+        or picture(folder / "grid.png", "Images", "Images by class"),
         tables_of(summary),
         picture(
             folder / "evolution.webp", "Evolution", "Images of the first batch, by step"

@@ -95,7 +95,7 @@ def errors_table(found: Mapping[str, Any]) -> str:
     by = found["lpips_by"]
     return (
         "<section>\n<h2>Errors</h2>\n"
-        f"{wide_table(['image', *map(escape, columns)], body)}"
+        f"{wide_table(['image', *map(escape, columns)], body, led=True)}"
         '<p class="pale">Means are given ± 1.96 standard errors. '
         + (f"LPIPS is that of the {by} family, which took no part. " if by else "")
         + "Errors of features are told under the three names that papers give them: "

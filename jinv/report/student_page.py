@@ -215,7 +215,7 @@ def _comparison(students: Mapping[str, StudentRecord]) -> str:
     )
     return (
         "<section>\n<h2>Beside others</h2>\n"
-        f"{wide_table(['student', *told], rows)}</section>\n"
+        f"{wide_table(['student', *told], rows, led=True)}</section>\n"
     )
 
 

@@ -120,7 +120,9 @@ def _table(results: Results) -> str:
         return ""
     header, rows = results.table()
     table = wide_table(
-        map(escape, header), ([escape(text or MISSING) for text in row] for row in rows)
+        map(escape, header),
+        ([escape(text or MISSING) for text in row] for row in rows),
+        led=True,
     )
     return f"<section>\n<h2>Trials, the best first</h2>\n{table}</section>\n"
 

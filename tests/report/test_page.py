@@ -7,8 +7,10 @@ import pytest
 from html_tags import tags
 from PIL import Image
 
+from jinv.report.html import wide_table
 from jinv.report.page import write_page
 from jinv.report.pictures import save_images
+from jinv.report.reconstruction import DIFFERENCES
 
 SUMMARY = {
     "status": "finished",
@@ -185,3 +187,20 @@ def test_writing_it_again_replaces_it(run):
     change(run, status="diverged")
     assert page(run) != before
     assert not list(run.glob(".*"))
+
+
+def test_images_that_stand_beside_their_photographs_are_not_shown_twice(run):
+    assert "<h2>Images</h2>" in page(run)
+    reconstruction = {"images": {}, "lpips_by": None}
+    change(run, reconstruction=reconstruction)
+    assert "<h2>Images</h2>" in page(run)  # there is no such picture
+    (run / DIFFERENCES).write_bytes((run / "grid.png").read_bytes())
+    text = page(run)
+    assert "Photographs and reconstructions" in text
+    assert "<h2>Images</h2>" not in text
+
+
+def test_a_table_is_led_by_its_first_row_only_where_others_are_read_against_it():
+    rows = [["one", "1"], ["two", "2"]]
+    assert 'class="numbers sets"' in wide_table(["name", "value"], rows)
+    assert 'class="numbers sets led"' in wide_table(["name", "value"], rows, led=True)
