@@ -1,11 +1,16 @@
 """Images of no data and no network: leaves that fell on each other."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from jinv.images.shapes import POWERS, Shapes, distances, largest_radius, spread
 
 _AT_ONCE = 64
 """Images that are drawn together, and whose random numbers are one stream."""
+
+_TOGETHER = 4
+"""Such parts at work at once, each of which takes hundreds of MB for large images."""
 
 _LEAVES = 14
 """Most leaves of an image."""
@@ -38,10 +43,13 @@ def dead_leaves(count: int, size: int, channels: int = 3, seed: int = 0) -> np.n
         (2, 32, 32, 3)
     """
     textures = _textures(np.random.default_rng((seed, 0)), 2 * size)
-    parts = [
-        _draw(np.random.default_rng((seed, 1 + number)), size, channels, textures)
-        for number in range(-(-count // _AT_ONCE))
-    ]
+
+    def draw(number: int) -> np.ndarray:
+        rng = np.random.default_rng((seed, 1 + number))
+        return _draw(rng, size, channels, textures)
+
+    with ThreadPoolExecutor(_TOGETHER) as pool:  # NumPy lets others work meanwhile
+        parts = [*pool.map(draw, range(-(-count // _AT_ONCE)))]
     empty = np.empty((0, size, size, channels), np.uint8)
     return np.concatenate([empty, *parts])[:count]
 
