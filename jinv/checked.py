@@ -16,7 +16,7 @@ from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, ValueRefused
 from jinv.values import converted
 
 Parameters = ParamSpec("Parameters")
@@ -38,7 +38,11 @@ class Checked:
         """
         for name, kind in _kinds(type(self)).items():
             value = getattr(self, name)
-            found = converted(kind, value, name)
+            try:
+                found = converted(kind, value, name)
+            except ValueRefused as error:
+                error.owner = type(self)
+                raise
             if found is not value:
                 object.__setattr__(self, name, found)
 

@@ -26,7 +26,10 @@ class ValueRefused(ConfigError):
     Attributes:
         expected: Expected value in words, after the value's name.
         found: Found value in words.
+        owner: Class whose field it is, if it is one.
     """
+
+    owner: type | None = None
 
     def __init__(self, expected: str, found: str):
         """Say what was expected, and what came."""

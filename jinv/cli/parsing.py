@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
+from dataclasses import fields
 from io import StringIO
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import tyro
 
@@ -51,35 +53,56 @@ def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | 
     )
 
 
+_NONE = "None"
+"""What is written for no value, where one is optional."""
+
+
 def _one_word(
     kind: type, metavar: str, expected: str, make: Callable[[str], Any]
 ) -> Callable[[Any], tyro.constructors.PrimitiveConstructorSpec | None]:
-    """A rule that refuses an empty word, as of a shell's variable that nobody set."""
+    """A rule for what one word tells, which may be optional.
+
+    It refuses an empty word, as of a shell's variable that nobody set.
+    """
 
     def read(words: list[str]) -> Any:
         if not words[0]:
             raise ValueError(f"expected {expected}, found nothing between the quotes")
-        return make(words[0])
+        try:
+            return make(words[0])
+        except ValueError:
+            raise ValueError(f"expected {expected}, found {words[0]!r}") from None
+
+    def read_optional(words: list[str]) -> Any:
+        return None if words[0] == _NONE else read(words)
 
     def rule(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
-        if info.type is not kind:
+        union = get_origin(info.type) in (Union, UnionType)
+        kinds = [plain_kind(part) for part in get_args(info.type)] if union else []
+        optional = set(kinds) == {kind, NoneType}
+        if info.type is not kind and not optional:
             return None
         return tyro.constructors.PrimitiveConstructorSpec(
             nargs=1,
             metavar=metavar,
-            instance_from_str=read,
-            is_instance=lambda value: isinstance(value, kind),
+            instance_from_str=read_optional if optional else read,
+            is_instance=lambda value: (
+                isinstance(value, kind) or (optional and value is None)
+            ),
             str_from_instance=lambda value: [str(value)],
         )
 
     return rule
 
 
-_registry.primitive_rule(_one_word(str, "STR", "text", str))
-# A shell leaves ~ where it does not begin a word, as in --out=~/runs.
-_registry.primitive_rule(
-    _one_word(Path, "PATH", "a path", lambda word: Path(word).expanduser())
-)
+for _rule in (
+    _one_word(str, "STR", "text", str),
+    _one_word(int, "INT", "a whole number", int),
+    _one_word(float, "FLOAT", "a number", float),
+    # A shell leaves ~ where it does not begin a word, as in --out=~/runs.
+    _one_word(Path, "PATH", "a path", lambda word: Path(word).expanduser()),
+):
+    _registry.primitive_rule(_rule)
 
 
 def parse(
@@ -109,29 +132,55 @@ def parse(
             )
         check_all(options)
     except ValueRefused as error:
-        raise ConfigError(f"--{str(error).replace('_', '-', 1)}") from None
+        name, _, complaint = str(error).partition(": ")
+        flag = f"--{_prefix(extra.get('default'), error.owner)}{name}"
+        raise ConfigError(f"{flag.replace('_', '-')}: {complaint}") from None
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
         raise ConfigError(
-            f"{_in_one_line(said.getvalue())}; see jinv {name} --help"
+            f"{_in_one_line(said.getvalue(), words)}; see jinv {name} --help"
         ) from None
     return options
 
 
-def _in_one_line(box: str) -> str:
+def _prefix(default: Any, owner: type | None) -> str:
+    """What flags of a class begin with, where they are not called as the command's."""
+    if default is None or owner is None:
+        return ""
+    hints = get_type_hints(type(default), include_extras=True)
+    for each in fields(default):
+        unmarked = not hasattr(hints[each.name], "__metadata__")
+        if unmarked and type(getattr(default, each.name)) is owner:
+            return f"{each.name}."
+    return ""
+
+
+def _in_one_line(box: str, words: Sequence[str]) -> str:
     """What tyro says in a box: its complaint, and the options that may be meant.
 
     A box has a title, and sections with lines between them; help is indented further
-    than the options that it explains.
+    than the options that it explains. Where a terminal knows no frames, there are none.
+
+    Args:
+        box: What was printed.
+        words: Words that it complains of.
     """
-    lines = [line[2:].rstrip(" │|") for line in box.splitlines()[1:]]
-    kept = [line for line in lines if not line.startswith(8 * " ")]
-    plain = "\n".join(line.strip() for line in kept)
-    sections = re.split(r"\n[─-]{3,}\n|\n[╰+][─-]+\S?", plain)
-    complaint = " ".join(sections[0].split()).rstrip(".")
-    for section in sections[1:]:
+    sections: list[list[str]] = [[]]
+    for line in box.splitlines()[1:]:
+        text = line[2:].rstrip(" │|")
+        if re.fullmatch(r"[─-]{3,}[╯+]?", text.strip()):
+            sections.append([])
+        elif not text.startswith(8 * " "):
+            sections[-1] += text.split()
+    said = [" ".join(section) for section in sections if section]
+    complaint = said[0].removeprefix("Error parsing ").rstrip(".")
+    for section in said[1:]:
         if "meant" in section:
-            flags = re.findall(r"--[\w-]+", section)
+            flags = re.findall(r"--[\w.-]*\w", section)
             complaint += f" (did you mean {' or '.join(flags)}?)"
+    value = complaint.removeprefix("Unrecognized options: ")
+    for flag, sign, given in (word.partition("=") for word in words):
+        if sign and given == value:  # of a flag that it knows, tyro names the rest
+            return f"{flag}: takes no value, found {given!r}: write {flag} alone"
     return complaint

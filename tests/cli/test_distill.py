@@ -78,5 +78,10 @@ def test_a_student_without_data_leaves_a_pool_that_another_learns_from(teach, ca
     capsys.readouterr()
     assert teach("--data", out / "pool", "--synthesis.w-bn", 1)[0] == 2
     assert "--synthesis.w-bn is for images that are made" in capsys.readouterr().err
+    for flag in ("--synthesis.lr", "--lr"):
+        assert teach(flag, -1)[0] == 2
+        assert f"error: {flag}: expected a number over 0" in capsys.readouterr().err
+    assert teach("--synthesis.stepz", 3)[0] == 2
+    assert "did you mean --synthesis.steps or" in capsys.readouterr().err
     assert teach(*WITHOUT_DATA, "--seed", "5")[0] == 2
     assert "another configuration" in capsys.readouterr().err
