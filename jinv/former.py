@@ -96,6 +96,35 @@ def _completed(description: dict[str, Any]) -> dict[str, Any]:
     return {**description, "settings": {**LATER.get(method, {}), **settings}}
 
 
+_CHECKSUMS = {
+    *("sha256", "weights_sha256", "student_sha256", "judge_sha256"),
+    *("initial_weights", "teacher_weights"),
+}
+
+
+def told(found: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a description the checksums of networks of which it told none.
+
+    Of weights that came from no file an earlier version said nothing.
+
+    Args:
+        found: Description as it was read.
+        today: Description of today's work.
+
+    Example:
+        >>> told({"model": "vgg16", "initial_weights": ""}, {"initial_weights": "12ab"})
+        {'model': 'vgg16', 'initial_weights': '12ab'}
+    """
+
+    def completed(name: str, value: Any) -> Any:
+        now = today.get(name)
+        if isinstance(value, Mapping) and isinstance(now, Mapping):
+            return told(value, now)
+        return now if name in _CHECKSUMS and value == "" else value
+
+    return {name: completed(name, value) for name, value in found.items()}
+
+
 def former_names(found: Mapping[str, Any], kind: str) -> dict[str, str]:
     """List the former names in an object that was read, by today's."""
     return {today: name for name, today in FORMER[kind].items() if name in found}

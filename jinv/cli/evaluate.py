@@ -102,8 +102,8 @@ def run(options: Evaluate) -> int:
     facts = [beyond_zoo(network.spec).to_json() for network in networks]
     described = {
         **{name: value for name, value in asdict(options).items() if name not in _HOW},
-        "extractor_sha256": extractor.classifier.sha256,
-        "judge_sha256": [judge.sha256 for judge in judges],
+        "extractor_sha256": extractor.classifier.origin,
+        "judge_sha256": [judge.origin for judge in judges],
         **({"facts": facts} if any(facts) else {}),
     }
     with Folder(out, EVALUATION, described, overwrite=options.overwrite) as folder:

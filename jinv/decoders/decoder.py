@@ -1,6 +1,5 @@
 """Decoders that have learnt, and the files that hold them."""
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,7 +35,7 @@ class About(NamedTuple):
 
     Attributes:
         network: Name of the network whose features it decodes.
-        network_sha256: Checksum of that network's weights; see `checksum`.
+        network_sha256: Checksum of that network's weights; see `Classifier.checksum`.
         layer: Name of the layer.
         crop: Height and width of the crops that it learnt from, in pixels.
         config: Settings.
@@ -152,20 +151,6 @@ class Decoder:
         return np.concatenate([np.asarray(part) for part in parts])
 
 
-def checksum(classifier: Classifier) -> str:
-    """Tell a network's weights from others: by its file, or where there is none by all.
-
-    Args:
-        classifier: Network.
-    """
-    if classifier.sha256:
-        return classifier.sha256
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(classifier.variables):
-        digest.update(np.asarray(leaf).tobytes())
-    return digest.hexdigest()
-
-
 def write_decoder(path: Path, decoder: Decoder) -> str:
     """Write a decoder as .safetensors; returns the file's sha256."""
     about = decoder.about._asdict()
@@ -229,7 +214,7 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
         >>> config = DecoderConfig(crop=32, width=0.5)
         >>> design = design_decoder(network, "middle1", config)
         >>> about = About(
-        ...     network.spec.name, checksum(network), "middle1", 32, config, (1.0, 1.0)
+        ...     network.spec.name, network.checksum, "middle1", 32, config, (1.0, 1.0)
         ... )
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     path = Path(folder) / "decoder.safetensors"
@@ -262,7 +247,7 @@ def _check_network(about: About, classifier: Classifier, who: str) -> None:
             f"{who} decodes {about.layer} of {about.network}, not of {name}: choose "
             "that network, or teach another decoder by `jinv decoder`"
         )
-    if about.network_sha256 != checksum(classifier):
+    if about.network_sha256 != classifier.checksum:
         raise ConfigError(
             f"{who} learnt from other weights of {name} (sha256 "
             f"{about.network_sha256[:16]}…): give those, or teach another decoder"

@@ -15,7 +15,7 @@ from jinv.atomic import JsonLines, write_json
 from jinv.checked import checked
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.crops import as_taken, batches_of, laid_out, middles
-from jinv.decoders.decoder import About, Decoder, checksum, write_decoder
+from jinv.decoders.decoder import About, Decoder, write_decoder
 from jinv.decoders.design import crop_of, design_decoder
 from jinv.decoders.lesson import decoder_lesson, station_scales
 from jinv.devices import backend, peak_memory_mib
@@ -150,7 +150,7 @@ def learn_decoder(
         request = PhotographRequest(classifier, cut, names, (layer,))
     scales = station_scales(design, middles(known[:_SCALES], size))
     told = About(
-        classifier.spec.name, checksum(classifier), layer, size, config,
+        classifier.spec.name, classifier.checksum, layer, size, config,
         tuple(map(float, scales)),
     )  # fmt: skip
 

@@ -125,8 +125,9 @@ class Learner:
         learn = jax.value_and_grad(lesson.objective, has_aux=True)
         found, gradients = learn(learnt.trained, frozen, learnt.state, batch, key)
         loss, (state, measurements) = found
-        updates, moved = lesson.optimizer.update(
-            gradients, learnt.optimizer, learnt.trained
+        optimizer = optax.with_extra_args_support(lesson.optimizer)  # as for a plateau
+        updates, moved = optimizer.update(
+            gradients, learnt.optimizer, learnt.trained, value=loss
         )
         trained = optax.apply_updates(learnt.trained, updates)
         return Learnt(trained, state, moved), {"loss": loss, **measurements}

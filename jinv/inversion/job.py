@@ -52,7 +52,7 @@ class Job:
         others = {role: net for role, net in self.cast.items() if role != TEACHER}
         return {
             "model": spec.name,
-            "weights_sha256": self.classifier.sha256,
+            "weights_sha256": self.classifier.origin,
             **beyond_zoo(spec).to_json(),
             "precision": np.dtype(self.classifier.dtype).name,
             **self.request.describe(),
@@ -60,7 +60,7 @@ class Job:
             "seed": self.seed,
             "method": type(self.method).__name__,
             "settings": settings,
-            **{f"{role}_sha256": net.sha256 for role, net in others.items()},
+            **{f"{role}_sha256": net.origin for role, net in others.items()},
             "bn_scope": scope,
             **({"devices": self.devices} if scope == "local" else {}),
             "patience": patience,

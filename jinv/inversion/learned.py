@@ -28,13 +28,14 @@ class CastPrior:
     """A learned prior in the cast of an inversion.
 
     Two of one form are equal: programs take its numbers as an argument, its weight
-    among them, and are the same for both.
+    among them by its name, and are the same for both.
 
     Attributes:
         role: Role in the cast, and name of its term.
         form: Form of the prior.
         stride: Distance of the patches that a step looks at, on a random grid for each
             image, in pixels; 1 for all patches.
+        weight_name: Name of the number that weighs it.
         prior: Prior.
         weight: Weight of its own; None for that of the method, `w_prior`.
     """
@@ -42,6 +43,7 @@ class CastPrior:
     role: str
     form: Form
     stride: int
+    weight_name: str
     prior: Prior = field(compare=False)
     weight: float | None = field(compare=False)
 
@@ -49,11 +51,6 @@ class CastPrior:
     def variables(self) -> Variables:
         """Arrays of the prior, which programs take as an argument."""
         return self.prior.variables
-
-    @property
-    def weight_name(self) -> str:
-        """Name of the number that weighs it."""
-        return COMMON_WEIGHT if self.weight is None else f"w_{self.role}"
 
     def respond(self, variables: Any, inputs: jax.Array) -> tuple[()]:
         """Say nothing of a view: it is asked by its term."""
@@ -122,7 +119,8 @@ def cast_priors(
         roles[role] += 1
         if roles[role] > 1:
             role = f"{role}_{roles[role]}"
-        found.append(CastPrior(role, prior.form, stride, prior, weight))
+        name = COMMON_WEIGHT if weight is None else f"w_{role}"
+        found.append(CastPrior(role, prior.form, stride, name, prior, weight))
     return tuple(found)
 
 

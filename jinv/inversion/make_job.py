@@ -143,7 +143,7 @@ def _check_student(
         return
     if not needed:
         raise ConfigError(f"{name} has no term that looks at a student: leave it out")
-    if student.sha256 == classifier.sha256 != "":
+    if student.origin == classifier.origin:
         raise ConfigError(
             "the student has the weights of the classifier that is inverted, and "
             "agrees with it in everything: give another network"

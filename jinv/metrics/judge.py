@@ -111,7 +111,7 @@ def judge(
     logits = classify(network, images, batch_size)
     return {
         "name": network.spec.name,
-        "sha256": network.sha256,
+        "sha256": network.checksum,
         **top_shares(logits, labels),
     }
 

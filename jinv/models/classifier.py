@@ -21,6 +21,7 @@ from jinv.models.listing import batchnorm_names
 from jinv.models.operations.taps import FEATURES, TAPS, tap_foreign
 from jinv.models.response import Response, Taps, by_layer, in_natural_order
 from jinv.models.spec import ClassifierSpec
+from jinv.models.weights.checksums import fingerprint_of
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
@@ -38,6 +39,7 @@ class Classifier:
         module: Flax module.
         variables: Variables of the module, `params` and `batch_stats`.
         sha256: Checksum of the file that the weights came from; "" if from none.
+        seed: Seed that the weights were drawn by; None where they were not.
         inference: Keyword arguments with which the module is called, e.g.
             `{"train": False}` where its own default is to train.
         in_training: Keyword arguments with which it is called to train.
@@ -61,6 +63,7 @@ class Classifier:
     inference: Mapping[str, Any] = field(default_factory=dict)
     in_training: Mapping[str, Any] = field(default_factory=lambda: {"train": True})
     whole: bool = True
+    seed: int | None = None
 
     def __repr__(self) -> str:
         """A line for people, without the weights."""
@@ -71,6 +74,29 @@ class Classifier:
             f"{spec.input_size}x{spec.input_size}x{spec.channels}, {count:,} "
             f"parameters, weights {self.sha256[:8] or 'from no file'}>"
         )
+
+    @cached_property
+    def checksum(self) -> str:
+        """Checksum of the weights: of their file, or of the arrays if of none."""
+        return self.sha256 or fingerprint_of(self.variables)
+
+    @property
+    def origin(self) -> str:
+        """What work that depends on the weights calls them by: the same, the same work.
+
+        Weights drawn by a seed may differ by rounding from machine to machine.
+        """
+        drawn = self.seed is not None and not self.sha256
+        return f"seed {self.seed}" if drawn else self.checksum
+
+    def with_weights(self, variables: dict[str, Any], sha256: str = "") -> "Classifier":
+        """Make the same network with other weights.
+
+        Args:
+            variables: Variables of the module.
+            sha256: Checksum of the file that they came from; "" if from none.
+        """
+        return replace(self, variables=variables, sha256=sha256, seed=None)
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Compute logits (batch, classes), float32, of inputs."""

@@ -113,7 +113,7 @@ def make_classifier(
     size = spec.input_size
     example = jnp.zeros((1, size, size, spec.channels))
     variables = jax.jit(module.init)(jax.random.key(seed), example)
-    return Classifier(spec, module, dict(variables))
+    return Classifier(spec, module, dict(variables), seed=seed)
 
 
 def outline_classifier(spec: ClassifierSpec) -> Classifier:

@@ -79,14 +79,11 @@ def narrow(
         if len(numbers) < widths[layer]
     }
     spec = replace(spec, narrowed={**spec.narrowed, **narrower})
+    module = spec.make_module(
+        dtype=classifier.dtype, remat=getattr(classifier.module, "remat", False)
+    )
     narrowed = replace(
-        classifier,
-        spec=spec,
-        module=spec.make_module(
-            dtype=classifier.dtype, remat=getattr(classifier.module, "remat", False)
-        ),
-        variables=dict(unflatten_dict(cut)),
-        sha256="",
+        classifier.with_weights(dict(unflatten_dict(cut))), spec=spec, module=module
     )
     return narrowed, {
         layer: numbers

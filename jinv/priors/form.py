@@ -7,7 +7,6 @@ from jinv.checked import Checked
 from jinv.errors import ConfigError
 from jinv.losses.experts import Expert
 from jinv.models.classifier import Classifier
-from jinv.models.weights.checksums import fingerprint_of
 from jinv.suggest import near
 from jinv.values import Count, Natural
 
@@ -81,7 +80,7 @@ class Subject(Checked):
                 f"layer {layer!r} of {name} {why}{near(layer, maps)}: choose one of "
                 f"{', '.join(maps)}"
             )
-        return cls(shapes[layer][-1], layer, name, checksum_of(classifier), chosen)
+        return cls(shapes[layer][-1], layer, name, classifier.checksum, chosen)
 
     def __str__(self) -> str:
         """Say in words what it is."""
@@ -132,8 +131,3 @@ class Form(Checked):
         what = {"experts": f"{self.expert} experts", "dae": "a denoiser"}[self.kind]
         size = f"{self.height}x{self.width}"
         return f"{what} on {size} patches of {self.subject}"
-
-
-def checksum_of(classifier: Classifier) -> str:
-    """Checksum of a network's weights: of their file, or of the arrays if of none."""
-    return classifier.sha256 or fingerprint_of(classifier.variables)

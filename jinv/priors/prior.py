@@ -13,7 +13,7 @@ from jinv.errors import ConfigError
 from jinv.memo import Memo
 from jinv.models.classifier import Classifier
 from jinv.priors.energy import STRIDE, Variables, energy, score
-from jinv.priors.form import COLOURS, Form, checksum_of
+from jinv.priors.form import COLOURS, Form
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -123,11 +123,11 @@ class Prior:
             self.check_images(spec.channels, f"those of {spec.name}")
             shape = (spec.input_size, spec.input_size, spec.channels)
         else:
-            if checksum_of(classifier) != subject.sha256:
+            if classifier.checksum != subject.sha256:
                 raise ConfigError(
                     f"{self._words} is of {subject} with weights "
                     f"{subject.sha256[:8]}…, not of {spec.name} with "
-                    f"{checksum_of(classifier)[:8]}…: learn one of this network"
+                    f"{classifier.checksum[:8]}…: learn one of this network"
                 )
             shape = classifier.feature_shapes.get(self.layer, ())
             if len(shape) != 3 or shape[-1] != subject.channels:

@@ -81,7 +81,7 @@ def write_report(
         tables.append(
             {
                 "name": name,
-                "sha256": judge.network.sha256,
+                "sha256": judge.network.checksum,
                 "images": count,
                 "per_class": table,
             }
@@ -110,7 +110,7 @@ def write_report(
         and {"source": real.source, "split": real.split, "images": len(real.seen)},
         "extractor": {
             "name": extractor.classifier.spec.name,
-            "sha256": extractor.classifier.sha256,
+            "sha256": extractor.classifier.checksum,
             "feature": extractor.feature,
             "dimensions": evaluated.seen.features[extractor.feature].shape[1],
         },

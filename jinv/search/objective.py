@@ -150,4 +150,4 @@ def score(
 
 
 def _network(network: Classifier) -> dict[str, Any]:
-    return {"network": network.spec.name, "sha256": network.sha256}
+    return {"network": network.spec.name, "sha256": network.origin}

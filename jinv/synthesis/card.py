@@ -41,7 +41,7 @@ def write_card(path: Path, recipe: Recipe, summary: Mapping[str, Any]) -> None:
         "pixels": f"{spec.input_size} x {spec.input_size}, lossless, in the "
         "classifier's own range",
         "classes": ", ".join(f"{k} {n:,}" for k, n in summary["classes"].items()),
-        "inverted network": f"{spec.name}, weights sha256 `{job.classifier.sha256}`",
+        "inverted network": f"{spec.name}, weights sha256 `{job.classifier.checksum}`",
         "method": f"{type(job.method).__name__}, {_steps(job)}, batches of "
         f"{job.batch_size}, seed {job.seed}",
         "budget": f"{summary['classifier_passes']:,} images through the network, "

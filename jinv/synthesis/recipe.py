@@ -136,7 +136,7 @@ class Recipe(Checked):
 
 def _identity(network: Classifier) -> dict[str, Any]:
     facts = beyond_zoo(network.spec).to_json()
-    return {"name": network.spec.name, "sha256": network.sha256, **facts}
+    return {"name": network.spec.name, "sha256": network.origin, **facts}
 
 
 def _opinions(network: Classifier, logits: np.ndarray, wanted: np.ndarray) -> list[Row]:

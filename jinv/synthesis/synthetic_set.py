@@ -257,7 +257,7 @@ class SyntheticSet(Held):
                 logits.append(part["logits"])
         path = soft_labels_path(self.path, self.recipe.split)
         found = np.concatenate(logits)[kept]
-        name, sha256 = teacher.spec.name, teacher.sha256
+        name, sha256 = teacher.spec.name, teacher.checksum
         write_soft_labels(path, SoftLabels(found, self.recipe.classes, name, sha256))
         return {"soft_labels": {"file": path.name, "bytes": path.stat().st_size}}
 
@@ -364,7 +364,7 @@ def _verdicts(recipe: Recipe, facts: list[Row]) -> dict[str, Any]:
     return {
         role: {
             "name": network.spec.name,
-            "sha256": network.sha256,
+            "sha256": network.checksum,
             "top1": float(np.mean([fact[f"{role}_accepts"] for fact in facts])),
         }
         for role, network in networks.items()

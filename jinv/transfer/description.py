@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import asdict
 from typing import Any
 
-import jax
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
 from jinv.models.classifier import Classifier
-from jinv.models.zoo import beyond_zoo, classifier_names
+from jinv.models.zoo import beyond_zoo
 from jinv.transfer.train_config import TrainConfig
 
 
@@ -26,7 +25,7 @@ def description(
     return {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
-        "initial_weights": initial_weights(classifier),
+        "initial_weights": classifier.origin,
         **described_images(training),
         **asdict(config),
         "precision": np.dtype(dtype).name,
@@ -41,16 +40,6 @@ def described_images(data: LabelledImages) -> dict[str, Any]:
         "labels": _fingerprint(data.labels.astype(np.int32)),
         "first_image": _fingerprint(data.read(np.arange(1))[0]),
     }
-
-
-def initial_weights(classifier: Classifier) -> str:
-    """Checksum of a network's weights; "" where they are the zoo's by a seed."""
-    if classifier.sha256:
-        return classifier.sha256
-    if classifier.spec.name in classifier_names():
-        return ""
-    leaves = map(np.asarray, jax.tree.leaves(classifier.variables))
-    return _fingerprint(np.concatenate([leaf.ravel() for leaf in leaves]))
 
 
 def _fingerprint(array: np.ndarray) -> str:

@@ -20,7 +20,7 @@ from jinv.models.facts import Facts
 from jinv.models.narrowing import check_narrowing, narrow
 from jinv.models.weights.writing import write_variables
 from jinv.suggest import near
-from jinv.transfer.description import described_images, initial_weights
+from jinv.transfer.description import described_images
 from jinv.transfer.population import population_statistics
 from jinv.transfer.prunings import Pruning, Where, find_pruning
 from jinv.values import Range, ShareBelow1
@@ -79,7 +79,7 @@ class Pruned:
             "model": spec.name,
             **Facts.of(spec).to_json(),
             "pruned": {
-                "sha256": initial_weights(self.original),
+                "sha256": self.original.checksum,
                 "ratio": pruning.ratio,
                 "where": pruning.where,
                 "skip": pruning.skip,

@@ -11,7 +11,6 @@ from jinv.devices import backend, peak_memory_mib
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.transfer.accuracy import accuracy
-from jinv.transfer.description import initial_weights
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.supply import Supply
 from jinv.transfer.teaching import Taught
@@ -49,7 +48,7 @@ def student_card(
         "data": supply.about(),
         "teacher": {
             "name": teacher.spec.name,
-            "sha256": initial_weights(teacher),
+            "sha256": teacher.checksum,
             "test_accuracy": known,
         },
         "recipe": asdict(config),

@@ -207,7 +207,7 @@ def train(
     achieved |= best_accuracy(rows, config.epochs, achieved["test_accuracy"])
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Trained(
-        replace(classifier, variables=variables, sha256=""),
+        classifier.with_weights(variables),
         placement.get(learnt.trained),
         achieved,
     )

@@ -23,7 +23,6 @@ from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
-from jinv.transfer.description import initial_weights
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.lesson import student_variables
 from jinv.transfer.supply import Supply
@@ -149,7 +148,7 @@ def teach(
     variables = student_variables(lesson, learnt.trained, learnt.state)
     variables = jax.tree.map(jnp.asarray, placement.get(variables))
     return Taught(
-        replace(student, variables=variables, sha256=""),
+        student.with_weights(variables),
         JsonLines(folder / "metrics.jsonl").rows(),
         supply.cost,
     )
@@ -191,9 +190,9 @@ def _description(
     return {
         "student": student.spec.name,
         **beyond_zoo(student.spec).to_json(),
-        "initial_weights": initial_weights(student),
+        "initial_weights": student.origin,
         "teacher": teacher.spec.name,
-        "teacher_weights": initial_weights(teacher),
+        "teacher_weights": teacher.origin,
         **asdict(config),
         "precision": np.dtype(dtype).name,
         "images": supply.describe(),

@@ -14,6 +14,7 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import Begun, Compiled, Far, Learning, Measured
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Learner, Lesson
+from jinv.engine.optimizers import make_optimizer
 from jinv.engine.placement import make_placement
 from jinv.errors import DataError, Diverged, FolderError, Interrupted
 from jinv.folders import Kind
@@ -152,6 +153,20 @@ def test_a_measurement_may_be_no_number(nothing, tmp_path):
     events = []
     fit(nothing, course, ONE, tmp_path, KIND, {}, on_event=events.append)
     assert events[-1].far == Far(4, 4) and np.isnan(events[-1].row["odd"])
+
+
+def test_a_rate_falls_where_the_loss_does_not():
+    def objective(trained, frozen, state, batch, key):
+        return 0.0 * jnp.sum(trained) + jnp.mean(batch), ((), {})
+
+    optimizer = make_optimizer("sgd", lambda _: 0.5, patience=2)
+    lesson = Lesson(np.ones(2, np.float32), objective, optimizer)
+    learner = Learner(lesson, ONE)
+    learnt, scales = learner.begin(), []
+    for number in range(4):
+        learnt, _ = learner.step(learnt, np.ones((16, 1), np.float32), number)
+        scales.append(float(learnt.optimizer[1].scale))
+    assert scales == pytest.approx([1, 1, 0.1, 0.1])
 
 
 def test_an_epoch_has_as_many_batches_as_its_course_says(nothing, tmp_path):

@@ -129,6 +129,9 @@ def test_the_weight_is_data_and_another_prior_of_the_form_shares_the_program(
     ]
     assert seconds[0] > 0 and seconds[2] > 0  # w_prior, and a weight of its own
     assert seconds[1] == seconds[3] == 0
+    common, own = (make(priors=[given]) for given in (of_images, (other, 3.0)))
+    assert common.weights["prior_images"] == PLAIN.w_prior
+    assert own.weights["prior_images"] == 3.0
     without = make(priors=[(of_images, 0.0)])
     assert [term.name for term in without.procedure.phases[0].wanted] == ["features"]
 

@@ -8,7 +8,7 @@ from safetensors.numpy import load_file, save_file
 from jinv.errors import ConfigError, WeightsError
 from jinv.priors.denoiser import draw_denoiser
 from jinv.priors.files import load_prior, write_prior
-from jinv.priors.form import Form, Subject, checksum_of
+from jinv.priors.form import Form, Subject
 from jinv.priors.prior import Prior
 
 NUMBERS = {"mean": np.float32(1), "deviation": np.float32(2)}
@@ -111,7 +111,7 @@ def test_a_prior_serves_only_what_it_is_of(tiny, unnormalised):
         ConfigError, match=r"of stage1 of tiny with weights .*not of pl"
     ):
         own.check_network(unnormalised)
-    other = experts(Subject(4, "stage2", "tiny", checksum_of(tiny)))
+    other = experts(Subject(4, "stage2", "tiny", tiny.checksum))
     with pytest.raises(ConfigError, match=r"here that layer is of shape \(4, 4, 8\)"):
         other.check_network(tiny)
 

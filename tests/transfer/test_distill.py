@@ -233,6 +233,10 @@ def test_a_pool_of_another_teacher_is_refused(undisturbed, tiny, student, tmp_pa
     shutil.copytree(undisturbed[FAST], tmp_path / "run")
     with pytest.raises(FolderError, match="another configuration"):
         without_data(replace(tiny, sha256="0" * 64), student, tmp_path / "run")
+    doubled = jax.tree.map(lambda x: 2 * x, tiny.variables)
+    for other in (tiny.with_weights(doubled), replace(tiny, seed=3)):
+        with pytest.raises(FolderError, match="teacher_weights"):
+            without_data(other, student, tmp_path / "run")
 
 
 @pytest.mark.parametrize("name", sorted({*DISTILLATIONS} - {"dafl", "dfad"}))
