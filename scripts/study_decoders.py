@@ -8,6 +8,7 @@ on where it was when it is called again.
 """
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import numpy as np
 import tyro
 from studying import call, write_table
 
-from jinv.cli.reconstruct import photographs_in
+from jinv.data.photographs import photographs_in
 from jinv.data.pictures import read_image
 from jinv.decoders.crops import as_taken, middles
 from jinv.decoders.decoder import load_decoder
@@ -85,9 +86,9 @@ class Run:
     def done(self, study: Study) -> "Run":
         """Carry it out, unless it is done."""
         if not self.finished:
-            tested = " ".join(f"--test {path}" for path in study.test)
+            tested = shlex.join(map(str, study.test))
             words = (
-                f"{tested} --model {study.model} --layer {self.layer} "
+                f"--test {tested} --model {study.model} --layer {self.layer} "
                 f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
                 f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
                 f"--out {self.folder}"

@@ -61,7 +61,8 @@ def measured(folder: Path) -> list[str]:
     """Accuracies after the last epoch."""
     lines = (folder / "metrics.jsonl").read_text().splitlines()
     last = [row for row in map(json.loads, lines) if "test_accuracy" in row][-1]
-    found = (last.get(f"{of}_accuracy") for of in ("train", "real", "test"))
+    names = "accuracy", "real_accuracy", "test_accuracy"
+    found = map(last.get, names)
     return ["" if value is None else f"{value:.2f} %" for value in found]
 
 

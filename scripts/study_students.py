@@ -141,7 +141,7 @@ def row(student: StudentRecord) -> list[str]:
     return [
         f"{budget['images']:,}",
         f"{budget['image_passes']:,}",
-        f"{budget['seconds_images']:.0f}",
+        f"{budget['seconds_images']:.0f}" if budget["seconds_images"] else "",
         f"{budget['seconds_student']:.0f}",
         f"{card['agreement']:.1f} %",
         f"{card['test_accuracy']:.2f} %",

@@ -10,9 +10,9 @@ from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.progress import LessonProgress
-from jinv.cli.reconstruct import names_of, photographs_in
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
+from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import read_image
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.learn import learn_decoder

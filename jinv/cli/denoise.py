@@ -9,8 +9,7 @@ import tyro
 from rich.console import Console
 from rich.markup import escape
 
-from jinv.cli.reconstruct import names_of
-from jinv.data.photographs import photographs_in
+from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import read_image
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs

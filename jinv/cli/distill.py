@@ -142,6 +142,8 @@ def run(options: Distill) -> int:
     test = _test(options, teacher)
     method = at_sizes(options.synthesis.follow(options.given), teacher, options.given)
 
+    given = options.data or options.start_from
+
     def announce() -> None:
         source = f"{options.data} ({len(data)} images)" if data else "no data"
         console.print(
@@ -167,7 +169,7 @@ def run(options: Distill) -> int:
                 turns=options.turns,
                 devices=options.devices,
                 overwrite=options.overwrite,
-                cost=cost_of(Path(options.data)) if options.data else None,
+                cost=cost_of(Path(given)) if given else None,
                 beside=_beside(options.beside),
                 about=_about(options),
                 on_start=announce,

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
 from jinv.cli.running import run_in_folder, told
-from jinv.data.photographs import photographs_in
+from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import cut, read_image
 from jinv.decoders.decoder import load_decoder, read_about
 from jinv.engine.compilation import keep_compiled_programs
@@ -131,15 +131,6 @@ def read_photographs(paths: Sequence[Path], network: Classifier) -> np.ndarray:
     images = [read_image(path).convert(mode) for path in paths]
     cuts = [np.asarray(cut(image, spec.input_size)) for image in images]
     return np.stack(cuts).reshape(len(cuts), *cuts[0].shape[:2], spec.channels)
-
-
-def names_of(paths: Sequence[Path]) -> list[str]:
-    """Name photographs by their files; where two are called alike, by their folders."""
-    stems = [path.stem for path in paths]
-    return [
-        path.stem if stems.count(path.stem) == 1 else f"{path.parent.name} {path.name}"
-        for path in paths
-    ]
 
 
 def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> None:

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from jinv.cli.job_options import WorkOptions, settings_in
-from jinv.cli.reconstruct import defaults, names_of, read_photographs
+from jinv.cli.reconstruct import defaults, read_photographs
 from jinv.cli.search_objective import ObjectiveOptions
-from jinv.data.photographs import photographs_in
+from jinv.data.photographs import names_of, photographs_in
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.reconstruction.feature_inversion import FeatureInversion

@@ -11,10 +11,9 @@ import tyro
 from rich.console import Console
 
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
-from jinv.cli.reconstruct import names_of
 from jinv.cli.running import run_in_folder, told
 from jinv.data.directions import read_directions
-from jinv.data.photographs import photographs_in
+from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import cut, fill, read_image
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError

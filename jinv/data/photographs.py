@@ -1,6 +1,7 @@
 """Photographs: image files of any sizes, without labels."""
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import overload
@@ -26,7 +27,8 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
     for path in (path.expanduser() for path in given):
         if path.is_dir():
             inside = sorted(path.iterdir())
-            found += [each for each in inside if each.suffix.lower() in SUFFIXES]
+            shown = (each for each in inside if not each.name.startswith("."))
+            found += [each for each in shown if each.suffix.lower() in SUFFIXES]
         elif path.exists():
             found.append(path)
         else:
@@ -37,6 +39,43 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
             "or folders of files"
         )
     return found
+
+
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Name photographs by their files, so that no two are called alike.
+
+    Those that would be have their folders' names too, as many as it takes; and the same
+    file a number when it comes again.
+
+    Example:
+        >>> names_of([Path("cats/1.png"), Path("dogs/1.png"), Path("dogs/2.png")])
+        ['cats 1.png', 'dogs 1.png', '2']
+    """
+    parts = [path.absolute().parts for path in paths]
+    folders = [0] * len(paths)
+
+    def named(index: int) -> str:
+        above = folders[index]
+        return " ".join(parts[index][-above - 1 :]) if above else paths[index].stem
+
+    while True:
+        names = [named(index) for index in range(len(paths))]
+        alike = Counter(names)
+        more = [
+            index
+            for index, name in enumerate(names)
+            if alike[name] > 1 and folders[index] + 2 < len(parts[index])
+        ]
+        if not more:
+            break
+        for index in more:
+            folders[index] += 1
+    seen: Counter[str] = Counter()
+    for index, name in enumerate(names):
+        seen[name] += 1
+        if seen[name] > 1:
+            names[index] = f"{name} ({seen[name]})"
+    return names
 
 
 class _Images(Sequence[np.ndarray], ABC):

@@ -96,9 +96,21 @@ class Decoder:
         """Refuse to decode the features of another network than it learnt from.
 
         Raises:
-            ConfigError: The network has another name or other weights.
+            ConfigError: The network has another name or other weights, or takes images
+                of another size than the decoder can make.
         """
         _check_network(self.about, classifier, "the decoder")
+        own = classifier.spec.input_size
+        self._check_size((own, own))
+
+    def _check_size(self, size: tuple[int, int]) -> None:
+        top, made = self.design.way[-1], self.about.crop
+        if len(top.shape) != 3 and size != (made, made):
+            raise ConfigError(
+                f"a decoder of {top.name}, whose units have no place, makes images of "
+                f"{made}x{made} pixels, not of {size[0]}x{size[1]}: teach one by crops "
+                "of that size"
+            )
 
     def images(self, features: Any, size: tuple[int, int] | None = None) -> np.ndarray:
         """Decode images from features: one pass for each.
@@ -126,12 +138,7 @@ class Decoder:
                 f"features of shape {found}: {top.name} has {wanted} where images have "
                 f"{size[0]}x{size[1]} pixels"
             )
-        made = self.about.crop
-        if len(top.shape) != 3 and size != (made, made):
-            raise ConfigError(
-                f"a decoder of {top.name}, whose units have no place, makes images of "
-                f"{made}x{made} pixels, not of {size[0]}x{size[1]}"
-            )
+        self._check_size(size)
 
         def make() -> Any:
             def decode(params: Params, scale: Any, x: jax.Array) -> jax.Array:

@@ -111,7 +111,7 @@ def design_decoder(classifier: Classifier, layer: str, config: DecoderConfig) ->
         >>> design_decoder(network, "stage1", DecoderConfig(crop=32)).names[:3]
         ('image', 'middle1', 'res1')
     """
-    way, crop = way_to(classifier, layer), crop_of(classifier, config)
+    way, crop = way_to(classifier, layer), crop_of(classifier, layer, config)
     sizes = sizes_along(classifier, way, (crop, crop))
     if 0 in (length for size in sizes for length in size):
         raise ConfigError(
@@ -140,15 +140,19 @@ def design_decoder(classifier: Classifier, layer: str, config: DecoderConfig) ->
     return Design(classifier, way, tuple(modules))
 
 
-def crop_of(classifier: Classifier, config: DecoderConfig) -> int:
+def crop_of(classifier: Classifier, layer: str, config: DecoderConfig) -> int:
     """Tell the height and width of a decoder's crops, in pixels.
+
+    A layer whose units have no place is decoded at one size alone: by default at that
+    of the network.
 
     Raises:
         ConfigError: The network does not take the size that was asked for.
     """
     own = classifier.spec.input_size
     if not config.crop:
-        return CROP if CROP <= own and classifier.takes(CROP) else own
+        placed = len(classifier.feature_shapes[layer]) == 3
+        return CROP if placed and CROP <= own and classifier.takes(CROP) else own
     if not classifier.takes(config.crop):
         raise ConfigError(
             f"crop {config.crop}: {classifier.spec.name} takes no images of so many "
@@ -161,7 +165,7 @@ def _monolith(
     classifier: Classifier, way: Sequence[Station], config: DecoderConfig
 ) -> Monolith:
     image, layer = way
-    size = crop_of(classifier, config)
+    size = crop_of(classifier, layer.name, config)
     dense, base = 0, (0, 0)
     if len(layer.shape) == 3:
         over = overlap(layer, image)

@@ -134,8 +134,8 @@ def learn_decoder(
     """
     check_options(learning, [field.name for field in fields(DecoderConfig)])
     config = DecoderConfig(**learning).whole()
-    size, channels = crop_of(classifier, config), classifier.spec.channels
     design = design_decoder(classifier, layer, config)
+    size, channels = crop_of(classifier, layer, config), classifier.spec.channels
     placement = make_placement("jit", devices, config.batch_size)
     known, tested = (
         as_taken(images, channels, size) for images in (photographs, held_out)

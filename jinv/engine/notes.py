@@ -21,6 +21,7 @@ class Notes:
         running: Seconds spent computing.
         passes: Images that went through the teacher, forward and backward.
         begun: What `passes` was when the batch began, or the rehearsals before it.
+        seconds: Seconds that it took since then, in the sessions before this one.
     """
 
     batch: int = 0
@@ -32,6 +33,7 @@ class Notes:
     running: float = 0.0
     passes: int = 0
     begun: int = 0
+    seconds: float = 0.0
 
     @property
     def position(self) -> Position:
@@ -57,4 +59,5 @@ class Outcome:
 def run_checkpoints(folder: Path) -> Checkpoints:
     """Make the checkpoints of a run, whose notes say how far it is."""
     names = {field.name for field in fields(Notes)}
-    return Checkpoints(folder, names - {"begun"})  # which earlier versions left out
+    later = {"begun", "seconds"}  # which earlier versions left out
+    return Checkpoints(folder, names - later)

@@ -113,6 +113,8 @@ class Session:
         """Whether an earlier version took it."""
         self._since = time.monotonic()
         """When the batch at work began, or this session."""
+        self._stopped = False
+        """Whether somebody wanted to stop when a batch was done."""
         self._order: dict[int, int] = {}
         """Places of the batches in the order of the work."""
 
@@ -153,6 +155,8 @@ class Session:
             chosen = range(self._now.batch, max(chosen) + 1)
         self._order = {batch: place for place, batch in enumerate(chosen)}
         for batch in chosen:
+            if self._stopped:
+                raise Interrupted(f"stopped before batch {batch}")
             after = yield from self._batch(batch, state)
             state = after if self._procedure.passes_on else None
 
@@ -183,7 +187,8 @@ class Session:
             now.batch, now.phase, now.step = batch, 0, 0
             if not -self._procedure.rehearsals < batch <= 0:
                 # Rehearsals are on the first batch's bill.
-                now.begun, self._since = now.passes, time.monotonic()
+                now.begun, now.seconds = now.passes, 0.0
+                self._since = time.monotonic()
         state, given = before, None
         for number in range(now.phase, len(self._phases)):
             now.phase = number
@@ -209,6 +214,7 @@ class Session:
             or (self.live and batch >= 0)
             or unsaved >= self._execution.checkpoint_every * self._size
             or now.batch == self._batches.count
+            or self._stopped
         ):
             self._save(state)
         return state
@@ -283,7 +289,10 @@ class Session:
             if ended:
                 # Who goes on from a checkpoint finds the phase done.
                 now.step = steps
-            if stopped:
+            if stopped and now.step == steps and phase is self._phases[-1]:
+                # Of a batch that is done already, nothing is left to go on with.
+                self._stopped = True
+            elif stopped:
                 # First: who is told of the images may recast what is live.
                 self._save(state)
                 yield from self._cut_short(state, given)
@@ -332,10 +341,13 @@ class Session:
 
     def _done(self, state: State, given: Split, complete: bool) -> BatchDone:
         now = self._now
-        seconds = time.monotonic() - self._since
-        cost = Cost(now.passes - now.begun, seconds)
+        cost = Cost(now.passes - now.begun, self._seconds())
         made = self._computation.made(self._part, state, given)
         return BatchDone(now.position, made, complete, self._far(complete), cost)
+
+    def _seconds(self) -> float:
+        """Seconds that the batch at work has taken, in all sessions."""
+        return self._now.seconds + time.monotonic() - self._since
 
     def _far(self, complete: bool = False) -> Far:
         each = self._procedure.steps
@@ -351,7 +363,8 @@ class Session:
         if self._checkpoints:
             self._saved = self._now.passes
             kept = self._kept(self._placement.get(state))
-            self._checkpoints.save(kept, asdict(self._now))
+            notes = asdict(self._now) | {"seconds": self._seconds()}
+            self._checkpoints.save(kept, notes)
             self._former = False
 
 

@@ -45,8 +45,8 @@ class PriorConfig(Checked):
         crops: Number of crops, for what looks beyond a patch: the "unrolled" objective
             and denoising networks.
         crop: Height and width of a crop, at most.
-        sigma: Deviation of the noise, in levels of 255 for images, and for features in
-            hundredths of their own deviation.
+        sigma: Deviation of the noise, in levels of 255 for images, and in hundredths of
+            their own deviation for features and for "channelwise" patches.
         unrolled: Steps towards the likeliest image that are learnt through.
         steps: Updates.
         batch_size: Patches or crops in an update.
@@ -111,6 +111,11 @@ class PriorConfig(Checked):
     def rounds(self) -> int:
         """Number of rounds, of a configuration that is `whole`."""
         return self.steps // self.round_steps
+
+    @property
+    def followed(self) -> Objective:
+        """The objective that is followed."""
+        return "denoising" if self.kind == "dae" else self.objective
 
     @property
     def on_crops(self) -> bool:

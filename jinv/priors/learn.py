@@ -172,7 +172,8 @@ def learn_prior(
         "of": asdict(form.subject),
         "held_out": len(held_out) if len(held_out) < len(learnt_from) else 0,
         **material.describe(),
-        "recipe": asdict(config) | {"preset": preset, "source": found.source},
+        "recipe": asdict(config)
+        | {"objective": config.followed, "preset": preset, "source": found.source},
         "denoising": recipe_of(taught.scale, jax.device_get(learnt.trained)),
         "measured": measured,
         "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 1),
@@ -190,7 +191,7 @@ def form_of(
     """The form of a prior that is learnt from something.
 
     Raises:
-        ConfigError: Filters are to be separable or channelwise, of grey images.
+        ConfigError: Filters are to be separable, of grey images.
     """
     subject = material.subject
     if config.kind == "dae":
@@ -252,15 +253,14 @@ def _crop(
 ) -> tuple[int, int]:
     """Height and width of what is learnt from: patches, or crops no smaller.
 
-    Crops of features are no larger than their maps.
+    Crops are no larger than the first image, or than the maps of its features.
     """
     if not config.on_crops:
         return size
     (values,) = material.read(np.zeros(1, int))
-    rooms = values.shape[:2] if material.subject.layer else (config.crop, config.crop)
     height, width = (
         max(least, min(config.crop, room))
-        for least, room in zip(size, rooms, strict=True)
+        for least, room in zip(size, values.shape[:2], strict=True)
     )
     return height, width
 

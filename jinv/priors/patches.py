@@ -59,8 +59,9 @@ def draw_patches(
         rooms = np.subtract(values.shape[:2], size) + 1
         if (rooms < 1).any():
             raise DataError(
-                f"image {number} is {values.shape[0]}x{values.shape[1]} there, and a "
-                f"patch {size[0]}x{size[1]}: take smaller patches or larger images"
+                f"image {number} is {values.shape[0]}x{values.shape[1]} there, and "
+                f"{size[0]}x{size[1]} are to be cut out of it: take a smaller patch or "
+                "crop, or leave small images out"
             )
         if patches is None:
             patches = np.empty((count, *size, values.shape[-1]), np.float32)

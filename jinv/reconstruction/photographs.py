@@ -1,6 +1,7 @@
 """Photographs as a request: of each, only what a network's layers keep is asked for."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
@@ -8,9 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from jinv.engine.phase import Procedure
+from jinv.errors import ConfigError
 from jinv.inversion.request import START, Arrays, Request, target, targeted
 from jinv.models.classifier import Classifier
 from jinv.models.features import features_of
+from jinv.values import shown
 
 
 class Decodes(Protocol):
@@ -57,6 +60,19 @@ class PhotographRequest(Request):
     names: tuple[str, ...]
     layers: tuple[str, ...] = ()
     decoder: Decodes | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not tell the photographs apart.
+
+        Raises:
+            ConfigError: Two are called alike.
+        """
+        name, times = Counter(self.names).most_common(1)[0]
+        if times > 1:
+            raise ConfigError(
+                f"names: {times} photographs are called {shown(name)}: give each a "
+                "name of its own"
+            )
 
     @property
     def count(self) -> int:

@@ -98,7 +98,7 @@ def distill(
             have no labels. By default the preset's, and none beside `data`.
         turns: Updates of the student for each of the generator, where the preset is a
             game ("dafl", "dfad").
-        cost: Cost of `data`, to be told with that of the student.
+        cost: Cost of `data`, or of `start`, to be told with that of the student.
         devices: Devices that each batch of the student is spread over; 0 for as many as
             share it evenly.
         overwrite: Whether to remove the distillation that the folder holds.
@@ -157,7 +157,7 @@ def distill(
         if data is None:
             pooled["start"] = _joined(start, fallen)
             supply = make_pool(
-                teacher, student, way, config, synthesis=synthesis, **pooled
+                teacher, student, way, config, synthesis=synthesis, cost=cost, **pooled
             )
         else:
             _refuse(
@@ -205,6 +205,7 @@ def make_pool(
     images_at_once: int | None = None,
     warmup_batches: int | None = None,
     start: LabelledImages | None = None,
+    cost: Cost | None = None,
 ) -> Pool:
     """Plan the pool of a student without data; nothing is made yet.
 
@@ -217,6 +218,7 @@ def make_pool(
         images_at_once: Images of a batch.
         warmup_batches: Batches before the first update.
         start: Images that are in the pool from the start.
+        cost: What those have cost.
 
     Raises:
         ConfigError: The method cannot work with the teacher, or has no such setting.
@@ -234,7 +236,7 @@ def make_pool(
         seed=config.seed,
         execution=Execution(frames=0),
     )
-    return Pool(job, warmup, start)
+    return Pool(job, warmup, start, cost)
 
 
 def _method(

@@ -41,7 +41,8 @@ class DistillConfig(Checked):
         collage: Most pieces of other images that are laid on each, see `collage`.
         round_steps: Updates between two batches of new images; where the images are
             there already, between two looks at the student.
-        precision: Type of both networks' activations; "auto": bfloat16 on accelerators.
+        precision: Type of the student's activations; "auto": bfloat16 on accelerators.
+            The teacher keeps its own, which `jinv distill` makes the same.
         seed: Seed of the student's initialisation, the order and the views.
 
     Example:

@@ -77,9 +77,13 @@ class Game(Supply):
                 "method of one generator that plays on, DAFL or DFAD"
             )
         if config.round_steps % turns:
+            # Rounds are no longer than the work.
+            name = "steps" if config.rounds == 1 else "round_steps"
+            fewer = config.round_steps // turns * turns
+            either = f"{fewer} or {fewer + turns}" if fewer else str(turns)
             raise ConfigError(
-                f"round_steps {config.round_steps}: expected whole turns of {turns} "
-                f"updates, e.g. {-(-config.round_steps // turns) * turns}"
+                f"{name} {config.round_steps}: expected whole turns of {turns} "
+                f"updates, e.g. {either}"
             )
         self._method, self._config, self._turns = method, config, turns
         self.cost = Cost(config.steps // turns * config.batch_size, 0.0)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
-from jinv.engine.events import BatchDone, Cost, Event
+from jinv.engine.events import BatchDone, Cost, Event, Logged
 from jinv.engine.phase import STUDENT
 from jinv.engine.session import Session
 from jinv.errors import FolderError
@@ -31,13 +31,20 @@ class Pool(KeptImages):
     checkpoint before.
     """
 
-    def __init__(self, job: Job, warmup: int = 0, start: LabelledImages | None = None):
+    def __init__(
+        self,
+        job: Job,
+        warmup: int = 0,
+        start: LabelledImages | None = None,
+        cost: Cost | None = None,
+    ):
         """Plan a pool; nothing is made yet.
 
         Args:
             job: Job whose batches are made: the warm-up's, and one for each round.
             warmup: Batches that are made before the first round beside its own.
             start: Images that are in the pool from the start.
+            cost: What those have cost.
         """
         self.job, self._warmup, self._start = job, warmup, start
         self._given = 0 if start is None else len(start)
@@ -46,7 +53,7 @@ class Pool(KeptImages):
         self._events: Iterator[Event] = iter(())
         self._made = 0
         """Batches that are in the pool."""
-        self.cost = Cost(0, 0.0)
+        self.cost = cost or Cost(0, 0.0)
 
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
@@ -100,7 +107,7 @@ class Pool(KeptImages):
         if self.set.complete:
             # Its parts are gone, and nobody learns from it here any more.
             self._made = self.job.batch_count
-            self.cost = cost_of(self.set.path) or self.cost
+            self._pay(cost_of(self.set.path) or Cost(0, 0.0))
             return
         missing = self.set.missing()
         self._made = missing[0] if missing else self.job.batch_count
@@ -126,6 +133,8 @@ class Pool(KeptImages):
             self._session.recast(**live)
         for event in self._events:
             self._on_event(event)
+            if isinstance(event, Logged):
+                self.set.on_event(event)
             if not isinstance(event, BatchDone) or not event.complete:
                 continue
             batch = event.position.batch
@@ -159,5 +168,8 @@ class Pool(KeptImages):
         numbers = self.job.numbers_of(batch)
         self._images[numbers.start : numbers.stop] = images
         self._labels[numbers.start : numbers.stop] = labels
+        self._pay(cost)
+
+    def _pay(self, cost: Cost) -> None:
         passes, seconds = self.cost
         self.cost = Cost(passes + cost.passes, seconds + cost.seconds)

@@ -58,7 +58,8 @@ def student_card(
             "image_passes": cost.passes,
             "teacher_passes": config.steps * config.batch_size,
             "student_steps": config.steps,
-            "seconds_images": round(cost.seconds, 1),
+            # In a game they are made in the student's own steps.
+            "seconds_images": round(cost.seconds, 1) if cost.seconds else None,
             "seconds_student": round(learning, 1),
             "seconds_total": round(cost.seconds + learning, 1),
             "peak_memory_mib": round(peak_memory_mib()),

@@ -187,6 +187,7 @@ def _description(
     dtype: Any,
 ) -> dict[str, Any]:
     """All that the outcome of a distillation depends on, as JSON."""
+    taught_in = np.dtype(teacher.dtype)
     return {
         "student": student.spec.name,
         **beyond_zoo(student.spec).to_json(),
@@ -195,5 +196,6 @@ def _description(
         "teacher_weights": teacher.origin,
         **asdict(config),
         "precision": np.dtype(dtype).name,
+        **({} if taught_in == dtype else {"teacher_precision": taught_in.name}),
         "images": supply.describe(),
     }

@@ -66,7 +66,7 @@ def test_a_denoiser_has_a_page_without_filters(place):
         ("--layer stage1", "name its network by --model"),
         ("--model tiny", "give --layer; `jinv models tiny` lists"),
         ("--model tiny --layer stage1 --grey", "--grey is for priors of images"),
-        ("--patch 21", "a patch 21x21: take smaller patches"),
+        ("--patch 21", "21x21 are to be cut out of it: take a smaller patch"),
         ("--preset thesis --kind dae --layout separable", "is one of experts"),
     ],
 )

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from jinv.data.photographs import Photographs, unlabelled_images
+from jinv.data.photographs import Photographs, names_of, unlabelled_images
 from jinv.errors import DataError
 
 
@@ -39,6 +41,26 @@ def test_a_folder_of_classes_may_hold_images_of_several_sizes(folder):
         (folder / name).rename(folder / target / name)
     found = unlabelled_images(str(folder))
     assert {image.shape for image in found} == {(4, 6, 3), (5, 3, 3)}
+
+
+def test_no_two_are_called_alike(tmp_path):
+    paths = [
+        *(Path(f"{part}/{kind}/1.png") for part in ("train", "test") for kind in "ab"),
+        *[tmp_path / "2.png"] * 2,
+    ]
+    names = names_of(paths)
+    assert names[:4] == [
+        "train a 1.png",
+        "train b 1.png",
+        "test a 1.png",
+        "test b 1.png",
+    ]
+    assert len(set(names)) == 6 and names[5].endswith("2.png (2)")
+
+
+def test_hidden_files_are_no_photographs(folder):
+    (folder / "._a.png").write_bytes(b"Finder's")
+    assert len(Photographs([folder])) == 2
 
 
 def test_where_there_are_none_it_says_so(tmp_path):

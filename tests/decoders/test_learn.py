@@ -5,11 +5,14 @@ import jax
 import numpy as np
 import pytest
 
+from jinv.decoders.config import DecoderConfig
 from jinv.decoders.decoder import load_decoder
+from jinv.decoders.design import crop_of, design_decoder
 from jinv.decoders.learn import learn_decoder
 from jinv.engine.execution import Execution
 from jinv.errors import ConfigError, Interrupted, WeightsError
-from jinv.models.loading import make_classifier
+from jinv.models.loading import make_classifier, outline_classifier
+from jinv.models.zoo import classifier_spec
 from jinv.reconstruction.reconstruct import make_reconstruction, reconstruct
 
 WORDS = {"steps": 6, "round_steps": 3, "batch_size": 4, "width": 0.5, "lr": 0.02}
@@ -131,8 +134,20 @@ def test_one_network_for_the_whole_way(teach, tiny, photographs, layer):
     assert learnt.decoder.design.names == ("image",)
 
 
-def test_units_without_a_place_have_a_module(teach):
+def test_units_without_a_place_have_a_module(teach, tiny, photographs):
     learnt = teach("dense", layer="logits", steps=2, round_steps=2, regime="stacked")
     assert learnt.errors["relative_squared_error"] > 0
     with pytest.raises(ConfigError, match="makes images of 8x8 pixels, not of 16x16"):
         learnt.decoder.images(np.zeros((1, 6)), (16, 16))
+    small = design_decoder(tiny, "logits", DecoderConfig(crop=4))
+    about = replace(learnt.decoder.about, crop=4)
+    decoder = replace(learnt.decoder, design=small, about=about)
+    with pytest.raises(ConfigError, match="4x4 pixels, not of 8x8: teach one by crops"):
+        make_reconstruction(tiny, photographs[0][None], "logits", decoder=decoder)
+
+
+def test_crops_are_of_the_size_that_is_decoded():
+    large = outline_classifier(classifier_spec("resnet18"))
+    assert crop_of(large, "stage2", DecoderConfig()) == 64
+    assert crop_of(large, "logits", DecoderConfig()) == 224
+    assert crop_of(large, "logits", DecoderConfig(crop=96)) == 96

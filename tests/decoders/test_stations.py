@@ -55,13 +55,13 @@ def test_the_middles_of_a_monolith_lie_where_units_look(alexnet):
 
 
 def test_crops_are_those_that_a_network_takes(alexnet, tiny):
-    assert crop_of(alexnet, DecoderConfig()) == CROP
-    assert crop_of(tiny, DecoderConfig()) == 8
+    assert crop_of(alexnet, "conv1", DecoderConfig()) == CROP
+    assert crop_of(tiny, "stage1", DecoderConfig()) == 8
     with pytest.raises(ConfigError, match="sees nothing in so few pixels"):
         design_decoder(alexnet, "pool5", DecoderConfig(crop=32))
     rigid = SimpleNamespace(spec=tiny.spec, takes=lambda size: size == 8)
     with pytest.raises(ConfigError, match="takes no images of so many pixels, but"):
-        crop_of(rigid, DecoderConfig(crop=14))
+        crop_of(rigid, "stage1", DecoderConfig(crop=14))
 
 
 def test_settings_that_cannot_be_are_refused():

@@ -1,4 +1,5 @@
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -71,6 +72,24 @@ def test_a_stopped_run_goes_on_to_the_same_images(tiny, whole, tmp_path, stop_af
     np.testing.assert_array_equal(images_of(done), images_of(whole[0]))
 
 
+def test_a_batch_costs_what_all_its_sessions_took(tiny, tmp_path, monkeypatch):
+    clock = SimpleNamespace(monotonic=map(float, range(10_000)).__next__)
+    monkeypatch.setattr("jinv.engine.session.time", clock)
+    calls, costs = iter(range(1000)), []
+
+    def keep(event):
+        if isinstance(event, BatchDone):
+            costs.append(event.cost)
+
+    kept = Checkpoints(tmp_path / "checkpoint")
+    with pytest.raises(Interrupted):
+        job(tiny).run(keep, lambda: next(calls) == 14, kept)
+    job(tiny).run(keep, checkpoints=kept, resume=True)
+    cut_short, whole, other = costs
+    assert whole.seconds > cut_short.seconds > 0
+    assert whole.passes == other.passes == 6 * 20
+
+
 def test_a_diverging_run_delivers_its_last_finite_images(tiny):
     events = []
     with pytest.raises(Diverged, match="lower the learning rate"):
@@ -97,7 +116,7 @@ def test_a_phase_ends_when_patience_does(tiny):
     assert rows[-1]["step"] < 100
 
 
-def make_impatient(tiny, log_every=25):
+def make_impatient(tiny, log_every=25, steps=(200,), resolutions=()):
     """A phase that noise in its loss makes patience end.
 
     Where it ends is for the machine's rounding to say, but it is somewhere.
@@ -109,8 +128,8 @@ def make_impatient(tiny, log_every=25):
         6,
         patience=0.1,
         execution=execution,
-        steps=(200,),
-        resolutions=(),
+        steps=steps,
+        resolutions=resolutions,
         lr=0.3,
         schedule="constant",
     )
@@ -150,21 +169,36 @@ def test_patience_does_not_ask_where_a_run_was_stopped(tiny, early, tmp_path):
     np.testing.assert_array_equal(images, early[0])
 
 
-def test_a_phase_that_patience_ended_is_done_for_who_goes_on(tiny, early, tmp_path):
-    """Stopped at the very step: what goes on makes no step more."""
-    calls = iter(range(300))
+def test_a_phase_that_patience_ended_is_done_for_who_goes_on(tiny, tmp_path):
+    """Stopped at the very step: what goes on makes no step more of that phase."""
+    job = make_impatient(tiny, steps=(200, 2), resolutions=(4, 8))
+    events, calls = [], iter(range(300))
+    whole = job.run(events.append)
+    logged = [e.position for e in events if isinstance(e, Logged)]
+    end = max(position.step for position in logged if position.phase == 0)
+    assert end < 200
     checkpoints = partial(Checkpoints, tmp_path / "checkpoint")
     with pytest.raises(Interrupted):
-        impatient(
-            tiny,
-            should_stop=lambda: next(calls) == early[1] - 1,
-            checkpoints=checkpoints(),
-        )
-    events = []
-    job = make_impatient(tiny)
-    outcome = job.run(events.append, checkpoints=checkpoints(), resume=True)
-    np.testing.assert_array_equal(images_of(events), early[0])
-    assert outcome.passes == 6 * early[1]
+        job.run(lambda _: None, lambda: next(calls) == end - 1, checkpoints())
+    rest = []
+    outcome = job.run(rest.append, checkpoints=checkpoints(), resume=True)
+    np.testing.assert_array_equal(images_of(rest), images_of(events))
+    assert outcome.passes == whole.passes == 6 * (end + 2)
+
+
+def test_who_stops_when_a_batch_is_done_has_it_whole(tiny, tmp_path):
+    """What is measured at its last step is told too; and the last batch ends all."""
+    kept, first, rest = Checkpoints(tmp_path / "checkpoint"), [], []
+    calls = iter(range(100))
+    with pytest.raises(Interrupted, match="before batch 1"):
+        job(tiny).run(first.append, lambda: next(calls) == 19, kept)
+    (done,) = (e for e in first if isinstance(e, BatchDone))
+    assert done.complete and done.position.batch == 0
+    outcome = job(tiny).run(
+        rest.append, lambda: next(calls) == 39, checkpoints=kept, resume=True
+    )
+    assert [e.position.batch for e in rest if isinstance(e, BatchDone)] == [1]
+    assert outcome.passes == 2 * 6 * 20
 
 
 @pytest.mark.parametrize("chunk", [1, 10, 50])

@@ -65,7 +65,7 @@ def test_a_card_tells_where_a_prior_comes_from(learn):
 def test_images_may_be_of_any_sizes_but_not_smaller_than_a_patch(learn):
     images = [IMAGES[0], IMAGES[1][:10], IMAGES[2][:, :5, :1]]
     assert learn("a", images, grey=True)[0].form.subject.channels == 1
-    with pytest.raises(DataError, match="image 1 is 2x24 there, and a patch 3x3"):
+    with pytest.raises(DataError, match="image 1 is 2x24 there, and 3x3 are to be cut"):
         learn("b", [IMAGES[0], IMAGES[1][:2]])
     with pytest.raises(DataError, match="expected images uint8"):
         learn("c", [IMAGES[0] / 255])
@@ -91,7 +91,7 @@ def test_a_prior_of_features_judges_what_its_layer_sees(learn, tiny, layout):
 
 CROPS = {
     "unrolled": {"objective": "unrolled", "unrolled": 2},
-    "dae": {"kind": "dae", "objective": "denoising"},
+    "dae": {"kind": "dae"},
 }
 
 
@@ -102,6 +102,14 @@ def test_crops_are_denoised_better_and_better(learn, kind):
     prior, _, rows = learn("a", grey=True, **small, **CROPS[kind])
     assert rows[-1]["held_out_psnr"] > rows[0]["held_out_psnr"]
     assert len(prior.card["denoising"].get("rates", ())) == 2 * (kind == "unrolled")
+    objective = {"unrolled": "unrolled", "dae": "denoising"}[kind]
+    assert prior.card["recipe"]["objective"] == objective
+
+
+def test_crops_are_no_larger_than_images(learn):
+    small = {"crops": 4, "crop": 500, "batch_size": 2, "steps": 1, "round_steps": 1}
+    prior, _, rows = learn("a", grey=True, **small, **CROPS["unrolled"])
+    assert prior.card["recipe"]["crop"] == 500 and len(rows) == 1
 
 
 def test_denoising_score_matching_learns_too(learn):

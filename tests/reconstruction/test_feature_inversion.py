@@ -246,6 +246,11 @@ def test_what_is_no_photograph_is_refused(tiny):
             make_reconstruction(tiny, given, "stage1")
 
 
+def test_photographs_of_one_name_are_refused(tiny, photographs):
+    with pytest.raises(ConfigError, match="2 photographs are called 'cat'"):
+        make_reconstruction(tiny, photographs[:2], "stage1", names=["cat", "cat"])
+
+
 @pytest.mark.parametrize("name", RECONSTRUCTIONS)
 def test_every_preset_serves_every_depth(tiny, name, photographs):
     for layer in ("middle1", "stage2", "pooled", "logits"):

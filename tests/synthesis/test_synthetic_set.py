@@ -165,7 +165,7 @@ def test_soft_labels_are_what_the_teacher_says_of_the_files(job, tmp_path, form)
     expected = classify(network, data.read(np.arange(12))[0])
     assert found.logits.dtype == np.float16
     np.testing.assert_allclose(found.logits, expected, rtol=1e-3, atol=1e-3)
-    assert (found.teacher, found.sha256) == ("tiny", network.sha256)
+    assert (found.teacher, found.sha256) == ("tiny", network.checksum)
     size = (tmp_path / "soft_labels-train.npz").stat().st_size
     assert summary["soft_labels"] == {"file": "soft_labels-train.npz", "bytes": size}
     card = (tmp_path / "README.md").read_text()

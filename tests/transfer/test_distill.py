@@ -10,6 +10,7 @@ import pytest
 import jinv
 from jinv.data.labelled import ArrayImages
 from jinv.engine.checkpoints import Checkpoints
+from jinv.engine.events import Cost
 from jinv.errors import ConfigError, FolderError, Interrupted
 from jinv.models import zoo
 from jinv.synthesis.synthetic_set import SyntheticSet
@@ -191,11 +192,18 @@ def test_work_that_is_killed_anywhere_ends_with_the_same_bytes(
 
 
 def test_a_pool_may_start_from_images(teacher, student, stripes, tmp_path):
-    distilled = without_data(teacher, student, tmp_path / "run", start=stripes[0])
+    distilled = without_data(
+        teacher, student, tmp_path / "run", start=stripes[0], cost=Cost(1000, 2000.0)
+    )
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(rows[0])["images"] == len(stripes[0]) + 12
     card = json.loads(distilled.weights.with_suffix(".json").read_text())
     assert card["images"]["start"]["images"] == len(stripes[0])
+    assert card["budget"]["image_passes"] > 1000
+    budget = card["budget"]
+    assert 2000 < budget["seconds_images"] <= budget["seconds_total"]
+    facts = json.loads((tmp_path / "run/pool/metadata.jsonl").open().readline())
+    assert {"batch_bn", "batch_l2"} <= facts.keys(), facts
 
 
 def test_a_step_draws_each_image_as_often_as_any_other():

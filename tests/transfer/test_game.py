@@ -182,6 +182,9 @@ def test_what_is_no_game_is_refused(tiny, student, stripes, tmp_path):
         Game(FastGenerators(), CONFIG, 1)
     with pytest.raises(ConfigError, match="whole turns of 3 updates, e.g. 3"):
         Game(DFAD(), CONFIG, 3)
+    once = replace(find_distillation("dfad").config, steps=128).whole()
+    with pytest.raises(ConfigError, match="^steps 128: .* 5 updates, e.g. 125 or 130"):
+        Game(DFAD(), once, 5)
     for given, message in (
         ({"preset": "dfad", "images_at_once": 4}, "images_at_once is for a pool"),
         ({"preset": "dfad", "start": stripes[0]}, "start is for a pool"),
