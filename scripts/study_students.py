@@ -28,11 +28,12 @@ SETS = {
 """Sets without data, and how they are made."""
 
 LEAVES = "--leaves 10000"
-PIXELS = (
-    f"{LEAVES} --preset adaptive-deepinversion --synthesis.steps 150 --batch-size 64 "
-    "--images-at-once 50 --round-steps 200 --temperature 4 --w-hints 1 --max-norm 2 "
-    "--collage 6"
+SMALL = (
+    f"{LEAVES} --batch-size 64 --images-at-once 50 --round-steps 200 --temperature 4 "
+    "--w-hints 1 --max-norm 2 --collage 6"
 )
+PIXELS = f"{SMALL} --preset adaptive-deepinversion --synthesis.steps 150"
+NATURAL = f"{SMALL} --preset adaptive-natural --synthesis.steps 350"
 
 ARMS = {
     "real": "--data {real}",
@@ -40,6 +41,8 @@ ARMS = {
     "plain-fast": "--preset default --synthesis.w-adversarial 0",
     "adaptive-pixels": PIXELS,
     "plain-pixels": f"{PIXELS} --synthesis.w-disagreement 0",
+    "adaptive-natural": NATURAL,
+    "plain-natural": f"{NATURAL} --synthesis.w-disagreement 0",
     "fast-2000": f"--data {{fast-2000}} {LEAVES}",
     "fast-10000": f"--data {{fast-10000}} {LEAVES}",
     "natural-500": f"--data {{natural-500}} {LEAVES}",
