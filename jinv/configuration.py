@@ -23,6 +23,9 @@ def first_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str
             continue
         if isinstance(there, dict) and isinstance(now, dict):
             return first_difference(there, now)
+        if name not in found or name not in wanted:
+            where, value = ("now", now) if name in wanted else ("there", there)
+            return f"{name}: only {where}, {_short(value)}"
         return f"{name}: {_short(there)} there, {_short(now)} now"
     return None
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Columns
+from rich.text import Text
 
 from jinv.engine.events import Compiled, Far
 from jinv.folders import Held
@@ -21,7 +22,7 @@ class Bar(Held):
         """Show a bar, empty so far."""
         self._console = console
         self._columns = Columns(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("steps"),
@@ -68,9 +69,9 @@ class Bar(Held):
         if event.seconds >= 1:
             self.note(f"compiled in {event.seconds:.0f} s")
 
-    def note(self, text: str) -> None:
+    def note(self, text: str | Text) -> None:
         """Print a line without disturbing the bar."""
-        self._console.print(text, highlight=False, soft_wrap=True)
+        self._console.print(text)
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
+from jinv.console import make_console
 from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import read_image
 from jinv.decoders.config import DecoderConfig
@@ -68,7 +68,7 @@ _MOST_HELD_OUT = 100
 def run(options: LearnDecoder) -> int:
     """Carry the command out; returns the exit status."""
     keep_compiled_programs()
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = make_console()
     config = options.config.whole()
     if not options.layer:
         raise ConfigError(

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.markup import escape
 
+from jinv.console import make_console
 from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import read_image
 from jinv.devices import device_name
@@ -58,7 +58,7 @@ class Denoise:
 def run(options: Denoise) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     removal = make_removal(
         options.prior,
@@ -96,8 +96,9 @@ def run(options: Denoise) -> int:
         summary = folder.finish()
     found = f", {summary['psnr']:.2f} dB on average" if "psnr" in summary else ""
     console.print(
-        f"{summary['images']} images in {options.out}/images{found}, everything about "
-        f"them in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
+        f"{count(summary['images'], 'image')} in {options.out}/images{found}, "
+        f"all about this run in {options.out}/index.html "
+        f"({time.monotonic() - started:.0f} s)"
     )
     return 0
 
@@ -114,7 +115,7 @@ def _denoise(
     row = folder.keep(number, image, round(time.monotonic() - began, 3))
     found = [row.get(name) for name in ("psnr_noisy", "psnr")]
     told = "".join(f", {x:.2f} dB" for x in found if x is not None)
-    console.print(f"{escape(row['name'])}{told} ({row['seconds']:.1f} s)")
+    console.print(f"{row['name']}{told} ({row['seconds']:.1f} s)")
 
 
 def _levels(path: Path, grey: bool) -> np.ndarray:

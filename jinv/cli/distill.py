@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts, load_network
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
 from jinv.cli.training import command_line, load_images
+from jinv.console import make_console
 from jinv.data.labelled import LabelledImages
 from jinv.data.sets import has_split
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import activation_type
-from jinv.errors import ConfigError, DataError, Interrupted
+from jinv.errors import ConfigError, Interrupted
 from jinv.inversion.settings import at_sizes
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
@@ -119,7 +119,7 @@ def defaults(words: Sequence[str]) -> Distill:
 def run(options: Distill) -> int:
     """Carry the command out; returns the exit status."""
     keep_compiled_programs()
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console = make_console()
     config = options.config
     teacher = load_classifier(
         options.model,
@@ -133,6 +133,12 @@ def run(options: Distill) -> int:
         raise ConfigError(
             f"{_PREFIX}{min(options.given).replace('_', '-')} is for images that are "
             "made, and --data gives them: leave one out"
+        )
+
+    if options.data and options.start_from:
+        raise ConfigError(
+            "--start-from is for images that are made, and --data gives them: leave "
+            "one out"
         )
 
     def load(source: str | None) -> LabelledImages | None:
@@ -222,8 +228,6 @@ def _test(options: Distill, teacher: Classifier) -> LabelledImages | None:
         if split != "test":
             raise ConfigError("--test-split is a split of --test SET: give that too")
         return None
-    if has_split(source, split):
-        return load_images(source, split, teacher.spec)
-    if options.test is None and split == "test":
+    if options.test is None and split == "test" and not has_split(source, split):
         return None
-    raise DataError(f"{source} has no {split} images: give others by --test SET")
+    return load_images(source, split, teacher.spec)

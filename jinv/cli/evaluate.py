@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from jinv.cli.networks import load_extractor, load_network
+from jinv.console import make_console, remark
 from jinv.data.labelled import ArrayImages, LabelledImages, SomeImages
 from jinv.data.sets import batch_numbers_of, open_labelled
 from jinv.devices import peak_memory_mib
@@ -84,7 +85,7 @@ _HOW = ("out", "overwrite")
 def run(options: Evaluate) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     judges = [load_network(text) for text in options.judge]
     also = [_titled(text) for text in options.also]
@@ -281,6 +282,7 @@ def _print(evaluation: dict[str, Any], extractor: Extractor, console: Console) -
     table = Table(*header, title=f"features: {extractor.label}")
     for row in rows:
         table.add_row(*row)
-    Console(highlight=False, width=None if console.is_terminal else 220).print(table)
+    width = None if console.is_terminal else 220
+    make_console(stderr=False, soft_wrap=False, width=width).print(table)
     for warning in evaluation["warnings"]:
-        console.print(f"[yellow]warning:[/yellow] {warning}")
+        console.print(remark("warning", warning))

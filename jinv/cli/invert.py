@@ -15,7 +15,8 @@ from jinv.cli.job_options import (
     prepare,
     verdict_line,
 )
-from jinv.cli.running import run_in_folder
+from jinv.cli.running import run_in_folder, told
+from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
@@ -48,7 +49,7 @@ def defaults(words: Sequence[str]) -> Invert:
 def run(options: Invert) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     if options.resume and options.overwrite:
         raise ConfigError("give --resume or --overwrite, not both")
@@ -85,7 +86,4 @@ def _conclude(
     for role in ("teacher", "judge"):
         if summary[role]:
             console.print(verdict_line(role, summary[role]))
-    console.print(
-        f"{summary['images']} images in {out}/images, everything about them in "
-        f"{out}/index.html{took}"
-    )
+    told(summary, out, console, took)

@@ -203,6 +203,21 @@ def devices_of(job: Job) -> str:
     return f"{job.devices} of {there} {device_name()} devices"
 
 
+def words_after(words: Sequence[str], flag: str) -> list[str]:
+    """List what a command line says after a flag, up to the next one."""
+    found: list[str] | None = None
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name.replace("_", "-") == flag:
+            found = [value] if equals else []
+        elif word.startswith("--"):
+            if found is not None:
+                break
+        elif found is not None:
+            found.append(word)
+    return found or []
+
+
 def word_after(words: Sequence[str], flag: str) -> str | None:
     """Find what a command line says after a flag, the last time that it is there."""
     found = None

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jinv
 from jinv.cli.former_flags import todays_words
@@ -174,7 +174,7 @@ def _warnings_in_one_line() -> Iterator[None]:
 
         def show(message, category, *place, **more):
             if issubclass(category, JinvWarning):
-                _print("[yellow]warning:[/yellow]", str(message))
+                _print("warning", str(message))
             else:
                 others(message, category, *place, **more)
 
@@ -191,12 +191,11 @@ def _too_large(error: Exception) -> str:
 
 
 def _refuse(message: str, status: int = JinvError.exit_status) -> int:
-    _print("[red]error:[/red]", message)
+    _print("error", message)
     return status
 
 
-def _print(kind: str, message: str) -> None:
-    from rich.console import Console
-    from rich.markup import escape
+def _print(kind: Literal["error", "warning"], message: str) -> None:
+    from jinv.console import make_console, remark
 
-    Console(stderr=True, soft_wrap=True).print(f"{kind} {escape(message)}")
+    make_console().print(remark(kind, message))

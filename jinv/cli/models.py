@@ -6,9 +6,9 @@ from urllib.parse import urlparse
 
 import jax
 import tyro
-from rich.console import Console
 from rich.table import Table
 
+from jinv.console import make_console
 from jinv.models.classifier import Classifier
 from jinv.models.loading import outline_classifier
 from jinv.models.receptive_fields import fields_of
@@ -32,7 +32,7 @@ class Models:
 
 def run(options: Models) -> int:
     """Carry the command out; returns the exit status."""
-    console = Console()
+    console = make_console(stderr=False, soft_wrap=False)
     if options.name is None:
         console.print(_table([classifier_spec(name) for name in classifier_names()]))
     else:

@@ -1,10 +1,12 @@
 """Parsing: how the words of a command line become options."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from io import StringIO
+from itertools import chain
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -20,36 +22,57 @@ Options = TypeVar("Options")
 _registry = tyro.constructors.ConstructorRegistry()
 
 
-_LISTS = {int: ("INT,…", "whole numbers"), float: ("FLOAT,…", "numbers")}
+_LISTS = {int: ("INT", "whole numbers"), float: ("FLOAT", "numbers")}
 
 
 @_registry.primitive_rule
 def _comma_separated(info: Any) -> tyro.constructors.PrimitiveConstructorSpec | None:
-    """Let lists of numbers be written with commas, as classes are, or with blanks."""
-    arguments = get_args(info.type)
-    endless = get_origin(info.type) is tuple and arguments[1:] == (...,)
-    kind = plain_kind(arguments[0]) if endless else str
-    if kind not in _LISTS:
+    """Let lists of numbers be written with commas, as classes are, or with blanks.
+
+    They are as long as one likes, or of a given number of numbers, or of groups of
+    such, which follow each other.
+    """
+    if get_origin(info.type) is not tuple:
         return None
-    metavar, words_for = _LISTS[kind]
+    first, *others = get_args(info.type)
+    endless = others == [...]
+    grouped = endless and get_origin(plain_kind(first)) is tuple
+    each = get_args(plain_kind(first)) if grouped else (first, *others)
+    kinds = {plain_kind(kind) for kind in each if kind is not ...}
+    if len(kinds) != 1 or (kind := kinds.pop()) not in _LISTS:
+        return None
+    word, words_for = _LISTS[kind]
+    length = len(each) if grouped or not endless else 0
+    expected = f"{length} {words_for}" if length else words_for
+    if grouped:
+        expected = f"groups of {expected}"
 
     def read(words: list[str]) -> tuple:
         if not words:
-            raise ValueError(f"expected {words_for}, found nothing")
+            raise ValueError(f"expected {expected}, found nothing")
         text = ",".join(words).strip("()[]")
         try:
-            return tuple(kind(part) for part in text.split(",") if part.strip())
+            found = tuple(kind(part) for part in text.split(",") if part.strip())
         except ValueError:
             raise ValueError(
-                f"expected {words_for} with commas between them, found {text!r}"
+                f"expected {expected} with commas between them, found {text!r}"
             ) from None
+        if length and (len(found) % length if grouped else len(found) != length):
+            raise ValueError(f"expected {expected}, found {text!r}")
+        if not grouped:
+            return found
+        starts = range(0, len(found), length)
+        return tuple(found[start : start + length] for start in starts)
+
+    def written(value: tuple) -> str:
+        return ",".join(map(str, chain(*value) if grouped else value))
 
     return tyro.constructors.PrimitiveConstructorSpec(
         nargs="*",
-        metavar=metavar,
+        metavar=",".join([word] * length) if length else f"{word},…",
         instance_from_str=read,
         is_instance=lambda value: isinstance(value, tuple),
-        str_from_instance=lambda value: [",".join(map(str, value))],
+        str_from_instance=lambda value: [written(value)],
     )
 
 
@@ -130,6 +153,7 @@ def parse(
                 registry=_registry,
                 **extra,
             )
+        _check_once(options, words)
         check_all(options)
     except ValueRefused as error:
         name, _, complaint = str(error).partition(": ")
@@ -142,6 +166,35 @@ def parse(
             f"{_in_one_line(said.getvalue(), words)}; see jinv {name} --help"
         ) from None
     return options
+
+
+def _check_once(options: Any, words: Sequence[str]) -> None:
+    """Refuse a list of texts that is given twice: the last one would count alone."""
+    flags = Counter(word.partition("=")[0] for word in words if word.startswith("--"))
+    lists = {flag for flag in _lists(options) if flags[flag] > 1}
+    if lists:
+        flag = min(lists)
+        raise ConfigError(
+            f"{flag} is there twice, and the last one alone would count: give it once, "
+            "with all values after it"
+        )
+
+
+def _lists(options: Any, prefix: str = "--") -> Iterator[str]:
+    """Flags of the lists of texts among the options, but of those that are appended.
+
+    Numbers that are given again take the place of others, as single ones do.
+    """
+    hints = get_type_hints(type(options), include_extras=True)
+    for each in fields(options):
+        value = getattr(options, each.name)
+        notes = getattr(hints[each.name], "__metadata__", ())
+        name = each.name.replace("_", "-")
+        if is_dataclass(value):
+            yield from _lists(value, prefix if notes else f"{prefix}{name}.")
+        elif isinstance(value, tuple) and tyro.conf.UseAppendAction not in notes:
+            if plain_kind(get_args(plain_kind(hints[each.name]))[0]) in (str, Path):
+                yield prefix + name
 
 
 def _prefix(default: Any, owner: type | None) -> str:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
+from jinv.console import make_console
 from jinv.data.photographs import unlabelled_images
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
@@ -76,7 +76,7 @@ def run(options: LearnPrior) -> int:
     """Carry the command out; returns the exit status."""
     keep_compiled_programs()
     network = _network(options)
-    console = Console(stderr=True, soft_wrap=True)
+    console = make_console()
     images = unlabelled_images(options.images, options.split)
     config = options.config.whole()
     settings = {each.name: getattr(config, each.name) for each in fields(config)}
@@ -86,8 +86,7 @@ def run(options: LearnPrior) -> int:
         of = "images" if network is None else f"{options.layer} of {network.spec.name}"
         console.print(
             f"Learning a prior of {of} from {len(images)} images in {config.steps} "
-            f"steps ({backend()}); progress is kept in {options.out}",
-            markup=False,
+            f"steps ({backend()}); progress is kept in {options.out}"
         )
 
     progress = LessonProgress(
@@ -111,7 +110,7 @@ def run(options: LearnPrior) -> int:
                 **settings,
             )
         except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on", soft_wrap=True)
+            console.print(f"{reason}; the same command goes on")
             return stop.exit_status
     write_prior_page(options.out, prior)
     measured = prior.card["measured"]

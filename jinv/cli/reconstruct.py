@@ -10,8 +10,15 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
+from jinv.cli.job_options import (
+    WorkOptions,
+    devices_of,
+    settings_in,
+    word_after,
+    words_after,
+)
 from jinv.cli.running import run_in_folder, told
+from jinv.console import make_console
 from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import cut, read_image
 from jinv.decoders.decoder import load_decoder, read_about
@@ -65,16 +72,25 @@ def defaults(words: Sequence[str]) -> Reconstruct:
     given = frozenset(settings_in(words))
     model = word_after(words, "--model") or Reconstruct.model
     preset = word_after(words, "--preset") or "default"
-    layers = parse_layers(word_after(words, "--layers") or "")
+    layers = parse_layers(",".join(words_after(words, "--layers")))
     if decoder := word_after(words, "--decoder"):
         about = read_about(Path(decoder).expanduser())
         model = model if "model" in given else about.network
         layers = layers or (about.layer,)
     found = find_reconstruction(preset)
     spec = classifier_spec(model)
-    settings = FeatureInversion()
+    outline = outline_classifier(spec)
+    for layer in layers:
+        if layer not in outline.feature_shapes and Path(layer).exists():
+            raise ConfigError(
+                f"{layer} was read as one of --layers: give photographs before options"
+            )
     if layers:
-        settings = found.fitted(outline_classifier(spec), layers)
+        settings = found.fitted(outline, layers)
+    else:
+        # For --help: of a layer in the middle.
+        middle = [*outline.feature_shapes][len(outline.feature_shapes) // 2]
+        settings = replace(found.fitted(outline, (middle,)), layers=())
     if decoder and "start" not in given:
         given |= {"start"}
         settings = replace(settings, start="decoder").follow(given)
@@ -84,7 +100,7 @@ def defaults(words: Sequence[str]) -> Reconstruct:
 def run(options: Reconstruct) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     layers = parse_layers(",".join(options.settings.layers))
     if not layers:

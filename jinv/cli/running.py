@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rich.console import Console
-from rich.markup import escape
 
 from jinv.cli.progress import Progress
 from jinv.cli.stopping import Stop
+from jinv.console import remark
 from jinv.devices import device_name, peak_memory_mib
 from jinv.engine.events import Event
 from jinv.engine.notes import Outcome
 from jinv.errors import Diverged, Interrupted
 from jinv.inversion.job import Job
 from jinv.models.classifier import Classifier
+from jinv.report.html import count
 from jinv.report.run_folder import RunFolder
 
 
@@ -48,6 +49,11 @@ def run_in_folder(
                 f"{out} holds this run, finished: there is nothing to do, and "
                 "--overwrite begins it anew"
             )
+            if judge and "judge" not in folder.summary:
+                console.print(
+                    f"{judge.spec.name} has not judged it: `jinv evaluate` judges a "
+                    "set, and --overwrite makes the images anew"
+                )
             conclude(folder.summary, "")
             return 0
         announce(folder.begun and not overwrite)
@@ -67,7 +73,7 @@ def run_in_folder(
 def told(summary: dict[str, Any], out: Path, console: Console, took: str) -> None:
     """Say how many images there are, and where everything about them is."""
     console.print(
-        f"{summary['images']} images in {out}/images, everything about them in "
+        f"{count(summary['images'], 'image')} in {out}/images, all about this run in "
         f"{out}/index.html{took}"
     )
 
@@ -97,6 +103,6 @@ def _carry_out(folder: RunFolder, job: Job, console: Console) -> _Status:
             progress.note(f"{reason}; the same command goes on")
             return _Status("interrupted", None, stop.exit_status)
         except Diverged as reason:
-            progress.note(f"[red]error:[/red] {escape(str(reason))}")
+            progress.note(remark("error", reason))
             return _Status("diverged", None, reason.exit_status)
     return _Status("finished", outcome, 0)

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from jinv.cli.job_options import (
@@ -25,6 +24,7 @@ from jinv.cli.search_reconstruction import (
     prepare_reconstruction,
 )
 from jinv.cli.stopping import Stop
+from jinv.console import make_console, remark
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
@@ -94,11 +94,6 @@ class Search(JobOptions):
 def defaults(words: Sequence[str]) -> Search:
     """Defaults of all options, given the words; a grid brings a preset along."""
     grid = word_after(words, "--grid")
-    if sum(word.partition("=")[0] == "--over" for word in words) > 1:
-        raise ConfigError(
-            "--over is there twice, and the last one alone would count: give it once, "
-            "with all settings after it, e.g. --over w_tv2=0.1..1:log lr=0.05,0.1"
-        )
     if grid and not word_after(words, "--preset"):
         words = [*words, "--preset", find_grid(grid).preset]
     if "reconstruct" in settings_in(words):
@@ -123,7 +118,7 @@ def run(options: Search) -> int:
         ) from error
 
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     plan = _plan(options, console)
     storage = options.storage or SearchFolder.database(options.out)
@@ -205,7 +200,7 @@ class _Worker(Follower):
 
     def end(self, trial: Trial, results: Results) -> None:
         self._folder.write(self._plan, results)
-        outcome = escape(trial.note) or results.text(trial)
+        outcome = trial.note or results.text(trial)
         if trial.state != "complete":
             outcome = f"{trial.state}, {outcome}"
         best = f"; best {results.text(results.best)}" if results.best else ""
@@ -252,10 +247,8 @@ def _plan(options: Search, console: Console) -> Plan:
     plan = Plan(job, space, objective, strategy, options.pruner)
     plan.check()
     if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:
-        console.print(
-            f"[yellow]warning:[/yellow] the weights of the grid {options.grid} are for "
-            f"batches of {meant}, not {job.batch_size}"
-        )
+        about = f"the weights of the grid {options.grid} are for batches of {meant}"
+        console.print(remark("warning", f"{about}, not {job.batch_size}"))
     return plan
 
 
@@ -264,7 +257,8 @@ def _print(results: Results, console: Console) -> None:
     table = Table(*header)
     for row in rows[:_SHOWN]:
         table.add_row(*row)
-    Console(highlight=False, width=None if console.is_terminal else 160).print(table)
+    width = None if console.is_terminal else 160
+    make_console(stderr=False, soft_wrap=False, width=width).print(table)
     if len(rows) > _SHOWN:
         console.print(f"and {len(rows) - _SHOWN} more, see trials.csv")
     console.print(results.conclusion())

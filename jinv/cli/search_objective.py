@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from rich.console import Console
 
 from jinv.cli.networks import load_extractor
+from jinv.console import remark
 from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.data.sets import open_labelled
 from jinv.metrics.extraction import extract
@@ -69,9 +70,9 @@ def build_objective(
     images = _real_images(options, teacher)
     console.print(f"features: {extractor.label}")
     if extractor.classifier.sha256 == teacher.sha256:
+        about = "these are features of the network that is inverted, which images fit"
         console.print(
-            "[yellow]warning:[/yellow] these are features of the network that is "
-            "inverted, which images fit by construction: choose another --extractor"
+            remark("warning", f"{about} by construction: choose another --extractor")
         )
     if images is None:
         return score(options.objective, extractor)

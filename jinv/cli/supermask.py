@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import tyro
-from rich.console import Console
 
 from jinv.atomic import write_json
 from jinv.cli.job_options import word_after
@@ -19,6 +18,7 @@ from jinv.cli.training import (
     network_of,
     write_card,
 )
+from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, Interrupted
 from jinv.models.facts import Facts
@@ -105,7 +105,7 @@ def run(options: FindSupermask) -> int:
 
 def _search(options: FindSupermask, data: str) -> int:
     spec = network_of(options.model, options.facts.given(), data, options.split)
-    console = Console(stderr=True, soft_wrap=True)
+    console = make_console()
     splits = load_splits(
         data,
         spec,
@@ -132,7 +132,7 @@ def _search(options: FindSupermask, data: str) -> int:
                 should_stop=stop.requested,
             )
         except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on", soft_wrap=True)
+            console.print(f"{reason}; the same command goes on")
             return stop.exit_status
     achieved = {name: round(value, 2) for name, value in found.achieved.items()}
     more = {
@@ -187,7 +187,7 @@ def _convert(options: FindSupermask, published: Path) -> int:
         "sha256": sha256,
     }
     write_json(path.with_suffix(".json"), card)
-    Console(stderr=True).print(
+    make_console().print(
         f"{published.name}: masks that keep {found.keep_fraction:g} of each layer "
         f"({_ORIGINS[found.origin]}); wrote {path}"
     )

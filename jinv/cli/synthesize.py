@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.markup import escape
 
 from jinv.cli.job_options import (
     JobOptions,
@@ -20,6 +19,7 @@ from jinv.cli.job_options import (
 )
 from jinv.cli.progress import Progress
 from jinv.cli.stopping import Stop
+from jinv.console import make_console, remark
 from jinv.data.exporting import Form
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
@@ -77,7 +77,7 @@ def run(options: Synthesize) -> int:
     started = time.monotonic()
     if options.hosts:
         join_hosts(options.hosts)
-    console = Console(stderr=True, quiet=not is_first_host(), highlight=False)
+    console = make_console(quiet=not is_first_host())
     keep_compiled_programs()
     shard = _shard(options.shard)
     if options.images is None and options.per_class is None:
@@ -116,8 +116,8 @@ def run(options: Synthesize) -> int:
                 progress.note(f"{reason}; the same command goes on")
                 return stop.exit_status
             except Diverged as reason:
-                message = f"[red]error:[/red] {escape(str(reason))}"
-                progress.note(f"{message}; finished batches are kept")
+                kept = "finished batches are kept"
+                progress.note(remark("error", f"{reason}; {kept}"))
                 return reason.exit_status
         if growing:
             _conclude(growing, console, time.monotonic() - started)
@@ -134,16 +134,14 @@ def _announce(
     if growing and growing.complete:
         console.print(
             f"{options.out} holds this set, finished: 0 to do here, and --overwrite "
-            "begins it anew",
-            soft_wrap=True,
+            "begins it anew"
         )
         return
     console.print(
         f"Synthesising {job.count} images from {job.classifier.spec.name} in "
         f"{job.batch_count} batches of {job.batch_size} on {devices_of(job)}, preset "
         f"{options.preset}; {len(numbers)} to do here"
-        + (f" (shard {options.shard})" if options.shard != "0/1" else ""),
-        soft_wrap=True,
+        + (f" (shard {options.shard})" if options.shard != "0/1" else "")
     )
 
 
@@ -152,19 +150,17 @@ def _conclude(growing: SyntheticSet, console: Console, seconds: float) -> None:
     if summary is None:
         console.print(
             f"this shard is done ({seconds:.0f} s); {growing.left()} batches of other "
-            "shards are missing, and whoever makes the last one puts the set together",
-            soft_wrap=True,
+            "shards are missing, and whoever makes the last one puts the set together"
         )
         return
     for role in ("teacher", "judge"):
         if role in summary:
             console.print(verdict_line(role, summary[role]))
     if growing.recipe.best and (few := _short_of(growing.recipe.best, summary)):
-        console.print(f"[yellow]warning:[/yellow] fewer than asked for: {few}")
+        console.print(remark("warning", f"fewer than asked for: {few}"))
     console.print(
         f"{summary['images']} images in {growing.path}, README.md is their card "
-        f"({seconds:.0f} s)",
-        soft_wrap=True,
+        f"({seconds:.0f} s)"
     )
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import tyro
-from rich.console import Console
 
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
@@ -19,6 +18,7 @@ from jinv.cli.training import (
     network_of,
     write_card,
 )
+from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
 from jinv.models.loading import load_classifier, make_classifier
@@ -82,7 +82,7 @@ def run(options: Train) -> int:
         spec = network_of(options.model, facts, options.data, options.split)
         classifier = make_classifier(spec, config.seed)
     spec = classifier.spec
-    console = Console(stderr=True, soft_wrap=True)
+    console = make_console()
     splits = load_splits(
         options.data,
         spec,
@@ -113,7 +113,7 @@ def run(options: Train) -> int:
                 real=real,
             )
         except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on", soft_wrap=True)
+            console.print(f"{reason}; the same command goes on")
             return stop.exit_status
     path = options.out / f"{spec.name}.safetensors"
     variables = trained.classifier.variables
@@ -143,7 +143,8 @@ def _card_of(weights: Path | None) -> dict[str, Any] | None:
     """Read the card beside initial weights: nothing of their history is lost."""
     if weights is None:
         return None
-    card = weights.with_suffix(".json")
-    if card.is_file():
-        return json.loads(card.read_text())
-    return {"sha256": sha256_of(weights)}
+    try:
+        card = json.loads(weights.with_suffix(".json").read_bytes())
+    except (OSError, ValueError):
+        card = None
+    return card if isinstance(card, dict) else {"sha256": sha256_of(weights)}

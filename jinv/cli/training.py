@@ -14,6 +14,7 @@ from rich.console import Console
 
 from jinv.atomic import write_json
 from jinv.cli.progress import LessonProgress
+from jinv.console import make_console
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled, soft_labels_of
 from jinv.data.soft_labels import SoftLabels
@@ -55,10 +56,9 @@ def network_of(
     own = classes_of(data, split)
     if facts.classes or own is None or set(own) <= set(spec.classes):
         return spec
-    Console(stderr=True, soft_wrap=True).print(
+    make_console().print(
         f"{data} names classes of its own, which the network is to tell apart: "
-        f"{', '.join(own[:10])}{', …' if len(own) > 10 else ''}",
-        markup=False,
+        f"{', '.join(own[:10])}{', …' if len(own) > 10 else ''}"
     )
     return Facts(classes=own).applied(spec)
 
@@ -103,10 +103,9 @@ def load_splits(
             f"{source} has no test images, and of its {len(training)} training images "
             "no tenth can be held out: give test images by --test SET"
         )
-    Console(stderr=True, soft_wrap=True).print(
+    make_console().print(
         f"{source} has no test images: {len(held_out)} of its {len(training)} are held "
-        "out; --test gives others",
-        markup=False,
+        "out; --test gives others"
     )
     return rest, held_out
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
 from jinv.cli.running import run_in_folder, told
+from jinv.console import make_console
 from jinv.data.directions import read_directions
 from jinv.data.photographs import names_of, photographs_in
 from jinv.data.pictures import cut, fill, read_image
@@ -61,7 +62,6 @@ class Visualize(WorkOptions):
     """Named settings, overridden by any option that is given too."""
     out: Path = Path("runs/visualize")
     """Folder for everything that the run leaves."""
-    # The type of the default decides which options there are.
     settings: tyro.conf.OmitArgPrefixes[Any] = field(default_factory=Visualization)
 
 
@@ -82,7 +82,7 @@ def defaults(words: Sequence[str]) -> Visualize:
 def run(options: Visualize) -> int:
     """Carry the command out; returns the exit status."""
     started = time.monotonic()
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     keep_compiled_programs()
     job = _prepare(options)
     return run_in_folder(

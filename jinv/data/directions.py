@@ -25,12 +25,15 @@ def read_directions(path: Path) -> np.ndarray:
     except TORN as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(reason.split()) or type(error).__name__
+        if "allow_pickle" in reason:
+            reason = "it is neither"
         raise DataError(
             f"{path} cannot be read as a .npy or .npz file: {reason}"
         ) from error
     if len(found) != 1:
         raise DataError(
-            f"{path}: expected one array, found {', '.join(found) or 'none'}: save the "
+            f"{path}: expected one array, found {len(found)} ("
+            f"{', '.join([*found][:5])}{', …' if len(found) > 5 else ''}): save the "
             "directions alone"
         )
     (array,) = found.values()

@@ -28,15 +28,18 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
         if path.is_dir():
             inside = sorted(path.iterdir())
             shown = (each for each in inside if not each.name.startswith("."))
-            found += [each for each in shown if each.suffix.lower() in SUFFIXES]
+            files = (each for each in shown if each.is_file())  # no dead links
+            found += [each for each in files if each.suffix.lower() in SUFFIXES]
         elif path.exists():
             found.append(path)
         else:
             raise DataError(f"{path} does not exist: give photographs, or a folder")
+    if not given:
+        raise DataError("no photographs are given: expected files or folders of files")
     if not found:
         raise DataError(
-            f"{', '.join(map(str, given)) or 'nothing'}: expected photographs, files "
-            "or folders of files"
+            f"{', '.join(map(str, given))}: expected photographs, files or folders of "
+            "files, found none"
         )
     return found
 

@@ -58,6 +58,9 @@ def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
             _check_size(image.size)
             image.load()
             return _plain(_upright(image), image.format)
+    except Image.DecompressionBombError:
+        reason = f"it claims far more than {MOST_PIXELS:,} pixels: scale it down"
+        raise DataError(f"{name} cannot be read as an image: {reason}") from None
     except Image.UnidentifiedImageError:
         reason = "it is none of the kinds " + ", ".join(_FORMATS)
         raise DataError(f"{name} cannot be read as an image: {reason}") from None

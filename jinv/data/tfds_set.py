@@ -71,7 +71,14 @@ class TfdsSet:
             ) from error
         if named:
             name = self._source.removeprefix(_NAMED)
-            builder = tfds.builder(name, file_format="array_record")
-            builder.download_and_prepare()
+            try:
+                builder = tfds.builder(name, file_format="array_record")
+                builder.download_and_prepare()
+            except Exception as error:  # of kinds of its own
+                lines = str(error).strip().splitlines() or [type(error).__name__]
+                raise DataError(
+                    f"{self._source} cannot be had of tensorflow-datasets: "
+                    f"{lines[0][:200]}"
+                ) from error
             return builder
         return tfds.builder_from_directory(self._source)

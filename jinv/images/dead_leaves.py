@@ -10,7 +10,7 @@ _AT_ONCE = 64
 """Images that are drawn together, and whose random numbers are one stream."""
 
 _TOGETHER = 4
-"""Such parts at work at once, each of which takes hundreds of MB for large images."""
+"""Parts at work at once, each of which takes hundreds of MB for large images."""
 
 _LEAVES = 14
 """Most leaves of an image."""

@@ -31,8 +31,7 @@ def check_layers(classifier: Classifier, layers: Sequence[str]) -> None:
     name = classifier.spec.name
     if not layers:
         raise ConfigError(
-            f"give layers whose features are to be inverted; {name} has "
-            f"{', '.join(known)}"
+            f"no layers are given: name some of {name}, which has {', '.join(known)}"
         )
     for layer in layers:
         if layer not in known:

@@ -81,12 +81,16 @@ def make_removal(
     """Choose how noise is removed; see `denoise`.
 
     Raises:
-        ConfigError: There are both prior and tv.
+        ConfigError: There are both prior and tv, or tv and another weight.
         WeightsError: The file is no prior.
     """
     if prior is not None and tv is not None:
         raise ConfigError(
             "give a prior, or a weight of the total variation (tv): found both"
+        )
+    if tv is not None and weight is not None:
+        raise ConfigError(
+            "weight is that of a prior, and tv has one itself: leave weight out"
         )
     deviation = sigma / LEVELS
     if tv is not None:

@@ -56,8 +56,8 @@ class Subject(Checked):
             raise ConfigError("channels: one is chosen twice; name each once")
         if beyond := [each for each in self.chosen if each >= self.channels]:
             raise ConfigError(
-                f"channels: {self} has {self.channels}, numbered from 0, and no "
-                f"{beyond[0]}"
+                f"channels: {self.layer or 'an image'} has {self.channels}, numbered "
+                f"from 0, and no {beyond[0]}"
             )
 
     @classmethod

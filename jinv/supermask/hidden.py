@@ -220,8 +220,9 @@ def _masks(
 def _parse(rule: str) -> tuple[str, float]:
     pattern, _, text = rule.rpartition("=")
     try:
-        return pattern, float(text)
+        fraction = float(text)
     except ValueError:
-        raise ConfigError(
-            f"layers: {rule!r} is no PATTERN=FRACTION, e.g. conv1=0.9"
-        ) from None
+        pattern, fraction = "", 0.0
+    if not pattern:
+        raise ConfigError(f"layers: {rule!r} is no PATTERN=FRACTION, e.g. conv1=0.9")
+    return pattern, fraction

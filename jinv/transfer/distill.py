@@ -1,7 +1,8 @@
 """Distillation as one call: a student, its weights, its card and its page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from jinv.atomic import write_json
 from jinv.checked import checked
-from jinv.data.labelled import ArrayImages, JoinedImages, LabelledImages
+from jinv.data.labelled import JoinedImages, LabelledImages
 from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.execution import Execution
 from jinv.engine.phase import STUDENT
@@ -153,7 +154,7 @@ def distill(
         _refuse("is for games, such as the preset dfad", turns=turns)
         if leaves is None:
             leaves = way.leaves if data is None else 0
-        fallen = _fallen(teacher, leaves, config.seed) if leaves else None
+        fallen = _DeadLeaves(teacher, leaves, config.seed) if leaves else None
         if data is None:
             pooled["start"] = _joined(start, fallen)
             supply = make_pool(
@@ -256,11 +257,32 @@ def _refuse(why: str, **given: Any) -> None:
             raise ConfigError(f"{name} {why}: leave it out")
 
 
-def _fallen(teacher: Classifier, count: int, seed: int) -> LabelledImages:
-    """Dead leaves as a teacher takes them, without labels."""
-    spec = teacher.spec
-    images = dead_leaves(count, spec.input_size, spec.channels, seed)
-    return ArrayImages(images, np.full(count, -1))
+class _DeadLeaves:
+    """Dead leaves as a teacher takes them, without labels: drawn when they are read.
+
+    What is refused, or done already, need not wait for them.
+    """
+
+    def __init__(self, teacher: Classifier, count: int, seed: int):
+        self.labels = np.full(count, -1, np.int32)
+        spec = teacher.spec
+        self._draw = partial(
+            dead_leaves, size=spec.input_size, channels=spec.channels, seed=seed
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def read(self, indices: Sequence[int] | np.ndarray) -> tuple:
+        """Read images (batch, height, width, channels) uint8, labels (batch,) int32."""
+        indices = np.asarray(indices)
+        first = len(indices) == 1 and indices[0] == 0  # by which a set is known
+        images = self._draw(1) if first else self._all[indices]
+        return images, self.labels[indices]
+
+    @cached_property
+    def _all(self) -> np.ndarray:
+        return self._draw(len(self))
 
 
 def _joined(*parts: LabelledImages | None) -> Any:

@@ -35,7 +35,8 @@ def test_a_subnetwork_is_found_written_and_inverted(stripes, tmp_path, capsys):
     assert 30 < card["kept"] < 40  # fc keeps more
     assert f"{card['test_accuracy']} % with {card['kept']} %" in capsys.readouterr().err
 
-    again = main([*words[:-2], "--layers", "fc=0.7", *words[-2:]])
+    place = words.index("--layers") + 1
+    again = main([*words[:place], "fc=0.7", *words[place + 1 :]])
     assert again == 2
     assert "another configuration" in capsys.readouterr().err
 

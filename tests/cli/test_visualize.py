@@ -128,7 +128,10 @@ def test_units_that_shall_differ_are_neighbours(base, tmp_path):
         (["--direction", "nine.npy"], "of one layer, 0 were given"),
         (["--start", "nowhere.png", "--layer", "stage2"], "nowhere.png does not exist"),
         (["--start", "text.npy", "--layer", "stage2"], "cannot be read as an image"),
-        (["--start", "colour.png"], "give layers; tiny has|give layers"),
+        (
+            ["--start", "colour.png"],
+            "no layers are given: name some of tiny",
+        ),
         (["--caricature", "colour.png", "--layer", "stag2"], "did you mean stage2"),
         (["--caricature", "colour.png", "--unit", "stage2:0"], "not both"),
         (["--unit", "stage2:0", "--preset", "deepdream"], "is of DeepDream, but"),

@@ -31,7 +31,7 @@ def test_what_is_no_direction_is_refused_in_one_line(tmp_path):
         "text.npz": "cannot be read",
         "torn.npy": "cannot be read",
         "object.npy": "cannot be read",
-        "several.npz": "expected one array, found a, b",
+        "several.npz": r"expected one array, found 2 \(a, b\)",
         "cube.npy": r"expected a vector .* of shape \(2, 2, 2\)",
         "none.npy": "expected a vector",
         "words.npy": "expected a vector",

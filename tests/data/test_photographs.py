@@ -60,6 +60,8 @@ def test_no_two_are_called_alike(tmp_path):
 
 def test_hidden_files_are_no_photographs(folder):
     (folder / "._a.png").write_bytes(b"Finder's")
+    (folder / "gone.png").symlink_to(folder / "nowhere.png")
+    (folder / "folder.png").mkdir()
     assert len(Photographs([folder])) == 2
 
 

@@ -140,7 +140,7 @@ def test_units_without_a_place_have_a_module(teach, tiny, photographs):
     with pytest.raises(ConfigError, match="makes images of 8x8 pixels, not of 16x16"):
         learnt.decoder.images(np.zeros((1, 6)), (16, 16))
     small = design_decoder(tiny, "logits", DecoderConfig(crop=4))
-    about = replace(learnt.decoder.about, crop=4)
+    about = learnt.decoder.about._replace(crop=4)
     decoder = replace(learnt.decoder, design=small, about=about)
     with pytest.raises(ConfigError, match="4x4 pixels, not of 8x8: teach one by crops"):
         make_reconstruction(tiny, photographs[0][None], "logits", decoder=decoder)

@@ -226,7 +226,7 @@ def test_layers_above_the_deepest_are_not_computed():
     "layers, options, message",
     [
         ("stage3", {}, r"has no layer 'stage3' \(did you mean stage"),
-        ("", {}, "give layers"),
+        ("", {}, "no layers are given"),
         ("stage1", {"steps": (3, 3), "rates": (1.0,), "jitters": (0,)}, "phases"),
         ("stage1", {"layer_weights": (1.0, 2.0)}, "2 layer_weights for 1 layer"),
         ("stage1", {"w_features": 0.0}, "every loss weight is 0"),

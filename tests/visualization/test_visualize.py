@@ -299,7 +299,7 @@ WRONG = {
         {"units": "stage2:0", "caricature": PHOTOGRAPHS},
         "not both",
     ),
-    "a dream of no layer": ({"start": PHOTOGRAPHS}, "give layers"),
+    "a dream of no layer": ({"start": PHOTOGRAPHS}, "no layers are given"),
     "a dream of an unknown layer": (
         {"start": PHOTOGRAPHS, "layers": "stage3"},
         "did you mean stage",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from rich.console import Console
 from rich.progress import wrap_file
 
 from jinv.atomic import is_leftover, remove, replacing
+from jinv.console import make_console
 from jinv.errors import WeightsError
 from jinv.models.spec import Download
 from jinv.models.weights.checksums import sha256_of
@@ -83,7 +83,7 @@ def _check_https(url: str) -> None:
 
 
 def _download(name: str, url: str, path: Path) -> None:
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = make_console()
     with open_https(url) as reply:
         size = getattr(reply, "length", None)
         told = f" ({size / 1e6:.0f} MB)" if size else ""

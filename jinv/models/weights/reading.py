@@ -202,7 +202,15 @@ def _companion(file: Path) -> Facts:
     path = file.with_suffix(".json")
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+    except OSError:
+        return Facts()
+    except (ValueError, RecursionError) as error:
+        warnings.warn(
+            f"{path}, beside the weights, is no JSON, and what it says of them is not "
+            f"known: {_in_one_line(error)}",
+            JinvWarning,
+            stacklevel=2,
+        )
         return Facts()
     if path == file or not isinstance(found, dict):
         return Facts()

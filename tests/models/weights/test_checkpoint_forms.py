@@ -130,9 +130,13 @@ def test_a_companion_is_heard_before_metadata_and_metadata_before_tensors(tmp_pa
     found = read_weights(path).facts
     assert (found.mean, found.std[0], found.input_size) == ((0.3,) * 3, 0.2, 64)
     assert found.classes == ("a", "b")
-    for nothing_of_ours in ("[1]", "{", '{"lr": 0.1}', "[" * 100_000):
+    for nothing_of_ours in ("[1]", '{"lr": 0.1}'):
         companion.write_text(nothing_of_ours)
         assert read_weights(path).facts.mean == (0.1,) * 3
+    for torn in ("{", "[" * 100_000):
+        companion.write_text(torn)
+        with pytest.warns(JinvWarning, match="w.json, beside the weights, is no JSON"):
+            assert read_weights(path).facts.mean == (0.1,) * 3
     companion.write_text(json.dumps({"mean": "grey"}))
     with pytest.raises(WeightsError, match=r"w.json, beside the weights: mean: expect"):
         read_weights(path)
