@@ -187,7 +187,7 @@ def test_soft_labels_are_of_the_images_that_are_kept(job, tmp_path):
 
 def test_soft_labels_are_part_of_a_set_and_go_with_it(job, tmp_path):
     jinv.synthesize(job, tmp_path)
-    with pytest.raises(FolderError, match="soft_labels: None there, True now"):
+    with pytest.raises(FolderError, match="soft_labels: only now, True"):
         jinv.synthesize(job, tmp_path, soft_labels=True)
     jinv.synthesize(job, tmp_path, soft_labels=True, overwrite=True)
     once = (tmp_path / "soft_labels-train.npz").read_bytes()
