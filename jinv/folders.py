@@ -17,7 +17,7 @@ from typing import Any, Self
 from jinv.atomic import remove, sweep, write_json
 from jinv.configuration import first_difference
 from jinv.errors import FolderError
-from jinv.former import renewed, told
+from jinv.former import filled, renewed
 from jinv.locks import Busy, Lock
 
 CONFIG = "config.json"
@@ -180,7 +180,7 @@ class Folder(Held):
             )
         if overwrite:
             return True
-        if difference := first_difference(told(found, description), description):
+        if difference := first_difference(filled(found, description), description):
             raise FolderError(
                 f"{path} holds a {kind.name} of another configuration ({difference}): "
                 "give the same options, --overwrite, or another --out"

@@ -102,7 +102,7 @@ _CHECKSUMS = {
 }
 
 
-def told(found: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
+def filled(found: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
     """Give a description the checksums of networks of which it told none.
 
     Of weights that came from no file an earlier version said nothing.
@@ -112,14 +112,14 @@ def told(found: Mapping[str, Any], today: Mapping[str, Any]) -> dict[str, Any]:
         today: Description of today's work.
 
     Example:
-        >>> told({"model": "vgg16", "initial_weights": ""}, {"initial_weights": "12ab"})
-        {'model': 'vgg16', 'initial_weights': '12ab'}
+        >>> filled({"model": "vgg16", "initial_weights": ""}, {"initial_weights": "1a"})
+        {'model': 'vgg16', 'initial_weights': '1a'}
     """
 
     def completed(name: str, value: Any) -> Any:
         now = today.get(name)
         if isinstance(value, Mapping) and isinstance(now, Mapping):
-            return told(value, now)
+            return filled(value, now)
         return now if name in _CHECKSUMS and value == "" else value
 
     return {name: completed(name, value) for name, value in found.items()}

@@ -1,6 +1,6 @@
 import pytest
 
-from jinv.former import FORMER, INSIDE, LATER, former_names, renewed, told
+from jinv.former import FORMER, INSIDE, LATER, filled, former_names, renewed
 from jinv.inversion.methods import METHODS
 from jinv.reconstruction.feature_inversion import FeatureInversion
 from jinv.visualization.dreams import Caricature, DeepDream
@@ -67,9 +67,12 @@ def test_the_names_of_a_study_of_before_are_known(monkeypatch):
 def test_work_that_told_no_checksum_of_a_network_goes_on():
     today = {"initial_weights": "seed 3", "images": {"weights_sha256": "12ab", "n": 2}}
     found = {"initial_weights": "", "images": {"weights_sha256": "", "n": 3}}
-    assert told(found, today) == {**today, "images": {"weights_sha256": "12ab", "n": 3}}
+    assert filled(found, today) == {
+        **today,
+        "images": {"weights_sha256": "12ab", "n": 3},
+    }
     other = {"initial_weights": "seed 4", "class_names": ""}
-    assert told(other, today) == other
+    assert filled(other, today) == other
 
 
 @pytest.mark.parametrize("kind", FORMER)

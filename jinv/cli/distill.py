@@ -129,16 +129,12 @@ def run(options: Distill) -> int:
     )
     student = _student(options.student, teacher, config.seed)
 
-    if options.data and options.given:
+    made = [f"{_PREFIX}{name.replace('_', '-')}" for name in sorted(options.given)]
+    made += ["--start-from"] if options.start_from else []
+    if options.data and made:
         raise ConfigError(
-            f"{_PREFIX}{min(options.given).replace('_', '-')} is for images that are "
-            "made, and --data gives them: leave one out"
-        )
-
-    if options.data and options.start_from:
-        raise ConfigError(
-            "--start-from is for images that are made, and --data gives them: leave "
-            "one out"
+            f"{made[0]} is for images that are made, and --data gives them: leave one "
+            "out"
         )
 
     def load(source: str | None) -> LabelledImages | None:

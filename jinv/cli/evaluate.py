@@ -10,6 +10,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 from rich.progress import Progress as Bar
+from rich.progress import TextColumn
 from rich.table import Table
 
 from jinv.cli.networks import load_extractor, load_network
@@ -236,7 +237,9 @@ class _Reader:
     ) -> LookedAt:
         started = time.monotonic()
         console = self._console
-        with Bar(console=console, disable=not console.is_terminal) as bar:
+        text = TextColumn("{task.description}", markup=False)
+        columns = text, *Bar.get_default_columns()[1:]
+        with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
             task = bar.add_task(title, total=len(data))
             seen = extract(
                 data,

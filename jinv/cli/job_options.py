@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -204,29 +203,20 @@ def devices_of(job: Job) -> str:
 
 
 def words_after(words: Sequence[str], flag: str) -> list[str]:
-    """List what a command line says after a flag, up to the next one."""
-    found: list[str] | None = None
+    """List what a command line says after a flag, the last time that it is there."""
+    found: list[str] = []
+    listing = False
     for word in words:
         name, equals, value = word.partition("=")
         if name.replace("_", "-") == flag:
-            found = [value] if equals else []
+            found, listing = ([value] if equals else []), not equals
         elif word.startswith("--"):
-            if found is not None:
-                break
-        elif found is not None:
+            listing = False
+        elif listing:
             found.append(word)
-    return found or []
+    return found
 
 
 def word_after(words: Sequence[str], flag: str) -> str | None:
-    """Find what a command line says after a flag, the last time that it is there."""
-    found = None
-    for word, following in zip_longest(words, words[1:]):
-        name, equals, value = word.partition("=")
-        if name.replace("_", "-") != flag:
-            continue
-        if equals:
-            found = value
-        elif following is not None:
-            found = following
-    return found
+    """Find the first of them; None where there is none."""
+    return next(iter(words_after(words, flag)), None)

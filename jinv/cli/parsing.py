@@ -180,33 +180,39 @@ def _check_once(options: Any, words: Sequence[str]) -> None:
         )
 
 
-def _lists(options: Any, prefix: str = "--") -> Iterator[str]:
+def _lists(options: Any) -> Iterator[str]:
     """Flags of the lists of texts among the options, but of those that are appended.
 
     Numbers that are given again take the place of others, as single ones do.
     """
-    hints = get_type_hints(type(options), include_extras=True)
-    for each in fields(options):
-        value = getattr(options, each.name)
-        notes = getattr(hints[each.name], "__metadata__", ())
-        name = each.name.replace("_", "-")
-        if is_dataclass(value):
-            yield from _lists(value, prefix if notes else f"{prefix}{name}.")
-        elif isinstance(value, tuple) and tyro.conf.UseAppendAction not in notes:
-            if plain_kind(get_args(plain_kind(hints[each.name]))[0]) in (str, Path):
-                yield prefix + name
+    for prefix, part in _parts(options):
+        for name, kind in get_type_hints(type(part), include_extras=True).items():
+            appended = tyro.conf.UseAppendAction in getattr(kind, "__metadata__", ())
+            kind = plain_kind(kind)
+            if get_origin(kind) is tuple and not appended:
+                if plain_kind(get_args(kind)[0]) in (str, Path):
+                    yield f"--{prefix}{name.replace('_', '-')}"
 
 
 def _prefix(default: Any, owner: type | None) -> str:
-    """What flags of a class begin with, where they are not called as the command's."""
-    if default is None or owner is None:
-        return ""
-    hints = get_type_hints(type(default), include_extras=True)
-    for each in fields(default):
-        unmarked = not hasattr(hints[each.name], "__metadata__")
-        if unmarked and type(getattr(default, each.name)) is owner:
-            return f"{each.name}."
-    return ""
+    """What flags of a class begin with."""
+    found = (prefix for prefix, part in _parts(default) if type(part) is owner)
+    return next(found, "")
+
+
+def _parts(options: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The options, and what options lie in them, each with what its flags begin with.
+
+    Those of what is marked are called as if they were the command's own.
+    """
+    yield prefix, options
+    if options is None:
+        return
+    hints = get_type_hints(type(options), include_extras=True)
+    for each in fields(options):
+        if is_dataclass(part := getattr(options, each.name)):
+            marked = hasattr(hints[each.name], "__metadata__")
+            yield from _parts(part, prefix if marked else f"{prefix}{each.name}.")
 
 
 def _in_one_line(box: str, words: Sequence[str]) -> str:

@@ -19,7 +19,6 @@ from jinv.errors import ConfigError
 from jinv.folders import Folder, Kind
 from jinv.models.costs import milliseconds_of
 from jinv.models.loading import load_classifier, make_classifier
-from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
 from jinv.transfer.description import described_images
@@ -84,7 +83,7 @@ def run(options: Prune) -> int:
     )
     spec = classifier.spec
     data = options.data and load_images(options.data, options.split, spec)
-    test = options.test and _test(options.test, options.test_split, spec)
+    test = options.test and load_images(options.test, options.test_split, spec)
     pruned = prune(
         classifier,
         # One number is for all stages.
@@ -187,7 +186,3 @@ def _table(pruned: Pruned, times: list[float]) -> Table:
         ]
         table.add_row(name, *shown, f"{100 * after / before:.1f} %")
     return table
-
-
-def _test(source: str, split: str, spec: ClassifierSpec) -> LabelledImages:
-    return load_images(source, split, spec)

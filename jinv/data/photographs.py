@@ -11,7 +11,7 @@ import numpy as np
 from jinv.data.labelled import LabelledImages
 from jinv.data.pictures import SUFFIXES, read_image
 from jinv.data.sets import open_labelled
-from jinv.errors import DataError
+from jinv.errors import ConfigError, DataError
 
 _ANY = [str(number) for number in range(100_000)]
 """Names for classes that nobody will ask for."""
@@ -79,6 +79,18 @@ def names_of(paths: Sequence[Path]) -> list[str]:
         if seen[name] > 1:
             names[index] = f"{name} ({seen[name]})"
     return names
+
+
+def named(names: Sequence[str] | None, count: int) -> tuple[str, ...]:
+    """Give so many photographs their names; by default numbers.
+
+    Raises:
+        ConfigError: There are more or fewer names.
+    """
+    found = tuple(names or (f"photograph {number}" for number in range(count)))
+    if len(found) != count:
+        raise ConfigError(f"{len(found)} names for {count} photographs")
+    return found
 
 
 class _Images(Sequence[np.ndarray], ABC):

@@ -13,6 +13,7 @@ import numpy as np
 
 from jinv.atomic import JsonLines, write_json
 from jinv.checked import checked
+from jinv.data.photographs import named
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.crops import as_taken, batches_of, laid_out, middles
 from jinv.decoders.decoder import About, Decoder, write_decoder
@@ -22,7 +23,6 @@ from jinv.devices import backend, peak_memory_mib
 from jinv.engine.events import LessonEvent
 from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
-from jinv.errors import ConfigError
 from jinv.folders import Kind
 from jinv.levels import to_uint8
 from jinv.metrics.feature_errors import feature_errors
@@ -141,9 +141,7 @@ def learn_decoder(
         as_taken(images, channels, size) for images in (photographs, held_out)
     )
     store = laid_out(known)
-    names = tuple(names or (f"photograph {n}" for n in range(len(tested))))
-    if len(names) != len(tested):
-        raise ConfigError(f"{len(names)} names for {len(tested)} photographs")
+    names = named(names, len(tested))
     request = None
     if tested:
         cut = middles(tested, size)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from jinv.checked import checked
+from jinv.data.photographs import named
 from jinv.devices import on_accelerator
 from jinv.engine.execution import Execution
 from jinv.engine.notes import Outcome
@@ -133,9 +134,7 @@ def make_reconstruction(
     if isinstance(layers, str):
         layers = parse_layers(layers)
     targets = _photographs(classifier, photographs)
-    names = tuple(names or (f"photograph {n}" for n in range(len(targets))))
-    if len(names) != len(targets):
-        raise ConfigError(f"{len(names)} names for {len(targets)} photographs")
+    names = named(names, len(targets))
     if decoder is not None:
         _check_decoder(decoder, classifier, layers)
     if method is None:

@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from jinv.configuration import first_difference
 from jinv.errors import ConfigError, FolderError
-from jinv.former import former_names, renewed, told
+from jinv.former import filled, former_names, renewed
 
 HEARTBEAT, GRACE = 15, 60
 """Seconds between two signs of life of a worker, and without any until its trial is
@@ -109,7 +109,7 @@ def join_study(
         )
     except DuplicatedStudyError:
         study = optuna.load_study(study_name=name, storage=storage)
-        found = told(renewed(_configuration(study), "description"), configuration)
+        found = filled(renewed(_configuration(study), "description"), configuration)
         if difference := first_difference(found, configuration):
             raise FolderError(
                 f"the study {name!r} has another configuration ({difference}): give "

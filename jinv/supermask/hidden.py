@@ -220,9 +220,8 @@ def _masks(
 def _parse(rule: str) -> tuple[str, float]:
     pattern, _, text = rule.rpartition("=")
     try:
-        fraction = float(text)
+        if pattern:
+            return pattern, float(text)
     except ValueError:
-        pattern, fraction = "", 0.0
-    if not pattern:
-        raise ConfigError(f"layers: {rule!r} is no PATTERN=FRACTION, e.g. conv1=0.9")
-    return pattern, fraction
+        pass
+    raise ConfigError(f"layers: {rule!r} is no PATTERN=FRACTION, e.g. conv1=0.9")

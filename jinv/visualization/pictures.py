@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jinv.data.photographs import named
 from jinv.errors import ConfigError
 from jinv.levels import to_uint8
 from jinv.models.classifier import Classifier
@@ -55,9 +56,7 @@ class Pictures:
         )
         asked = starts if targets is None else targets
         count = 0 if asked is None else len(asked)
-        called = tuple(names or (f"photograph {number}" for number in range(count)))
-        if len(called) != count:
-            raise ConfigError(f"{len(called)} names for {count} photographs")
+        called = named(names, count)
         if starts is not None and targets is not None:
             if starts.shape[1:] != targets.shape[1:]:
                 raise ConfigError(

@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +186,11 @@ def test_bad_input_is_one_line(base, folder, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error.splitlines()[-1]
     assert not (folder / "evaluation").exists()
+
+
+def test_titles_are_plain_text_on_a_terminal_too(base, folder, monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main([*base, "--also", f"[/x] :100:={folder}", "--no-noise"]) == 0
+    assert "[/x] :100:: 30 images seen" in re.sub(
+        "\x1b\\[[0-9;?]*[a-zA-Z]", "", capsys.readouterr().err
+    )

@@ -2,6 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from jinv.cli.job_options import words_after
 from jinv.cli.main import main
 from jinv.cli.parsing import parse
 from jinv.cli.reconstruct import defaults
@@ -56,6 +57,12 @@ def test_layers_mean_the_same_with_commas_and_with_blanks():
 
     assert settings("conv1", "pool5") == settings("conv1,pool5")
     assert settings("conv1", "pool5").w_tv != settings("conv1").w_tv
+
+
+def test_what_follows_a_flag_with_its_value_is_no_more_of_it():
+    words = ["--layers=conv1", "photo.jpg", "--preset", "mahendran-2015"]
+    assert defaults(words).settings.layers == ("conv1",)
+    assert words_after("--b 1 2 --c 3 --b 4".split(), "--b") == ["4"]
 
 
 def test_help_shows_what_a_preset_does():
