@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, write_page
+from studying import call, quoted, write_page
 
 from jinv.atomic import JsonLines
 from jinv.data.sets import load_labelled
@@ -149,31 +149,33 @@ def make(study: Ablation, arm: str, teacher: Classifier) -> None:
 def evaluate(study: Ablation) -> None:
     """Compare all sets with real images, in one table."""
     first, *others = study.arms
-    words = [f"{study.out}/{first}/set --real {study.data}", f"--seed {study.seed}"]
+    compared = quoted(study.out / first / "set")
+    words = [f"{compared} --real {quoted(study.data)} --seed {study.seed}"]
     if others:
-        words.append("--also " + " ".join(f"{a}={study.out}/{a}/set" for a in others))
+        words.append("--also " + quoted(*(f"{a}={study.out}/{a}/set" for a in others)))
     for option in ("extractor", "judge", "real_images"):
         if (value := getattr(study, option)) is not None:
-            words.append(f"--{option.replace('_', '-')} {value}")
+            words.append(f"--{option.replace('_', '-')} {quoted(value)}")
     # Figures of other arms are measured anew: they are cheap beside the sets.
     folder = (
         study.out
         / "evaluation"
         / "-".join(str(list(ARMS).index(a)) for a in study.arms)
     )
-    call("evaluate", " ".join([*words, f"--out {folder}"]))
+    call("evaluate", " ".join([*words, f"--out {quoted(folder)}"]))
     (study.out / "evaluation.json").write_text((folder / "evaluation.json").read_text())
 
 
 def distil(study: Ablation, arm: str) -> None:
     """Teach a student by the images of an arm alone, or by real ones."""
     source = study.data if arm == REAL else f"{study.out}/{arm}/set"
-    weights = f"--weights {study.weights} " if study.weights else ""
+    weights = f"--weights {quoted(study.weights)} " if study.weights else ""
     call(
         "distill",
-        f"--student {study.student} --model {study.model} {weights}--data {source} "
-        f"--test {study.data} --steps {study.student_steps} --seed {study.seed} "
-        f"--out {student_of(study, arm)}",
+        f"--student {study.student} --model {study.model} {weights}"
+        f"--data {quoted(source)} --test {quoted(study.data)} "
+        f"--steps {study.student_steps} --seed {study.seed} "
+        f"--out {quoted(student_of(study, arm))}",
     )
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, write_table
+from studying import call, quoted, write_table
 
 from jinv.atomic import write_json
 from jinv.data.photographs import Photographs
@@ -93,15 +93,15 @@ def denoised(
     """Choose weight and steps, denoise by them, and tell what came out."""
     folder = benchmark.out / f"{name} {noisy.sigma:g}".replace(" ", "-")
     found = chosen(folder.with_suffix(".json"), prior, noisy, benchmark.most)
-    by = "" if prior is None else f"--prior {prior.path}"
+    by = "" if prior is None else f"--prior {quoted(prior.path)}"
     flag = "--tv" if prior is None else "--weight"
     if found["weight"]:
         by += f" {flag} {found['weight']!r} --steps {found['steps']}"
     call(
         "denoise",
-        f"{by} --sigma {noisy.sigma!r} --add-noise {'--grey' if channels == 1 else ''} "
-        f"--seed {benchmark.seed} --out {folder}",
-        [benchmark.test],
+        f"{quoted(benchmark.test)} {by} --sigma {noisy.sigma!r} --add-noise "
+        f"{'--grey' if channels == 1 else ''} --seed {benchmark.seed} "
+        f"--out {quoted(folder)}",
     )
     return found | json.loads((folder / "summary.json").read_text())
 

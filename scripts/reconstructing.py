@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from studying import call
+from studying import call, quoted
 
 from jinv.cli.reconstruct import read_photographs
 from jinv.metrics.means import mean_of
@@ -31,10 +31,10 @@ class Run:
     def done(self, photographs: Sequence[Path]) -> "Run":
         """Carry it out, unless it is done."""
         words = (
-            f"--model {self.model} --layers {self.layers} {self.options} "
-            f"--out {self.folder}"
+            f"{quoted(*photographs)} --model {self.model} --layers {self.layers} "
+            f"{self.options} --out {quoted(self.folder)}"
         )
-        call("reconstruct", words, photographs)
+        call("reconstruct", words)
         return self
 
     @property

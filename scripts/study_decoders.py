@@ -8,7 +8,6 @@ on where it was when it is called again.
 """
 
 import json
-import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, write_table
+from studying import call, quoted, write_table
 
 from jinv.data.photographs import photographs_in
 from jinv.data.pictures import read_image
@@ -86,14 +85,14 @@ class Run:
     def done(self, study: Study) -> "Run":
         """Carry it out, unless it is done."""
         if not self.finished:
-            tested = shlex.join(map(str, study.test))
             words = (
-                f"--test {tested} --model {study.model} --layer {self.layer} "
+                f"{quoted(*study.photographs)} --test {quoted(*study.test)} "
+                f"--model {study.model} --layer {self.layer} "
                 f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
                 f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
-                f"--out {self.folder}"
+                f"--out {quoted(self.folder)}"
             )
-            call("decoder", words, study.photographs)
+            call("decoder", words)
         return self
 
     @property

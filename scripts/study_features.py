@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """What layers keep, by preset, rate, prior, layer and network: studies of inversions.
 
-`papers` inverts each layer of a network by each preset at the passes that it has, and
-leaves a table of errors and a sheet layer x image for each preset. `coursework` answers
-the four questions of a coursework: which learning rate and schedule, how much total
+`papers` inverts each layer of a network by each preset at equal passes, and leaves a
+table of errors and a sheet layer x image for each preset. `coursework` answers the four
+questions of a coursework: which learning rate and schedule, how much total
 variation, what layers of several depths keep, and how a residual network compares with
 VGG. Every run is a `jinv reconstruct` in a folder of its own, whose page has its
 images on the way. Can be interrupted, and goes on where it was when it is called again.
@@ -53,8 +53,9 @@ class Study:
     """Layers of `papers`, a row each."""
     presets: tuple[str, ...] = PRESETS
     """Presets of `papers`."""
-    steps: int = 500
-    """Steps of the runs of `coursework`; presets have their own."""
+    steps: int | None = None
+    """Steps of every run: by default 400 in `papers`, as the preset of 2015 has them,
+    and 500 in `coursework`."""
     seed: int = 0
     out: Path = Path("runs/features")
 
@@ -76,7 +77,8 @@ def papers(study: Study) -> None:
         runs = {}
         for layer in study.layers:
             folder = study.out / study.model / preset / layer
-            run = study.run(study.model, layer, f"--preset {preset}", folder)
+            words = f"--preset {preset} --steps {study.steps or 400}"
+            run = study.run(study.model, layer, words, folder)
             runs[layer], rows[f"{layer}, {preset}"] = run, run.cells()
         notes = {layer: run.notes for layer, run in runs.items()}
         sheet = layer_sheet(
@@ -97,7 +99,8 @@ def coursework(study: Study) -> None:
         for names in (VGG, RESIDUAL)
     )
     first, *others = LAYERS[vgg]
-    common = f"--preset coursework --steps {study.steps} --frames {study.steps // 10}"
+    steps = study.steps or 500
+    common = f"--preset coursework --steps {steps} --frames {steps // 10}"
     rates = {f"rate {lr}": f"--lr {lr}" for lr in ("1e-3", "1e-2", "1e-1")}
     schedules = ("cosine", "step", "exponential", "plateau")
     rates |= {f"1e-2, {each}": f"--lr 1e-2 --schedule {each}" for each in schedules}

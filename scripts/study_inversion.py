@@ -18,7 +18,7 @@ from pathlib import Path
 
 import tyro
 from reconstructing import COLUMNS, Run, targets
-from studying import write_page
+from studying import quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.decoders.decoder import load_decoder
@@ -120,7 +120,8 @@ def words_of(study: Study, layer: str, arm: str) -> str | None:
     words = ARMS[arm]
     for name, found in there.items():
         prior = f"--prior {{}}:{weights[name]!r}" if name in weights else "{}"
-        words = words.replace(name, " ".join(prior.format(path) for path in found))
+        given = " ".join(prior.format(quoted(path)) for path in found)
+        words = words.replace(name, given)
     return words
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import tyro
 from reconstructing import COLUMNS, Run, targets
-from studying import call, write_page
+from studying import call, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.report.layer_sheet import layer_sheet
@@ -93,7 +93,10 @@ def learnt(study: Study, name: str, words: str) -> Path:
     folder = study.out / "learnt" / name
     found = folder / "prior.safetensors"
     if not found.exists():
-        call("prior", f"{study.images} {words} {study.learning} --out {folder}")
+        call(
+            "prior",
+            f"{quoted(study.images)} {words} {study.learning} --out {quoted(folder)}",
+        )
     return found
 
 
@@ -104,7 +107,7 @@ def arms(study: Study, layer: str, files: dict[str, Path]) -> dict[str, str]:
 
     def prior(name: str) -> str:
         weight = study.weight if name in OF_IMAGES else study.feature_weight
-        return f"--prior {files[name]}:{weight!r}"
+        return f"--prior {quoted(files[name])}:{weight!r}"
 
     found = {"nothing": NOTHING, VARIATION: ""}
     found |= {n: f"{NOTHING} {prior(n)}" for n in (*OF_IMAGES, *below)}

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tyro
-from studying import call, draw_noise, save_images, write_page, write_table
+from studying import call, draw_noise, quoted, save_images, write_page, write_table
 
 from jinv.data.sets import load_labelled
 from jinv.models.zoo import classifier_spec
@@ -123,22 +123,26 @@ def main(study: Study) -> None:
 def carry_out(study: Study, arm: Arm) -> None:
     """Do what an arm asks for, unless it is done."""
     model = f"--model {study.model}"
-    given = f" --weights {study.weights}" if study.weights else ""
+    given = f" --weights {quoted(study.weights)}" if study.weights else ""
     cut = f"{model}{given} --ratio {arm.ratio:g} --where {study.where}"
-    common = f"--test {study.data} --seed {study.seed} --out {arm.folder(study)}"
+    common = (
+        f"--test {quoted(study.data)} --seed {study.seed} "
+        f"--out {quoted(arm.folder(study))}"
+    )
     source = of(study, arm.source) if arm.source else ""
+    data = f"--data {quoted(source)}"
     learning = f"--batch-size {study.batch_size}"
     measured = arm._replace(recovery=STATISTICS)
     match arm.recovery:
         case "cut":
             call("prune", f"{cut} {common}")
         case "statistics":
-            call("prune", f"{cut} --data {source} {common}")
+            call("prune", f"{cut} {data} {common}")
         case "taught":
-            student = f"--student {study.model}={measured.weights(study)}"
+            student = f"--student {quoted(f'{study.model}={measured.weights(study)}')}"
             call(
                 "distill",
-                f"{student} {model}{given} --data {source} {learning} "
+                f"{student} {model}{given} {data} {learning} "
                 f"--lr {study.lr} --steps {study.steps} --round-steps "
                 f"{rounds(study.steps)} {common}",
             )
@@ -148,7 +152,8 @@ def carry_out(study: Study, arm: Arm) -> None:
                 start, lr = arm._replace(recovery="fresh"), study.lr_scratch
                 call(
                     "prune",
-                    f"{cut} --fresh --seed {study.seed} --out {start.folder(study)}",
+                    f"{cut} --fresh --seed {study.seed} "
+                    f"--out {quoted(start.folder(study))}",
                 )
             spec = classifier_spec(study.model)
             classes, size = spec.classes, spec.input_size
@@ -156,7 +161,7 @@ def carry_out(study: Study, arm: Arm) -> None:
             epochs = max(1, round(study.steps / (count // study.batch_size)))
             call(
                 "train",
-                f"{model} --init {start.weights(study)} --data {source} {learning} "
+                f"{model} --init {quoted(start.weights(study))} {data} {learning} "
                 f"--lr {lr} --weight-decay 1e-4 --warmup-epochs 0 --epochs {epochs} "
                 f"{common}",
             )
@@ -175,11 +180,11 @@ def of(study: Study, source: str) -> str:
     path = study.out / "sets" / source
     if (path / "summary.json").exists():
         return str(path)
-    given = f" --weights {study.weights}" if study.weights else ""
+    given = f" --weights {quoted(study.weights)}" if study.weights else ""
     call(
         "synthesize",
         f"--model {study.model}{given} {MADE[source]} --images {study.images} "
-        f"--form npz --seed {study.seed} --out {path}",
+        f"--form npz --seed {study.seed} --out {quoted(path)}",
     )
     return str(path)
 

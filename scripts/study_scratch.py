@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, save_set, write_table
+from studying import call, quoted, save_set, write_table
 
 BATCH = 100
 SOURCES = "real", "fast"
@@ -38,17 +38,17 @@ class Study:
 
 
 def main(study: Study) -> None:
-    rows = []
+    data, rows = quoted(study.data), []
     for student in study.students:
         for count in study.images:
             for source in SOURCES:
                 folder = study.out / student / f"{source}-{count}"
                 call(
                     "train",
-                    f"--model {student} --data {given(study, source, count)} "
-                    f"--test {study.data} --real {study.data} --batch-size {BATCH} "
+                    f"--model {student} --data {quoted(given(study, source, count))} "
+                    f"--test {data} --real {data} --batch-size {BATCH} "
                     f"--epochs {max(1, study.updates * BATCH // count)} "
-                    f"--seed {study.seed} --out {folder}",
+                    f"--seed {study.seed} --out {quoted(folder)}",
                 )
                 rows.append([student, f"{count:,} {source}", *measured(folder)])
                 write_table(study.out, COLUMNS, rows)
@@ -81,7 +81,7 @@ def given(study: Study, source: str, count: int) -> Path:
         call(
             "synthesize",
             f"--model {study.model} --method fast --images {most} --form npz "
-            f"--seed {study.seed} --out {whole}",
+            f"--seed {study.seed} --out {quoted(whole)}",
         )
         with np.load(whole / "set.npz") as found:
             images, labels = found["x_train"], found["y_train"]

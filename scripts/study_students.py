@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, draw_noise, save_images, write_table
+from studying import call, draw_noise, quoted, save_images, write_table
 
 from jinv.images.dead_leaves import dead_leaves
 from jinv.models.zoo import classifier_spec
@@ -84,16 +84,18 @@ def main(study: Study) -> None:
         for name in SETS:
             if f"{{{name}}}" in ARMS[arm]:
                 make = f"--model {study.model} {SETS[name]} --form npz"
-                call("synthesize", f"{make} --seed {study.seed} --out {sets[name]}")
+                out = quoted(sets[name])
+                call("synthesize", f"{make} --seed {study.seed} --out {out}")
         for name, draw in DRAWN.items():
             if f"{{{name}}}" in ARMS[arm] and not Path(drawn[name]).exists():
                 save_images(Path(drawn[name]), draw(study))
-        words = ARMS[arm].format(real=study.data, **sets, **drawn)
+        files = {"real": study.data} | sets | drawn
+        words = ARMS[arm].format(**{n: quoted(file) for n, file in files.items()})
         call(
             "distill",
             f"--student {study.student} --model {study.model} {words} "
-            f"--test {study.data} --steps {study.steps} --seed {study.seed} "
-            f"--out {study.out}/{arm}",
+            f"--test {quoted(study.data)} --steps {study.steps} --seed {study.seed} "
+            f"--out {quoted(study.out / arm)}",
         )
         tell(study)
 

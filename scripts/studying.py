@@ -15,12 +15,16 @@ from jinv.models.spec import ClassifierSpec
 from jinv.report.html import picture, wide_table, write_html
 
 
-def call(command: str, words: str, files: Iterable[Path] = ()) -> None:
+def call(command: str, words: str) -> None:
     """Run a sub-command of jinv to its end, and say which."""
-    shown = "FILES " if files else ""
-    print(f"jinv {command} {shown}{words}", flush=True)
-    arguments = [command, *map(str, files), *shlex.split(words)]
+    print(f"jinv {command} {words}", flush=True)
+    arguments = [command, *shlex.split(words)]
     subprocess.run([sys.executable, "-m", "jinv", *arguments], check=True)
+
+
+def quoted(*names: object) -> str:
+    """Paths and the like among words, each as one word whatever is in it."""
+    return shlex.join(map(str, names))
 
 
 def save_set(path: Path, images: np.ndarray, labels: np.ndarray) -> None:

@@ -1,13 +1,13 @@
 """`jinv distill`: a student of a network, from a set or without any data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
-from jinv.cli.job_options import word_after
+from jinv.cli.job_options import in_place, word_after
 from jinv.cli.networks import NetworkFacts, load_network
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
@@ -92,8 +92,8 @@ class Distill:
         default_factory=lambda: DISTILLATIONS["default"].method,
     )
     """How images are made: settings of the preset's method."""
-    given: tyro.conf.Suppress[frozenset[str]] = frozenset()
-    """Names of the settings of the method that the command line gives."""
+    before: tyro.conf.Suppress[Mapping[str, Any]] = field(default_factory=dict)
+    """What the preset has where the command line gives settings of the method."""
 
 
 def defaults(words: Sequence[str]) -> Distill:
@@ -108,11 +108,12 @@ def defaults(words: Sequence[str]) -> Distill:
         for flag in flags
         if flag.startswith(_PREFIX)
     }
+    synthesis = way.fitted(spec)
     return Distill(
         student=tyro.MISSING,
         config=config,
-        synthesis=way.fitted(spec),
-        given=frozenset(given),
+        synthesis=synthesis,
+        before=in_place(synthesis, given),
     )
 
 
@@ -129,7 +130,7 @@ def run(options: Distill) -> int:
     )
     student = _student(options.student, teacher, config.seed)
 
-    made = [f"{_PREFIX}{name.replace('_', '-')}" for name in sorted(options.given)]
+    made = [f"{_PREFIX}{name.replace('_', '-')}" for name in sorted(options.before)]
     made += ["--start-from"] if options.start_from else []
     if options.data and made:
         raise ConfigError(
@@ -142,7 +143,7 @@ def run(options: Distill) -> int:
 
     data, start = load(options.data), load(options.start_from)
     test = _test(options, teacher)
-    method = at_sizes(options.synthesis.follow(options.given), teacher, options.given)
+    method = at_sizes(options.synthesis.follow(options.before), teacher, options.before)
 
     given = options.data or options.start_from
 

@@ -1,6 +1,6 @@
 """The options of all commands that invert a classifier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -55,8 +55,9 @@ class WorkOptions:
     overwrite: bool = False
     """Replace what is in --out."""
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
-    given: tyro.conf.Suppress[frozenset[str]] = frozenset()
-    """Names of the settings that the command line gives; the others may follow them."""
+    before: tyro.conf.Suppress[Mapping[str, Any]] = field(default_factory=dict)
+    """What the preset has where the command line gives settings, by their names; others
+    may follow these, see `Method.follow`."""
 
     def network(self) -> Classifier:
         """Load the network."""
@@ -113,12 +114,16 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     method = method_name(preset.method)
     given = settings_in(words)
     _refuse_settings_of_others(given, method)
+    settings = preset.fitted(spec)
     return kind(
-        method=method,
-        preset=name,
-        settings=preset.fitted(spec),
-        given=frozenset(given),
+        method=method, preset=name, settings=settings, before=in_place(settings, given)
     )
+
+
+def in_place(settings: Any, given: Iterable[str]) -> dict[str, Any]:
+    """Tell what stands where settings are given; other names are left out."""
+    names = {field.name for field in fields(settings)}
+    return {name: getattr(settings, name) for name in names.intersection(given)}
 
 
 def settings_in(words: Sequence[str]) -> dict[str, str]:
@@ -154,7 +159,7 @@ def prepare(
         batch_size=options.batch_size,
         company=options.company,
         method=at_sizes(
-            options.settings.follow(options.given), classifier, options.given
+            options.settings.follow(options.before), classifier, options.before
         ),
         student=load_network(options.student) if options.student else None,
         seed=options.seed,

@@ -13,6 +13,7 @@ from rich.console import Console
 from jinv.cli.job_options import (
     WorkOptions,
     devices_of,
+    in_place,
     settings_in,
     word_after,
     words_after,
@@ -69,7 +70,7 @@ def defaults(words: Sequence[str]) -> Reconstruct:
 
     A preset's settings depend on the network and on how deep its layers lie.
     """
-    given = frozenset(settings_in(words))
+    given = settings_in(words)
     model = word_after(words, "--model") or Reconstruct.model
     preset = word_after(words, "--preset") or "default"
     layers = parse_layers(",".join(words_after(words, "--layers")))
@@ -91,10 +92,11 @@ def defaults(words: Sequence[str]) -> Reconstruct:
         # For --help: of a layer in the middle.
         middle = [*outline.feature_shapes][len(outline.feature_shapes) // 2]
         settings = replace(found.fitted(outline, (middle,)), layers=())
+    before = in_place(settings, given)
     if decoder and "start" not in given:
-        given |= {"start"}
-        settings = replace(settings, start="decoder").follow(given)
-    return Reconstruct(model=model, preset=preset, settings=settings, given=given)
+        before["start"] = settings.start
+        settings = replace(settings, start="decoder").follow(before)
+    return Reconstruct(model=model, preset=preset, settings=settings, before=before)
 
 
 def run(options: Reconstruct) -> int:
@@ -115,7 +117,7 @@ def run(options: Reconstruct) -> int:
         read_photographs(paths, network),
         layers,
         names=names_of(paths),
-        method=options.settings.follow(options.given),
+        method=options.settings.follow(options.before),
         decoder=load_decoder(options.decoder, network) if options.decoder else None,
         batch_size=options.batch_size,
         seed=options.seed,

@@ -39,7 +39,7 @@ def defaults_of_photographs(words: Sequence[str]) -> dict[str, Any]:
         "model": options.model,
         "preset": options.preset,
         "settings": options.settings,
-        "given": options.given,
+        "before": options.before,
         "aim": ObjectiveOptions("relative_squared_error"),
     }
 
@@ -56,7 +56,7 @@ def prepare_reconstruction(
         read_photographs(paths, network),
         settings.layers,
         names=names_of(paths),
-        method=settings.follow(options.given),
+        method=settings.follow(options.before),
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,

@@ -10,7 +10,13 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jinv.cli.job_options import WorkOptions, devices_of, settings_in, word_after
+from jinv.cli.job_options import (
+    WorkOptions,
+    devices_of,
+    in_place,
+    settings_in,
+    word_after,
+)
 from jinv.cli.running import run_in_folder, told
 from jinv.console import make_console
 from jinv.data.directions import read_directions
@@ -76,7 +82,8 @@ def defaults(words: Sequence[str]) -> Visualize:
     preset = word_after(words, "--preset") or presets_for(kind)[0]
     spec = classifier_spec(word_after(words, "--model") or Visualize.model)
     settings = find_visualization(preset, kind).fitted(spec)
-    return Visualize(preset=preset, settings=settings, given=frozenset(given))
+    before = in_place(settings, given)
+    return Visualize(preset=preset, settings=settings, before=before)
 
 
 def run(options: Visualize) -> int:
@@ -99,7 +106,7 @@ def run(options: Visualize) -> int:
 
 def _prepare(options: Visualize) -> Job:
     """Load and check all that is asked for, before anything is touched."""
-    settings: Visualization = options.settings.follow(options.given)
+    settings: Visualization = options.settings.follow(options.before)
     starts, caricatures = (
         photographs_in(paths) if paths else []
         for paths in (options.start, options.caricature)

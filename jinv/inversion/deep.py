@@ -5,8 +5,9 @@ Yin et al. 2020, "Dreaming to Distill". With the BatchNorm term left out it is D
 student's disagreement, adaptive DeepInversion.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -85,7 +86,7 @@ class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descendi
     clip: bool = True
     init_scale: NotNegative = 1.0
 
-    def follow(self, given: frozenset[str]) -> Self:
+    def follow(self, before: Mapping[str, Any]) -> Self:
         """Fit steps to the resolutions, and the warm-up to the steps.
 
         There are as many steps in all, shared out as they were over as many phases as
@@ -93,9 +94,9 @@ class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descendi
         """
         steps, warmup = self.steps, self.warmup
         count = len(self.resolutions) or 1
-        if "resolutions" in given and "steps" not in given:
+        if "resolutions" in before and "steps" not in before:
             steps = _share_out(steps, count)
-        if {"steps", "resolutions"} & given and "warmup" not in given:
+        if before.keys() & {"steps", "resolutions"} and "warmup" not in before:
             warmup = max(0, min(warmup, min(steps, default=0) // 2))
         return replace(self, steps=steps, warmup=warmup)
 

@@ -1,6 +1,7 @@
 """What a method's settings have in common: flat to people, numbers apart from form."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Annotated, Any, Self, get_args, get_type_hints
@@ -82,13 +83,14 @@ class Method(Checked, ABC):
             steps, optimizers, learning_rate, self.patience, self.bn_scope, keep
         )
 
-    def follow(self, given: frozenset[str]) -> Self:
+    def follow(self, before: Mapping[str, Any]) -> Self:
         """Make what nobody gave fit what somebody gave.
 
         Args:
-            given: Names of the settings that were given; they stay as they are.
+            before: What stood where settings were given, by their names. The given
+                ones stay as they are.
         """
-        del given
+        del before
         return self
 
     def scaled(self, factor: float) -> Self:

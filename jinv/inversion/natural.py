@@ -7,7 +7,7 @@ knows from photographs; Adaptive Channel Scaling then gives each image a range o
 own.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -110,15 +110,15 @@ class NaturalInversion(
     channel_scaling: bool = True
     init_scale: NotNegative = 5.0
 
-    def follow(self, given: frozenset[str]) -> Self:
+    def follow(self, before: Mapping[str, Any]) -> Self:
         """Drop settings of parts that are switched off."""
         plain, follows = NaturalInversion(), {}
         for switch, options in _PARTS.items():
-            if switch in given and not getattr(self, switch):
+            if switch in before and not getattr(self, switch):
                 follows |= {name: getattr(plain, name) for name in options}
-        if "one_to_one" in given and not self.one_to_one:
+        if "one_to_one" in before and not self.one_to_one:
             follows["schedule"] = "constant"
-        return replace(self, **{n: v for n, v in follows.items() if n not in given})
+        return replace(self, **{n: v for n, v in follows.items() if n not in before})
 
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch; see `Method.procedure`."""

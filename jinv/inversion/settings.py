@@ -38,7 +38,8 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
     given = renewed(given, "settings")
     for name in given:
         setting_kind(type(method), name)  # checks the name
-    return replace(method, **given).follow(frozenset(given))
+    before = {name: getattr(method, name) for name in given}
+    return replace(method, **given).follow(before)
 
 
 def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:

@@ -7,7 +7,7 @@ and 2016, "Visualizing Deep Convolutional Neural Networks Using Natural Pre-imag
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, Literal, Self
 
 import jax
@@ -90,6 +90,8 @@ class FeatureInversion(Method, Descending):
             features, which is given beside these settings.
         steps: Updates in each phase, in which the optimiser starts anew; one number is
             shared out among all phases. 0 for what the decoder makes.
+        shares: Share that each phase has of one number of steps; evenly if none, but as
+            a preset has its steps where they are replaced.
         rates: Learning rate of each phase, as a share of `lr`.
         jitters: Largest random shift in each phase, in pixels, over a canvas with a
             margin: nothing wraps around.
@@ -118,14 +120,16 @@ class FeatureInversion(Method, Descending):
     fourier_decay: NotNegative = 1.0
     start: Start = "noise"
     steps: tuple[Natural, ...] = (300,)
+    shares: tuple[Positive, ...] = ()
     rates: tuple[Positive, ...] = (1.0,)
     jitters: tuple[Length, ...] = (0,)
     schedule: Schedule = "constant"
     init: Noise = "normal"
     init_scale: NotNegative = 1.0
 
-    def follow(self, given: frozenset[str]) -> Self:
+    def follow(self, before: Mapping[str, Any]) -> Self:
         """Fit phases to the steps, and the start to what it is measured in."""
+        given = before.keys()
         fits: dict[str, Any] = {}
         if "start" in given and self.start == "decoder":
             fits["init_scale"] = 0.0
@@ -134,7 +138,10 @@ class FeatureInversion(Method, Descending):
         if "steps" in given and len(self.steps) not in (1, len(self.rates)):
             first = {"rates": self.rates[:1], "jitters": self.jitters[:1]}
             fits |= {name: value * len(self.steps) for name, value in first.items()}
-        if {"parametrisation", "unit"} & given and self.start == "noise":
+        shares = before.get("steps", ())
+        if len(self.steps) == 1 < len(shares) == len(self.rates):
+            fits["shares"] = shares
+        if given & {"parametrisation", "unit"} and self.start == "noise":
             waves = self.parametrisation == "fourier"
             fits["init_scale"] = 0.01 if waves else _STARTS[self.unit]
         return replace(self, **{n: v for n, v in fits.items() if n not in given})
@@ -151,7 +158,7 @@ class FeatureInversion(Method, Descending):
             tuple(
                 self._phase(classifier, wanted, steps, rate, jitter)
                 for steps, rate, jitter in zip(
-                    _shared_out(self), self.rates, self.jitters, strict=True
+                    _steps_of_phases(self), self.rates, self.jitters, strict=True
                 )
             )
         )
@@ -177,13 +184,12 @@ class FeatureInversion(Method, Descending):
         )
 
 
-def _shared_out(config: FeatureInversion) -> tuple[int, ...]:
-    """Steps of each phase."""
-    phases = len(config.rates)
-    if len(config.steps) != 1 or phases == 1:
+def _steps_of_phases(config: FeatureInversion) -> tuple[int, ...]:
+    if len(config.steps) != 1:
         return config.steps
-    ends = [round(config.steps[0] * number / phases) for number in range(phases + 1)]
-    return tuple(end - begin for begin, end in pairwise(ends))
+    shares = config.shares or (1,) * len(config.rates)
+    ends = [round(config.steps[0] * x / sum(shares)) for x in accumulate(shares)]
+    return tuple(end - begin for begin, end in pairwise((0, *ends)))
 
 
 def _wanted(config: FeatureInversion, classifier: Classifier) -> tuple[Term, ...]:
@@ -333,9 +339,14 @@ def _check(config: FeatureInversion, classifier: Classifier) -> None:
             f"{len(config.layer_weights)} layer_weights for {len(config.layers)} "
             "layers: give one for each, or none"
         )
+    if config.shares and len(config.steps) != 1:
+        raise ConfigError(
+            f"shares are of one number of steps, and there are {len(config.steps)}: "
+            "leave them out"
+        )
     if config.start == "noise" and not sum(config.steps):
         raise ConfigError("steps: 0 updates leave noise: take more, or give a decoder")
-    lengths = len(_shared_out(config)), len(config.rates), len(config.jitters)
+    lengths = len(_steps_of_phases(config)), len(config.rates), len(config.jitters)
     if len(set(lengths)) != 1:
         raise ConfigError(
             f"steps, rates and jitters are of {', '.join(map(str, lengths))} phases: "

@@ -10,7 +10,7 @@ import tyro
 
 from jinv.values import Range
 
-_SUPPRESSED = ("given", "fraction_given")
+_SUPPRESSED = ("before", "fraction_given")
 
 
 def options_of(default: Any) -> Iterator[tuple[str, Any]]:

@@ -12,6 +12,7 @@ from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.listing import init_shapes
 from jinv.models.zoo import classifier_spec
+from jinv.reconstruction.feature_inversion import FeatureInversion
 
 TWO = DeepInversion(steps=(600, 200), resolutions=(16, 32), warmup=20)
 
@@ -58,6 +59,34 @@ def test_steps_follow_resolutions(resolutions, steps):
 def test_one_number_of_steps_suits_any_resolutions():
     method = DeepInversion(steps=(50,))
     assert with_given(method, {"resolutions": (8, 16, 32)}).steps == (50,)
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"steps": (400,)}, (286, 114)),
+        ({"steps": (7,)}, (5, 2)),
+        ({"steps": (9, 9)}, (9, 9)),
+        ({"steps": (40,), "shares": (1.0, 3.0)}, (10, 30)),
+        ({"steps": (9,), "rates": (1.0, 0.1, 0.1), "jitters": (0, 0, 0)}, (3, 3, 3)),
+    ],
+)
+def test_one_number_of_steps_is_shared_out_as_a_preset_has_them(tiny, given, found):
+    two = FeatureInversion(
+        layers=("stage1",), steps=(250, 100), rates=(1.0, 1.0), jitters=(4, 0)
+    )
+    method = with_given(two, given)
+    phases = method.procedure(tiny).phases
+    assert tuple(phase.descent.steps for phase in phases) == found
+    # A search finds the settings that it begins with among those that it tries.
+    assert with_given(method, {"steps": method.steps}) == method
+
+
+def test_shares_of_several_numbers_of_steps_are_refused(tiny):
+    with pytest.raises(ConfigError, match="shares are of one number of steps"):
+        FeatureInversion(
+            layers=("stage1",), steps=(2, 3), rates=(1, 1), shares=(1.0, 2.0)
+        ).procedure(tiny)
 
 
 def test_given_steps_stay_as_they_are():
