@@ -13,6 +13,9 @@ from jinv.models.operations.windows import Margins, each_window
 FEW = 4
 """Input channels up to which a convolution is computed from patches."""
 
+SMALL = 2
+"""Height and width of images up to which it is, too."""
+
 SLICE = 8
 """Images per slice of a weight gradient: what stays in a core's cache."""
 
@@ -22,9 +25,10 @@ def convolve(
 ) -> jax.Array:
     """Convolve with zero padding.
 
-    On CPU three cases have a form of their own. A depthwise convolution is a sum of
+    On CPU some cases have a form of their own. A depthwise convolution is a sum of
     shifted products, which fuse into one pass over memory. One of few input channels
-    (an RGB stem) is a product of patches and kernel. Of all others, the gradient with
+    (an RGB stem), or of images of 2x2 pixels (the end of a VGG for CIFAR-10, 30 times
+    as fast), is a product of patches and kernel. Of all others, the gradient with
     respect to the kernel is summed over slices of the batch, which is two to three
     times faster than over the whole.
 
@@ -42,7 +46,7 @@ def convolve(
     if not on_accelerator():
         if groups == x.shape[-1] == kernel.shape[-1]:
             form = shifted
-        elif groups == 1 and x.shape[-1] <= FEW:
+        elif groups == 1 and (x.shape[-1] <= FEW or max(x.shape[1:3]) <= SMALL):
             form = _patches
         elif groups == 1:
             form = _sliced

@@ -44,14 +44,15 @@ def test_convolutions_and_their_gradients_are_plain_ones(size, stride):
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("form", ["depthwise", "few channels", "many channels"])
+@pytest.mark.parametrize("form", ["depthwise", "few channels", "many", "small images"])
 @pytest.mark.parametrize("size", [(3, 3), (5, 5), (1, 7)])
 def test_every_form_of_a_convolution_is_the_plain_one(form, size, stride):
     channels = 3 if form == "few channels" else 8
     groups = channels if form == "depthwise" else 1
-    x = jax.random.normal(jax.random.key(3), (2, 11, 12, channels))
+    height, width = (2, 2) if form == "small images" else (11, 12)
+    x = jax.random.normal(jax.random.key(3), (2, height, width, channels))
     kernel = jax.random.normal(jax.random.key(4), (*size, channels // groups, 8))
-    margins = ((size[0] // 2, size[0] - 1), (0, size[1] // 2))
+    margins = ((size[0] // 2, size[0] - 1), (size[1] - 1, size[1] // 2))
 
     def outcome(convolve):
         form = partial(convolve, stride, margins, groups)
