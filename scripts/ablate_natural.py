@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, quoted, write_page
+from studying import call, claim, quoted, write_page
 
-from jinv.atomic import JsonLines
-from jinv.data.sets import load_labelled
+from jinv.cli.networks import load_extractor, load_network
+from jinv.data.sets import has_split, load_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
 from jinv.engine.execution import Execution
@@ -40,7 +40,7 @@ from jinv.models.zoo import classifier_spec
 from jinv.report.evaluation_table import MISSING, value_text
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.loss_curves import plot_losses
-from jinv.report.metrics_log import METRICS, metrics_log
+from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import save_picture
 from jinv.report.student_curves import plot_students
 from jinv.report.student_record import read_record
@@ -113,12 +113,23 @@ def main(study: Ablation) -> None:
     stages = len(teacher.stages)
     if deep := [a for a in study.arms if ARMS[a].get("pyramid_stages", 0) > stages]:
         sys.exit(f"{study.model} has {stages} stages: leave out {', '.join(deep)}")
-    for arm in study.arms:
-        make(study, arm, teacher)
-    evaluate(study)
-    for arm in (*study.arms, REAL):
-        distil(study, arm)
-        tell(study)
+    check(study)
+    with claim(study, study.out, "arms"):
+        for arm in study.arms:
+            make(study, arm, teacher)
+        evaluate(study)
+        for arm in (*study.arms, REAL):
+            distil(study, arm)
+            tell(study)
+
+
+def check(study: Ablation) -> None:
+    """Find what is needed after hours only before anything is made."""
+    classifier_spec(study.student)
+    judges = [load_network(study.judge)] if study.judge else []
+    load_extractor(study.extractor, None, judges)
+    if not has_split(study.data, "test"):
+        sys.exit(f"{study.data} has no test images: give a set that has")
 
 
 def make(study: Ablation, arm: str, teacher: Classifier) -> None:
@@ -236,7 +247,7 @@ def show(study: Ablation) -> None:
 
 def rows(folder: Path) -> list[dict[str, Any]]:
     """The log of an arm; what was made again after a stop is there once."""
-    found = JsonLines(folder / METRICS).rows()
+    found = metrics_log(folder).rows()
     return list({(row["batch"], row["step"]): row for row in found}.values())
 
 

@@ -8,6 +8,7 @@ table (table.md). Can be interrupted, and goes on where it was when it is called
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, quoted, write_table
+from studying import call, claim, quoted, write_table
 
 from jinv.atomic import write_json
 from jinv.data.photographs import Photographs
@@ -55,9 +56,18 @@ class Benchmark:
 
 def main(benchmark: Benchmark) -> None:
     keep_compiled_programs()
-    priors = {prior.name: prior for prior in map(load_prior, benchmark.priors)}
+    loaded = [load_prior(path) for path in benchmark.priors]
+    priors = {prior.name: prior for prior in loaded}
+    if len(priors) < len(loaded):
+        sys.exit("--priors: two have the same name, that of their folder or file")
     channels = {prior.form.subject.channels for prior in priors.values()} or {1}
     (count,) = channels
+    with claim(benchmark, benchmark.out, "priors", "sigmas"):
+        compare(benchmark, priors, count)
+
+
+def compare(benchmark: Benchmark, priors: dict[str, Prior], count: int) -> None:
+    """Denoise by each prior and by total variation, at each deviation."""
     rows = []
     for sigma in benchmark.sigmas:
         noisy = crops(benchmark, sigma, count)
@@ -92,7 +102,8 @@ def denoised(
 ) -> dict[str, Any]:
     """Choose weight and steps, denoise by them, and tell what came out."""
     folder = benchmark.out / f"{name} {noisy.sigma:g}".replace(" ", "-")
-    found = chosen(folder.with_suffix(".json"), prior, noisy, benchmark.most)
+    noted = folder.with_name(f"{folder.name}.json")
+    found = chosen(noted, prior, noisy, benchmark.most)
     by = "" if prior is None else f"--prior {quoted(prior.path)}"
     flag = "--tv" if prior is None else "--weight"
     if found["weight"]:

@@ -77,13 +77,13 @@ class Run:
             *map(str, means),
             f"{passes:.0f}",
             f"{seconds['running']:.1f}",
-            f"{seconds['total']:.0f}",
+            f"{seconds['compiling']:.1f}",
         ]
 
 
 COLUMNS = (
     *(MEASURES[name].title for name in ERRORS),
-    "passes", "s running", "s in all",
+    "passes", "s running", "s compiling",
 )  # fmt: skip
 
 

@@ -17,19 +17,17 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, quoted, write_table
+from studying import call, claim, quoted, write_table
 
-from jinv.data.photographs import photographs_in
-from jinv.data.pictures import read_image
+from jinv.data.photographs import Photographs
 from jinv.decoders.crops import as_taken, middles
 from jinv.decoders.decoder import load_decoder
 from jinv.metrics.measures import LPIPS, MEASURES
-from jinv.models.features import features_of
+from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers, features_of
 from jinv.models.loading import load_classifier
-from jinv.report.decoder_curves import plot_decoder
 from jinv.report.html import duration, picture, wide_table, write_html
 from jinv.report.layer_sheet import layer_sheet
-from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import save_picture
 
 ARMS = {
@@ -56,6 +54,7 @@ class Study:
     test: tuple[Path, ...]
     """Files or folders to test by."""
     model: str = "vgg16_features"
+    weights: Path | None = None
     layers: tuple[str, ...] = ("pool2",)
     arms: tuple[str, ...] = ("stacked", "joint", "end")
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -67,6 +66,11 @@ class Study:
     shown: int = 8
     """Photographs on the sheets."""
     out: Path = Path("runs/decoders")
+
+    @property
+    def folder(self) -> Path:
+        """Folder of all that the study leaves of one network."""
+        return self.out / self.model
 
 
 @dataclass(frozen=True)
@@ -85,9 +89,10 @@ class Run:
     def done(self, study: Study) -> "Run":
         """Carry it out, unless it is done."""
         if not self.finished:
+            weights = f"--weights {quoted(study.weights)}" if study.weights else ""
             words = (
                 f"{quoted(*study.photographs)} --test {quoted(*study.test)} "
-                f"--model {study.model} --layer {self.layer} "
+                f"--model {study.model} {weights} --layer {self.layer} "
                 f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
                 f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
                 f"--out {quoted(self.folder)}"
@@ -103,25 +108,35 @@ class Run:
 def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
-    # Seed by seed: what is interrupted has all arms of the seeds that are done.
-    for seed in study.seeds:
-        for layer in study.layers:
-            for arm in study.arms:
-                run_of(study, layer, arm, seed).done(study)
-                table(study)
-    sheets(study)
-    page(study)
+    network = load_classifier(study.model, study.weights)
+    check_layers(network, study.layers)
+    with claim(study, study.folder, "layers", "arms", "seeds", "shown"):
+        # Seed by seed: what is interrupted has all arms of the seeds that are done.
+        for seed in study.seeds:
+            for layer in study.layers:
+                for arm in study.arms:
+                    run_of(study, layer, arm, seed).done(study)
+                    write_table(study.folder, COLUMNS, rows(study))
+        sheets(study, network)
+        page(study)
 
 
 def run_of(study: Study, layer: str, arm: str, seed: int) -> Run:
-    return Run(layer, arm, seed, study.out / study.model / layer / f"{arm}-{seed}")
+    return Run(layer, arm, seed, study.folder / layer / f"{arm}-{seed}")
+
+
+def layers_of(study: Study) -> list[str]:
+    """Layers that have an arm, those of earlier calls too."""
+    found = (each.name for each in sorted(study.folder.iterdir()) if each.is_dir())
+    return list(dict.fromkeys((*study.layers, *found)))
 
 
 def rows(study: Study) -> Iterator[list[str]]:
     """A row for each layer and arm: means and deviations over the seeds done."""
-    for layer in study.layers:
-        for arm in study.arms:
-            runs = [run_of(study, layer, arm, seed) for seed in study.seeds]
+    for layer in layers_of(study):
+        for arm in ARMS:
+            folders = (study.folder / layer).glob(f"{arm}-*")
+            runs = [Run(layer, arm, 0, folder) for folder in sorted(folders)]
             cards = [run.card for run in runs if run.finished]
             if not cards:
                 continue
@@ -145,11 +160,6 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def table(study: Study) -> None:
-    study.out.mkdir(parents=True, exist_ok=True)
-    write_table(study.out, COLUMNS, rows(study))
-
-
 def _spread(values: list[float | None]) -> str:
     known = [value for value in values if value is not None]
     if not known:
@@ -158,43 +168,38 @@ def _spread(values: list[float | None]) -> str:
     return f"{np.mean(known):.4g}{deviation}"
 
 
-def sheets(study: Study) -> None:
+def sheets(study: Study, network: Classifier) -> None:
     """For each layer, what the first seed's arms make of the same photographs."""
-    network = load_classifier(study.model)
-    paths = photographs_in(study.test)[: study.shown]
-    images = [np.asarray(read_image(path).convert("RGB")) for path in paths]
-    targets = middles(as_taken(images, 3, study.crop), study.crop)
+    channels = network.spec.channels
+    images = Photographs(study.test, channels)[: study.shown]
     for layer in study.layers:
+        runs = {arm: run_of(study, layer, arm, study.seeds[0]) for arm in study.arms}
+        decoders = {
+            arm: load_decoder(run.folder / "decoder.safetensors", network)
+            for arm, run in runs.items()
+        }
+        (size,) = {decoder.about.crop for decoder in decoders.values()}
+        targets = middles(as_taken(images, channels, size), size)
         known = features_of(network, [layer], targets)[layer]
-        made = {}
-        for arm in study.arms:
-            folder = run_of(study, layer, arm, study.seeds[0]).folder
-            decoder = load_decoder(folder / "decoder.safetensors", network)
-            made[arm] = decoder.images(known, targets.shape[1:3])
-            steps = int(
-                json.loads((folder / "decoder.json").read_text())["recipe"][
-                    "round_steps"
-                ]
-            )
-            plot_decoder(folder / "curves.png", metrics_log(folder).rows(), steps)
-        save_picture(study.out / f"{layer}.png", layer_sheet(targets, made))
+        made = {arm: each.images(known, (size, size)) for arm, each in decoders.items()}
+        save_picture(study.folder / f"{layer}.png", layer_sheet(targets, made))
 
 
 def page(study: Study) -> None:
     cells = [[*map(escape, row)] for row in rows(study)]
     note = (
-        f"{study.model}, {study.steps * study.batch_size:,} random crops of "
-        f"{study.crop}x{study.crop} pixels an arm; means and deviations over seeds."
+        f"{study.model}, {study.steps * study.batch_size:,} random crops an arm; means "
+        "and deviations over seeds."
     )
     sections = [
         f"<header>\n<h1>Decoders</h1>\n<p>{escape(note)}</p>\n</header>\n",
         f"<section>\n{wide_table(map(escape, COLUMNS), cells)}</section>\n",
         *(
-            picture(study.out / f"{layer}.png", escape(layer), escape(f"By {layer}"))
-            for layer in study.layers
+            picture(path, escape(path.stem), escape(f"By {path.stem}"))
+            for path in sorted(study.folder.glob("*.png"))
         ),
     ]
-    write_html(study.out / "index.html", "Decoders", sections)
+    write_html(study.folder / "index.html", "Decoders", sections)
 
 
 if __name__ == "__main__":

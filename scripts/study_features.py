@@ -15,7 +15,7 @@ from typing import Literal
 
 import tyro
 from reconstructing import COLUMNS, Run, targets
-from studying import write_page
+from studying import claim, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.weights.finding import local_weights
@@ -138,5 +138,7 @@ def coursework(study: Study) -> None:
 
 
 if __name__ == "__main__":
-    chosen = tyro.cli(Study)
-    {"papers": papers, "coursework": coursework}[chosen.what](chosen)
+    asked = tyro.cli(Study)
+    folder = asked.model if asked.what == "papers" else asked.what
+    with claim(asked, asked.out / folder, "layers", "presets"):
+        {"papers": papers, "coursework": coursework}[asked.what](asked)

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import tyro
 from reconstructing import COLUMNS, Run, targets
-from studying import quoted, write_page
+from studying import claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.decoders.decoder import load_decoder
-from jinv.models.features import features_of
+from jinv.models.features import check_layers, features_of
 from jinv.models.loading import load_classifier
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import save_picture
@@ -78,8 +78,15 @@ class Study:
 def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
+    check_layers(load_classifier(study.model), study.layers)
+    with claim(study, study.out / study.model, "layers", "arms"):
+        carry_out(study)
+
+
+def carry_out(study: Study) -> None:
+    """Reconstruct from every layer in every way whose files are there."""
     known = targets(study.chosen, study.model)
-    rows = []
+    out, rows = study.out / study.model, []
     for layer in study.layers:
         runs = {}
         for arm in study.arms:
@@ -87,8 +94,7 @@ def main(study: Study) -> None:
             if words is None:
                 print(f"{layer}, {arm}: left out, as its file is not there", flush=True)
                 continue
-            folder = study.out / study.model / layer / arm.replace(",", "")
-            folder = Path(str(folder).replace(" ", "-"))
+            folder = out / layer / arm.replace(",", "").replace(" ", "-")
             options = f"{words} --seed {study.seed} {study.more}"
             run = Run(study.model, layer, options, folder).done(study.chosen)
             decoding = seconds_of(study, layer) if DECODER in ARMS[arm] else 0.0
@@ -100,9 +106,9 @@ def main(study: Study) -> None:
                 {arm: run.images for arm, run in runs.items()},
                 {arm: run.notes for arm, run in runs.items()},
             )
-            save_picture(study.out / f"{study.model}-{layer}.png", sheet)
+            save_picture(out / f"{layer}.png", sheet)
         columns = ["", *COLUMNS, "s decoding an image"]
-        write_page(study.out, "Ways back from features", columns, rows)
+        write_page(out, "Ways back from features", columns, rows)
 
 
 def words_of(study: Study, layer: str, arm: str) -> str | None:

@@ -10,15 +10,18 @@ table of errors, and a picture layer by layer. Every run is a `jinv reconstruct`
 folder of its own. Can be interrupted, and goes on where it was when it is called again.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
 from reconstructing import COLUMNS, Run, targets
-from studying import call, quoted, write_page
+from studying import call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
+from jinv.models.features import check_layers
+from jinv.models.loading import load_classifier
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import save_picture
 
@@ -55,7 +58,7 @@ class Study:
     feature_weight: float = 0.001
     """Weight of priors of feature maps."""
     learning: str = ""
-    """Words for all commands that learn a prior, as --learning='--steps 900'."""
+    """Words for all commands that learn a prior, as --learning='--steps 1000'."""
     words: str = ""
     """Words for all commands that reconstruct, likewise."""
     seed: int = 0
@@ -68,6 +71,17 @@ class Study:
 
 
 def main(study: Study) -> None:
+    check_layers(load_classifier(study.model), study.layers)
+    if strange := set(study.features) - set(study.layers):
+        sys.exit(f"--features {sorted(strange)}: expected some of --layers")
+    if study.added not in OF_IMAGES:
+        sys.exit(f"--added {study.added}: expected one of {', '.join(OF_IMAGES)}")
+    with claim(study, study.out, "layers", "features"):
+        carry_out(study)
+
+
+def carry_out(study: Study) -> None:
+    """Learn the priors that are missing, and reconstruct by all of them."""
     files = {name: learnt(study, name, words) for name, words in OF_IMAGES.items()}
     for layer in study.features:
         of_layer = f"--model {study.model} --layer {layer} {OF_FEATURES}"

@@ -18,7 +18,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import tyro
-from studying import call, draw_noise, quoted, save_images, write_page, write_table
+from studying import (
+    call,
+    claim,
+    draw_noise,
+    quoted,
+    save_unlabelled,
+    write_page,
+    write_table,
+)
 
 from jinv.data.sets import load_labelled
 from jinv.models.zoo import classifier_spec
@@ -115,9 +123,10 @@ def arms(study: Study) -> Iterator[Arm]:
 def main(study: Study) -> None:
     if unknown := set(study.sets) - set(SETS):
         sys.exit(f"unknown sets {sorted(unknown)}; there are {', '.join(SETS)}")
-    for arm in arms(study):
-        carry_out(study, arm)
-        tell(study)
+    with claim(study, study.out, "ratios", "others", "sets", "where"):
+        for arm in arms(study):
+            carry_out(study, arm)
+            tell(study)
 
 
 def carry_out(study: Study, arm: Arm) -> None:
@@ -175,7 +184,7 @@ def of(study: Study, source: str) -> str:
         path = study.out / "sets" / "noise.npz"
         if not path.exists():
             spec = classifier_spec(study.model)
-            save_images(path, draw_noise(spec, study.images, study.seed))
+            save_unlabelled(path, draw_noise(spec, study.images, study.seed))
         return str(path)
     path = study.out / "sets" / source
     if (path / "summary.json").exists():

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, quoted, save_set, write_table
+from studying import call, claim, quoted, save_set, write_table
 
 BATCH = 100
 SOURCES = "real", "fast"
@@ -38,6 +38,12 @@ class Study:
 
 
 def main(study: Study) -> None:
+    with claim(study, study.out, "students"):
+        carry_out(study)
+
+
+def carry_out(study: Study) -> None:
+    """Make the sets that are missing, and train a network on each."""
     data, rows = quoted(study.data), []
     for student in study.students:
         for count in study.images:

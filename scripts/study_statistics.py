@@ -15,7 +15,8 @@ import numpy as np
 import tyro
 from studying import write_table
 
-from jinv.cli.reconstruct import photographs_in, read_photographs
+from jinv.cli.reconstruct import read_photographs
+from jinv.data.photographs import photographs_in
 from jinv.metrics.feature_maps import (
     channel_covariance,
     gram_matrix,
@@ -55,6 +56,11 @@ class Study:
     """Share of the mean variance that is added before a covariance is inverted."""
     out: Path = Path("runs/statistics")
 
+    @property
+    def folder(self) -> Path:
+        """Folder of all that is left of one network."""
+        return self.out / self.model
+
 
 def main(study: Study) -> None:
     network = load_classifier(study.model)
@@ -66,12 +72,12 @@ def main(study: Study) -> None:
         found = features_of(network, study.layers, images)
         parts.append({name: middle(found[name], study.window) for name in found})
         print(f"{min(first + AT_ONCE, len(paths))} of {len(paths)}", flush=True)
-    study.out.mkdir(parents=True, exist_ok=True)
+    study.folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for layer in study.layers:
         maps = np.concatenate([part[layer] for part in parts])
         rows.append(look(study, layer, maps))
-    write_table(study.out, COLUMNS, rows)
+    write_table(study.folder, COLUMNS, rows)
     page(study, len(paths), rows)
 
 
@@ -93,7 +99,7 @@ def look(study: Study, layer: str, maps: np.ndarray) -> list[str]:
     height, width = maps.shape[1:3]
     shown = np.argsort(-np.diag(channels))[: study.channels]
     plot(
-        study.out / f"{layer}.png",
+        study.folder / f"{layer}.png",
         {
             "Covariance of places": places,
             "Its inverse": inverse,
@@ -146,7 +152,7 @@ def page(study: Study, count: int, rows: list[list[str]]) -> None:
         f"<section>\n{wide_table(map(escape, COLUMNS), rows)}</section>\n",
         *(
             picture(
-                study.out / f"{layer}.png",
+                study.folder / f"{layer}.png",
                 escape(layer),
                 escape(f"Matrices of {layer}"),
                 kind="sheet figure",
@@ -154,7 +160,7 @@ def page(study: Study, count: int, rows: list[list[str]]) -> None:
             for layer in study.layers
         ),
     ]
-    write_html(study.out / "index.html", "How features go together", sections)
+    write_html(study.folder / "index.html", "How features go together", sections)
 
 
 if __name__ == "__main__":

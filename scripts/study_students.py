@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, draw_noise, quoted, save_images, write_table
+from studying import call, claim, draw_noise, quoted, save_unlabelled, write_table
 
 from jinv.images.dead_leaves import dead_leaves
 from jinv.models.zoo import classifier_spec
@@ -78,6 +78,12 @@ class Study:
 def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
+    with claim(study, study.out, "arms"):
+        carry_out(study)
+
+
+def carry_out(study: Study) -> None:
+    """Make the sets that are missing, and teach a student by each arm."""
     for arm in study.arms:
         sets = {name: f"{study.out}/sets/{name}" for name in SETS}
         drawn = {name: f"{study.out}/sets/{name}.npz" for name in DRAWN}
@@ -88,7 +94,7 @@ def main(study: Study) -> None:
                 call("synthesize", f"{make} --seed {study.seed} --out {out}")
         for name, draw in DRAWN.items():
             if f"{{{name}}}" in ARMS[arm] and not Path(drawn[name]).exists():
-                save_images(Path(drawn[name]), draw(study))
+                save_unlabelled(Path(drawn[name]), draw(study))
         files = {"real": study.data} | sets | drawn
         words = ARMS[arm].format(**{n: quoted(file) for n, file in files.items()})
         call(

@@ -1,25 +1,62 @@
-"""What studies share: `jinv` as a process, sets, tables and pages."""
+"""What studies share: their folder, `jinv` as a process, sets, tables and pages."""
 
+import json
+import os
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jinv.atomic import replacing
+from jinv.errors import FolderError
+from jinv.folders import Folder, Kind
 from jinv.levels import to_uint8
 from jinv.models.spec import ClassifierSpec
 from jinv.report.html import picture, wide_table, write_html
 
+# A study and the commands that it calls share a GPU: neither may take all of it.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+STUDY = Kind("study", "study", owned=(), shared=True)
+
+
+def claim(study: Any, folder: Path, *free: str) -> Folder:
+    """Take a folder for a study, or for more arms of the one that is in it.
+
+    Args:
+        study: What was asked for, a dataclass.
+        folder: Folder of all that the study leaves.
+        *free: Names of its fields that may be others next time: which arms there are.
+
+    Raises:
+        FolderError: The folder holds arms that differ in other fields, or something
+            else.
+    """
+    asked = {n: x for n, x in asdict(study).items() if n not in (*free, "out")}
+    described = json.loads(json.dumps(asked, default=str))
+    try:
+        return Folder(folder, STUDY, described)
+    except FolderError as error:
+        # Studies have no --overwrite.
+        sys.exit(f"error: {error}".replace(" --overwrite,", ""))
+
 
 def call(command: str, words: str) -> None:
-    """Run a sub-command of jinv to its end, and say which."""
+    """Run a sub-command of jinv to its end, and say which.
+
+    When a study is called again, what a command has done is not done again.
+    """
     print(f"jinv {command} {words}", flush=True)
     arguments = [command, *shlex.split(words)]
-    subprocess.run([sys.executable, "-m", "jinv", *arguments], check=True)
+    status = subprocess.run([sys.executable, "-m", "jinv", *arguments]).returncode
+    if status:
+        sys.exit(f"error: this ended with status {status}: jinv {command} {words}")
 
 
 def quoted(*names: object) -> str:
@@ -40,7 +77,7 @@ def write_table(
     """Write table.md, and show it."""
     lines = [columns, ["---"] * len(columns), *rows]
     table = "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
-    (folder / "table.md").write_text(table)
+    (folder / "table.md").write_text(table, "utf-8")
     print(table, flush=True)
 
 
@@ -67,6 +104,6 @@ def draw_noise(spec: ClassifierSpec, count: int, seed: int) -> np.ndarray:
     return to_uint8(np.random.default_rng(seed).normal(spec.mean, spec.std, shape))
 
 
-def save_images(path: Path, images: np.ndarray) -> None:
-    """Write images as a set without labels, to be learnt from by answers."""
+def save_unlabelled(path: Path, images: np.ndarray) -> None:
+    """Write images as a set whose labels mean nothing, to be learnt from by answers."""
     save_set(path, images, np.zeros(len(images), np.int32))
