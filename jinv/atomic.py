@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from jinv.json_text import parse_json
+
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{16}\.(partial|removed)")
 
 
@@ -168,7 +170,7 @@ def _sync_folder(folder: Path) -> None:
 
 def _object(line: str) -> dict[str, Any] | None:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         return None
     return row if isinstance(row, dict) else None

@@ -18,6 +18,7 @@ from jinv.atomic import remove, sweep, write_json
 from jinv.configuration import first_difference
 from jinv.errors import FolderError
 from jinv.former import filled, renewed
+from jinv.json_text import parse_json
 from jinv.locks import Busy, Lock
 
 CONFIG = "config.json"
@@ -241,7 +242,7 @@ def _read(path: Path) -> Any:
     None where there is no file.
     """
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:

@@ -1,6 +1,5 @@
 """`jinv train`: train a zoo architecture and write its weights and card."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +20,7 @@ from jinv.cli.training import (
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import Interrupted
+from jinv.json_text import parse_json
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.writing import write_variables
@@ -144,7 +144,7 @@ def _card_of(weights: Path | None) -> dict[str, Any] | None:
     if weights is None:
         return None
     try:
-        card = json.loads(weights.with_suffix(".json").read_bytes())
+        card = parse_json(weights.with_suffix(".json").read_bytes())
     except (OSError, ValueError):
         card = None
     return card if isinstance(card, dict) else {"sha256": sha256_of(weights)}

@@ -4,12 +4,12 @@ tensorflow-datasets imports the modules that a folder's `features.json` names, w
 they are: a downloaded data set would run what it likes.
 """
 
-import json
 import re
 from pathlib import Path
 from typing import Any
 
 from jinv.errors import DataError
+from jinv.json_text import parse_json
 
 _FEATURE = re.compile(r"tensorflow_datasets\.core\.features(\.[A-Za-z_]\w*)+")
 _KNOWN = re.compile(_FEATURE.pattern + r"|tensorflow_datasets\.[A-Z]\w*")
@@ -30,14 +30,14 @@ def check_features(folder: Path) -> None:
     """
     path = folder / "features.json"
     try:
-        content = json.loads(path.read_bytes())
+        content = parse_json(path.read_bytes())
         strange = _strange(content)
     except OSError as error:
         raise DataError(
             f"cannot read {path} ({error.strerror}): expected what tensorflow-datasets "
             "leaves in the folder of a data set"
         ) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise DataError(f"{path} is not JSON: {error}") from error
     if strange is not None or not isinstance(content, dict):
         raise DataError(
@@ -66,7 +66,7 @@ def _strange(node: Any, key: str = "") -> str | None:
 
 def _nested(text: str) -> dict | list | None:
     try:
-        content = json.loads(text)
+        content = parse_json(text)
     except ValueError:
         return None
     return content if isinstance(content, dict | list) else None

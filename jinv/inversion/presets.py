@@ -1,6 +1,5 @@
 """Named settings, published and our own: their source, and what they should yield."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from jinv.inversion.method import Method
 from jinv.inversion.methods import METHODS, find_kind, find_method, method_name
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.settings import setting_from_json
+from jinv.json_text import parse_json
 from jinv.models.spec import ClassifierSpec
 from jinv.suggest import check_known
 from jinv.values import Count, Natural
@@ -273,7 +273,7 @@ def read_preset(path: Path, known: Iterable[type[Method]] = ()) -> Preset:
         ConfigError: The file cannot be read, or holds something else.
     """
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"cannot read the preset {path}: {error.strerror}") from error
     except ValueError as error:

@@ -1,10 +1,10 @@
 """Facts that a network's owner knows, and its architecture does not tell."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
+from jinv.json_text import parse_json
 from jinv.models.spec import ClassifierSpec
 
 ENTRY = "jinv"
@@ -63,7 +63,7 @@ class Facts:
         Raises:
             ValueError: A fact is not of its form.
         """
-        described = json.loads(found.get(ENTRY) or found.get(HIDDEN_ENTRY) or "{}")
+        described = parse_json(found.get(ENTRY) or found.get(HIDDEN_ENTRY) or "{}")
         facts = described.get("facts", described)
         return cls.from_json(facts if isinstance(facts, dict) else {})
 

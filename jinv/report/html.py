@@ -10,6 +10,7 @@ from typing import Any
 
 from jinv.atomic import replacing
 from jinv.former import renewed
+from jinv.json_text import parse_json
 
 
 def write_html(path: Path, title: str, sections: Iterable[str]) -> Path:
@@ -133,7 +134,7 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, s
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read the mapping in a file, by today's names; empty without such a file."""
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    found = parse_json(path.read_text("utf-8")) if path.is_file() else {}
     return renewed(found, path.name)
 
 

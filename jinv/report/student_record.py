@@ -1,12 +1,12 @@
 """What the folder of a student that has learnt says of it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinv.errors import FolderError
 from jinv.folders import CONFIG
+from jinv.json_text import parse_json
 from jinv.report.arm import Arm
 from jinv.report.facts import number, text
 from jinv.report.metrics_log import METRICS, metrics_log
@@ -86,7 +86,7 @@ def read_record(folder: Path) -> StudentRecord:
 def _card(path: Path) -> dict[str, Any] | None:
     """A card of weights; None where a file is anything else."""
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except (OSError, ValueError):
         return None
     return found if text(found, "model") else None

@@ -3,7 +3,6 @@
 What a file is is told by what is in it. Nothing that is in it is run.
 """
 
-import json
 import struct
 import warnings
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from jinv.formats.kinds import Kind, kind_of
 from jinv.formats.msgpack_trees import read_msgpack
 from jinv.formats.orbax_folders import orbax_folder, read_orbax
 from jinv.formats.trees import Arrays, containers, first_inert
+from jinv.json_text import parse_json
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
 from jinv.models.weights.folders import only_weights
@@ -201,10 +201,10 @@ def _companion(file: Path) -> Facts:
     """What a file beside the weights, of the same name, tells of them."""
     path = file.with_suffix(".json")
     try:
-        found = json.loads(path.read_bytes())
+        found = parse_json(path.read_bytes())
     except OSError:
         return Facts()
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         warnings.warn(
             f"{path}, beside the weights, is no JSON, and what it says of them is not "
             f"known: {_in_one_line(error)}",
