@@ -77,11 +77,17 @@ def mark_level(axes: Any, value: float, text: str) -> None:
         ha="right",
         color=INK,
         fontsize=9,
-        parse_math=False,
     )
 
 
 def save_figure(figure: Any, path: Path) -> None:
-    """Write a figure as .png, whole or not at all."""
+    """Write a figure as .png, whole or not at all; a `$` in it is a `$`."""
+    from matplotlib.text import Text
+
+    axes = [axis for each in figure.axes for axis in (each.xaxis, each.yaxis)]
+    curved = [axis for axis in axes if axis.get_scale() != "linear"]
+    powers = {id(x) for axis in curved for x in axis.get_ticklabels(which="both")}
+    for text in figure.findobj(Text):
+        text.set_parse_math(id(text) in powers)
     with replacing(path) as partial:
         figure.savefig(partial, format="png", dpi=110)

@@ -106,12 +106,12 @@ def plot_prior(
 
 
 def _plot_loss(axes: Any, card: Any, rows: Any) -> None:
-    steps, rounds = (number(card, "recipe", n) or 1 for n in ("steps", "rounds"))
+    steps = number(card, "recipe", "round_steps") or 1
     psnr = any("psnr" in row for row in rows) and not card["of"]["layer"]
     for place, (name, label, style) in enumerate(_CURVES):
         name = name.replace("loss", "psnr") if psnr else name
         known = [r for r in rows if number(r, "round") and number(r, name) is not None]
-        places = [row["round"] * steps / rounds for row in known]
+        places = [row["round"] * steps for row in known]
         values = [row[name] for row in known]
         axes.plot(places, values, style, marker=".", label=label, color=COLOURS[place])
     axes.set_xlabel("steps")

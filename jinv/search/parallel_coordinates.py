@@ -6,7 +6,7 @@ from math import log10
 from pathlib import Path
 from typing import Any
 
-from jinv.atomic import replacing
+from jinv.report.axes import new_figure, save_figure
 from jinv.report.palette import COLOURS, INK
 from jinv.search.results import Results, Trial, setting_text
 from jinv.search.space import Choice, Span
@@ -39,7 +39,6 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
         return
     # Matplotlib takes longer to import than all the rest together.
     from matplotlib import colormaps
-    from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
     axes_of_fields = [_axis(field, results) for field in results.space.fields]
@@ -47,7 +46,7 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
     places = [*axes_of_fields, goal]
     colours = colormaps[_COLOUR_MAP]
 
-    figure = Figure(figsize=(2.6 + 1.9 * len(places), 5.4), layout="constrained")
+    figure = new_figure(2.6 + 1.9 * len(places), 5.4)
     axes = figure.subplots()
     axes.set(xlim=(-0.45, len(places) - 0.6), ylim=(-0.04, 1.04))
     axes.axis("off")
@@ -94,8 +93,7 @@ def plot_parallel_coordinates(path: Path, results: Results) -> None:
     figure.legend(
         handles=handles, loc="outside lower center", ncols=len(handles), frameon=False
     )
-    with replacing(path) as partial:
-        figure.savefig(partial, format="png", dpi=110)
+    save_figure(figure, path)
 
 
 def _plot_axis(axes: Any, x: int, axis: _Axis, side: int) -> None:

@@ -40,6 +40,13 @@ def texts(labels):
     return [label.get_text() for label in labels]
 
 
+def test_names_are_no_formulas(tmp_path):
+    names = "at 5$", "$_$", "$^"
+    plot_confusion(tmp_path / "confusion.png", MATRIX, names, "judge $_$")
+    plot_precision_recall(tmp_path / "curve.png", {"$^$": ([0, 1], [1, 0])})
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize("size", [3, 30, 50])
 def test_confusions_are_a_picture_with_something_on_it(tmp_path, size):
     path = tmp_path / "confusion.png"
