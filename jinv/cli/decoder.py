@@ -12,8 +12,7 @@ from jinv.cli.progress import LessonProgress
 from jinv.cli.stopping import Stop
 from jinv.cli.training import command_line
 from jinv.console import make_console
-from jinv.data.photographs import names_of, photographs_in
-from jinv.data.pictures import read_image
+from jinv.data.photographs import Photographs, names_of, photographs_in
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.learn import learn_decoder
 from jinv.devices import backend
@@ -21,7 +20,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import Precision, activation_type
 from jinv.errors import ConfigError, Interrupted
 from jinv.metrics.measures import MEASURES
-from jinv.models.classifier import Classifier
+from jinv.models.features import check_layers
 from jinv.models.loading import load_classifier
 from jinv.values import Natural
 
@@ -84,6 +83,7 @@ def run(options: LearnDecoder) -> int:
         **options.facts.given().to_json(),
         dtype=activation_type(options.precision),
     )
+    check_layers(network, [options.layer])  # before anything is read
 
     def announce() -> None:
         console.print(
@@ -101,9 +101,9 @@ def run(options: LearnDecoder) -> int:
             learnt = learn_decoder(
                 network,
                 options.layer,
-                _read(known, network),
+                Photographs(known, network.spec.channels)[:],
                 options.out,
-                _read(tested, network),
+                Photographs(tested, network.spec.channels)[:] if tested else [],
                 names=names_of(tested),
                 devices=options.devices,
                 overwrite=options.overwrite,
@@ -134,14 +134,6 @@ def _hold_out(paths: Sequence[Path], seed: int) -> tuple[list[Path], list[Path]]
     for number, path in enumerate(paths):
         parts[number in chosen].append(path)
     return parts
-
-
-def _read(paths: Sequence[Path], network: Classifier) -> list[np.ndarray]:
-    """Read photographs as they are, in the colours that a network takes."""
-    grey = network.spec.channels == 1
-    images = [read_image(path).convert("L" if grey else "RGB") for path in paths]
-    arrays = [np.asarray(image) for image in images]
-    return [array.reshape(*array.shape[:2], -1) for array in arrays]
 
 
 def _tested(row: Mapping[str, float]) -> str:

@@ -4,13 +4,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import tyro
 from rich.console import Console
 
 from jinv.console import make_console
-from jinv.data.photographs import names_of, photographs_in
-from jinv.data.pictures import read_image
+from jinv.data.photographs import Photographs, names_of, photographs_in
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.priors.denoise import make_removal
@@ -69,13 +67,13 @@ def run(options: Denoise) -> int:
     )
     paths = photographs_in(options.images)
     noisy = NoisyImages(
-        [_levels(path, options.grey) for path in paths],
+        Photographs(paths, 1 if options.grey else None),
         names_of(paths),
         options.sigma,
         options.add_noise,
         options.seed,
     )
-    for path, image in zip(paths, noisy.images, strict=True):
+    for path, image in zip(paths, noisy.images, strict=True):  # each is read once
         removal.check(image.shape[-1], str(path))
     with DenoisedFolder(
         options.out, noisy, removal, overwrite=options.overwrite
@@ -116,9 +114,3 @@ def _denoise(
     found = [row.get(name) for name in ("psnr_noisy", "psnr")]
     told = "".join(f", {x:.2f} dB" for x in found if x is not None)
     console.print(f"{row['name']}{told} ({row['seconds']:.1f} s)")
-
-
-def _levels(path: Path, grey: bool) -> np.ndarray:
-    image = read_image(path)
-    image = image.convert("L") if grey else image
-    return np.asarray(image).reshape(image.height, image.width, -1)

@@ -24,7 +24,7 @@ from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.zoo import classifier_spec
-from jinv.synthesis.synthetic_set import cost_of
+from jinv.synthesis.synthetic_set import cost_of, folder_of
 from jinv.transfer.distill import distill
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import DISTILLATIONS, find_distillation
@@ -172,7 +172,7 @@ def run(options: Distill) -> int:
                 turns=options.turns,
                 devices=options.devices,
                 overwrite=options.overwrite,
-                cost=cost_of(Path(given)) if given else None,
+                cost=cost_of(folder_of(given)) if given else None,
                 beside=_beside(options.beside),
                 about=_about(options),
                 on_start=announce,

@@ -30,7 +30,7 @@ from jinv.models.zoo import beyond_zoo
 from jinv.report.evaluation_pictures import LookedAt
 from jinv.report.evaluation_report import EVALUATION, write_report
 from jinv.report.evaluation_table import table_rows
-from jinv.synthesis.synthetic_set import SET
+from jinv.synthesis.synthetic_set import SET, folder_of
 from jinv.values import Count, Seed
 
 
@@ -90,6 +90,7 @@ def run(options: Evaluate) -> int:
     keep_compiled_programs()
     judges = [load_network(text) for text in options.judge]
     also = [_titled(text) for text in options.also]
+    _check_names(options, [judge.spec.name for judge in judges], also)
     extractor = load_extractor(
         options.extractor, options.feature, judges, options.stages
     )
@@ -258,7 +259,7 @@ def _partial_judges(
     source: str, extractor: Extractor, judges: Sequence[Classifier]
 ) -> list[str]:
     """A warning for each network from which a set of jinv's own was made."""
-    inverted = description_of(Path(source), SET).get("weights_sha256")
+    inverted = description_of(folder_of(source), SET).get("weights_sha256")
     roles = [("extractor", extractor.classifier), *(("judge", j) for j in judges)]
     return [
         f"the {role} {network.spec.name} is the network that was inverted: images fit "
@@ -266,6 +267,27 @@ def _partial_judges(
         for role, network in roles
         if network.sha256 == inverted
     ]
+
+
+def _check_names(
+    options: Evaluate, judges: Sequence[str], also: Sequence[tuple[str, str]]
+) -> None:
+    """Refuse names that would stand for two things: figures are kept by them."""
+    for name in judges:
+        if judges.count(name) > 1:
+            raise ConfigError(
+                f"--judge: two are called {name}, and figures are kept by name: "
+                "evaluate twice, each into an --out of its own"
+            )
+    own = ["this set"] + ["noise"] * options.noise
+    own += [f"real images ({options.control_split})"] * bool(options.real)
+    titles = [*own, *(title for title, _ in also)]
+    for title, source in also:
+        if titles.count(title) > 1:
+            raise ConfigError(
+                f"--also {title}={source}: {title!r} is the title of another row: "
+                "choose another"
+            )
 
 
 def _titled(text: str) -> tuple[str, str]:
@@ -276,7 +298,7 @@ def _titled(text: str) -> tuple[str, str]:
 
 
 def _default_out(source: str) -> Path:
-    path = Path(source)
+    path = Path(source).expanduser()
     return path / "evaluation" if path.is_dir() else Path("runs/evaluate")
 
 

@@ -87,7 +87,7 @@ def run(options: Prune) -> int:
     pruned = prune(
         classifier,
         # One number is for all stages.
-        (options.ratio[0] if len(options.ratio) == 1 else options.ratio) or None,
+        options.ratio[0] if len(options.ratio) == 1 else options.ratio or None,
         preset=options.preset,
         where=options.where,
         skip=options.skip or None,

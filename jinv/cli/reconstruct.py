@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,8 +21,8 @@ from jinv.cli.job_options import (
 )
 from jinv.cli.running import run_in_folder, told
 from jinv.console import make_console
-from jinv.data.photographs import names_of, photographs_in
-from jinv.data.pictures import cut, read_image
+from jinv.data.photographs import Photographs, names_of, photographs_in
+from jinv.data.pictures import cut
 from jinv.decoders.decoder import load_decoder, read_about
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
@@ -145,10 +146,8 @@ def read_photographs(paths: Sequence[Path], network: Classifier) -> np.ndarray:
         size; grey ones repeated as red, green and blue, or colour made grey.
     """
     spec = network.spec
-    mode = "L" if spec.channels == 1 else "RGB"
-    images = [read_image(path).convert(mode) for path in paths]
-    cuts = [np.asarray(cut(image, spec.input_size)) for image in images]
-    return np.stack(cuts).reshape(len(cuts), *cuts[0].shape[:2], spec.channels)
+    fit = partial(cut, size=spec.input_size)
+    return np.stack(Photographs(paths, spec.channels, fit)[:])
 
 
 def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> None:

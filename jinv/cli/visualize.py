@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,8 +21,8 @@ from jinv.cli.job_options import (
 from jinv.cli.running import run_in_folder, told
 from jinv.console import make_console
 from jinv.data.directions import read_directions
-from jinv.data.photographs import names_of, photographs_in
-from jinv.data.pictures import cut, fill, read_image
+from jinv.data.photographs import Photographs, names_of, photographs_in
+from jinv.data.pictures import cut, fill
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
@@ -154,21 +155,20 @@ def _photographs(
         DataError: One cannot be read.
     """
     spec = network.spec
-    mode = "L" if spec.channels == 1 else "RGB"
-    images = [read_image(path).convert(mode) for path in paths]
+    fit = None
     if len(settings.size) == 2:
         height, width = settings.size
-        images = [fill(image, height, width) for image in images]
+        fit = partial(fill, height=height, width=width)
     elif not isinstance(settings, DeepDream):
-        images = [cut(image, spec.input_size) for image in images]
-    elif len(sizes := {image.size for image in images}) > 1:
-        found = ", ".join(f"{height}x{width}" for width, height in sorted(sizes))
+        fit = partial(cut, size=spec.input_size)
+    images = Photographs(paths, spec.channels, fit)[:]
+    if len(sizes := {image.shape[:2] for image in images}) > 1:
+        found = ", ".join(f"{height}x{width}" for height, width in sorted(sizes))
         raise ConfigError(
             f"photographs of {found} pixels dream together in one size: give --size "
             "HEIGHT,WIDTH"
         )
-    arrays = [np.asarray(image) for image in images]
-    return np.stack(arrays).reshape(len(arrays), *arrays[0].shape[:2], spec.channels)
+    return np.stack(images)
 
 
 def _announce(options: Visualize, job: Job, begun: bool, console: Console) -> None:

@@ -25,7 +25,7 @@ def read_directions(path: Path) -> np.ndarray:
     except TORN as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(reason.split()) or type(error).__name__
-        if "allow_pickle" in reason:
+        if "allow_pickle" in reason:  # numpy's words for what is no array
             reason = "it is neither"
         raise DataError(
             f"{path} cannot be read as a .npy or .npz file: {reason}"
@@ -48,4 +48,7 @@ def read_directions(path: Path) -> np.ndarray:
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if path.suffix.lower() == ".npz":
         return read_npz(path)
-    return {path.stem: np.load(path, allow_pickle=False)}
+    found = np.load(path, allow_pickle=False)
+    if not isinstance(found, np.ndarray):
+        raise ValueError("it is neither")
+    return {path.stem: found}

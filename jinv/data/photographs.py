@@ -2,15 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import overload
 
 import numpy as np
+from PIL import Image
 
 from jinv.data.labelled import LabelledImages
 from jinv.data.pictures import SUFFIXES, read_image
-from jinv.data.sets import open_labelled
+from jinv.data.sets import has_split, open_labelled
 from jinv.errors import ConfigError, DataError
 
 _ANY = [str(number) for number in range(100_000)]
@@ -26,10 +27,7 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in (path.expanduser() for path in given):
         if path.is_dir():
-            inside = sorted(path.iterdir())
-            shown = (each for each in inside if not each.name.startswith("."))
-            files = (each for each in shown if each.is_file())  # no dead links
-            found += [each for each in files if each.suffix.lower() in SUFFIXES]
+            found += _photographs_of(path)
         elif path.exists():
             found.append(path)
         else:
@@ -42,6 +40,12 @@ def photographs_in(given: Sequence[Path]) -> list[Path]:
             "files, found none"
         )
     return found
+
+
+def _photographs_of(folder: Path) -> list[Path]:
+    shown = (each for each in folder.iterdir() if not each.name.startswith("."))
+    files = (each for each in shown if each.is_file())  # no dead links
+    return sorted(each for each in files if each.suffix.lower() in SUFFIXES)
 
 
 def names_of(paths: Sequence[Path]) -> list[str]:
@@ -114,21 +118,35 @@ class _Images(Sequence[np.ndarray], ABC):
 class Photographs(_Images):
     """Photographs of any sizes, decoded when they are asked for."""
 
-    def __init__(self, given: Sequence[Path], channels: int = 3):
-        """List files and folders of files; images will be RGB, or grey if 1 channel.
+    def __init__(
+        self,
+        given: Sequence[Path],
+        channels: int | None = 3,
+        fit: Callable[[Image.Image], Image.Image] | None = None,
+    ):
+        """List files and folders of files.
+
+        Args:
+            given: Files, and folders of files.
+            channels: 3 for RGB, 1 for grey images; None for what each is.
+            fit: (picture) → picture, in the size wanted; by default they stay as
+                they are.
 
         Raises:
             DataError: There are none, or a path does not exist.
         """
         self.files = photographs_in(given)
-        self._mode = "L" if channels == 1 else "RGB"
+        self._mode = channels and ("L" if channels == 1 else "RGB")
+        self._fit = fit
 
     def __len__(self) -> int:
         return len(self.files)
 
     def read(self, index: int) -> np.ndarray:
         """Read an image (height, width, channels), uint8."""
-        image = read_image(self.files[index]).convert(self._mode)
+        image = read_image(self.files[index])
+        image = image.convert(self._mode) if self._mode else image
+        image = self._fit(image) if self._fit else image
         return np.asarray(image).reshape(image.height, image.width, -1)
 
 
@@ -164,9 +182,8 @@ def unlabelled_images(source: str, split: str = "train") -> Sequence[np.ndarray]
     path = Path(source).expanduser()
     if path.suffix.lower() in SUFFIXES:
         return Photographs([path])
-    if path.is_dir() and any(
-        each.suffix.lower() in SUFFIXES for each in path.iterdir()
-    ):
+    # A labelled set may have pictures beside it, such as an overview.
+    if path.is_dir() and not _labelled(path, split) and _photographs_of(path):
         return Photographs([path])
     try:
         _, data = open_labelled(source, split, _ANY, None, 3)
@@ -174,3 +191,10 @@ def unlabelled_images(source: str, split: str = "train") -> Sequence[np.ndarray]
         # Arrays may be grey; whatever else is wrong with a set is wrong again.
         _, data = open_labelled(source, split, _ANY, None, 1)
     return Unlabelled(data)
+
+
+def _labelled(folder: Path, split: str) -> bool:
+    try:
+        return has_split(folder, split)
+    except DataError:
+        return False

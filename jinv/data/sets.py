@@ -1,6 +1,5 @@
 """Labelled sets by where they lie: each form is asked, in order."""
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from jinv.data.npz_set import NpzSet
 from jinv.data.soft_labels import SoftLabels, read_soft_labels, soft_labels_path
 from jinv.data.tfds_set import TfdsSet
 from jinv.errors import DataError
+from jinv.json_text import parse_json
 from jinv.values import Count
 
 Source = str | os.PathLike[str]
@@ -216,7 +216,7 @@ def _noted(source: Source, split: str) -> tuple[list[Any], list[int]]:
     if isinstance(found, FolderSet):
         folder = folder / split
     with (folder / "metadata.jsonl").open(encoding="utf-8") as lines:
-        rows = [json.loads(line) for line in lines]
+        rows = [parse_json(line) for line in lines]
     if isinstance(found, FolderSet):
         return rows, found.places(split, [row["file_name"] for row in rows])
     return rows, sorted(range(len(rows)), key=lambda place: rows[place]["index"])

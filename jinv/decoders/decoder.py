@@ -1,6 +1,5 @@
 """Decoders that have learnt, and the files that hold them."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,12 +14,14 @@ from jinv.decoders.config import DecoderConfig
 from jinv.decoders.design import Design, Params, design_decoder
 from jinv.errors import ConfigError, JinvError, WeightsError
 from jinv.formats.kinds import kind_of
+from jinv.json_text import parse_json
 from jinv.models.classifier import Classifier
 from jinv.models.facts import ENTRY
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.fitting import from_state_dict
 from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
+from jinv.values import Count, Positive, converted
 
 FORMAT = 1
 """Format of the files that are written here."""
@@ -176,7 +177,7 @@ def read_about(path: Path) -> About:
         if kind_of(path) != "safetensors":
             raise ValueError("it is no .safetensors file")
         with safe_open(path, "numpy") as file:
-            told = json.loads((file.metadata() or {}).get(ENTRY, "{}"))
+            told = parse_json((file.metadata() or {}).get(ENTRY, "{}"))
         if not isinstance(told, dict) or _ABOUT not in told:
             raise ValueError("it is none, but other weights")
         about = dict(told[_ABOUT])
@@ -185,8 +186,9 @@ def read_about(path: Path) -> About:
                 f"it is of format {written}, and this version of jinv reads {FORMAT}"
             )
         config = DecoderConfig(**about.pop("config"))
-        scales = tuple(map(float, about.pop("scales")))
+        scales = converted(tuple[Positive, ...], about.pop("scales"), "scales")
         found = About(**about, config=config, scales=scales)
+        converted(Count, found.crop, "crop")
         if not all(isinstance(each, str) for each in found[:3]):
             raise ValueError("it names no network and layer")
         return found
@@ -234,9 +236,17 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
     _check_network(about, classifier, str(path))
     try:
         design = design_decoder(classifier, about.layer, about.config)
+        if len(about.scales) != len(design.way):
+            raise ValueError(
+                f"{len(about.scales)} scales for the {len(design.way)} stations from "
+                f"the image to {about.layer}"
+            )
         shapes = jax.eval_shape(lambda: design.init(0, about.crop))
         with safe_open(path, "numpy") as file:
             state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        broken = [name for name, x in state.items() if not np.isfinite(x).all()]
+        if broken:
+            raise ValueError(f"{broken[0]} has values that are NaN or infinite")
         variables = from_state_dict(state, {"params": shapes}, str(path))
     except JinvError as error:
         raise WeightsError(f"cannot read the decoder {path}: {error}") from error

@@ -1,6 +1,5 @@
 """Priors on disk: one .safetensors file that says what it is, and a card beside it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.errors import ConfigError, WeightsError
+from jinv.json_text import parse_json
 from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.finding import embedded_weights
 from jinv.models.weights.writing import write_weights
@@ -83,7 +83,7 @@ def load_prior(path: Path) -> Prior:
         with safe_open(path, "numpy") as file:
             said = (file.metadata() or {}).get(_ENTRY, "{}")
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        about = json.loads(said)
+        about = parse_json(said)
     except (SafetensorError, ValueError, TypeError, OSError) as error:
         raise _refused(path, f"it cannot be read ({error})") from None
     if not isinstance(about, dict) or not isinstance(about.get("prior"), dict):
@@ -198,7 +198,7 @@ def _nested(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
 
 def _card(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.with_suffix(".json").read_bytes())
+        found = parse_json(path.with_suffix(".json").read_bytes())
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

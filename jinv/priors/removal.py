@@ -7,17 +7,19 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jinv.errors import ConfigError
 from jinv.priors.denoising import map_step
 from jinv.priors.energy import Variables
 from jinv.priors.form import Form
 from jinv.priors.prior import Prior
 from jinv.priors.variation import begin_variation, variation_step
+from jinv.values import Positive, converted
 
 STEPS = 60
 """Steps, where nothing else is known."""
@@ -180,18 +182,41 @@ def prior_removal(
         sigma: Deviation of the noise, in units of the image.
         weight: Weight of the prior, in squares of sigma.
         steps: Number of steps.
+
+    Raises:
+        ConfigError: What the card says of denoising makes no sense.
     """
-    recipe = prior.card.get("denoising") or {}
-    learnt = tuple(map(float, recipe.get("rates", ())))
-    if learnt and weight is None:
-        learnt_sigma = float(recipe["sigma"])
-        weight = float(recipe["weight"]) / learnt_sigma**2
-        if steps in (None, len(learnt)):
-            return PriorRemoval(prior, sigma, weight, len(learnt), learnt, learnt_sigma)
+    if (recipe := _recipe(prior)) and weight is None:
+        rates = recipe.rates
+        weight = recipe.weight / recipe.sigma**2
+        if steps in (None, len(rates)):
+            return PriorRemoval(prior, sigma, weight, len(rates), rates, recipe.sigma)
     if weight is None:
         area = prior.form.height * prior.form.width
         weight = 1.0 if prior.form.kind == "dae" else 0.5 / area
     return PriorRemoval(prior, sigma, weight, steps or STEPS)
+
+
+class _Recipe(NamedTuple):
+    """How a prior has learnt to denoise."""
+
+    rates: tuple[float, ...]
+    weight: float
+    sigma: float
+
+
+def _recipe(prior: Prior) -> _Recipe | None:
+    """What a prior's card says of it, which anybody may have changed."""
+    if not (told := prior.card.get("denoising")):
+        return None
+    try:
+        kinds = {"rates": tuple[Positive, ...], "weight": Positive, "sigma": Positive}
+        return _Recipe(**{n: converted(k, told[n], n) for n, k in kinds.items()})
+    except (LookupError, TypeError, ConfigError) as error:
+        raise ConfigError(
+            f"the card of the prior {prior.path or 'in memory'} does not tell how it "
+            f"removes noise ({error}): give a weight, or learn it anew"
+        ) from None
 
 
 def steepness(form: Form, variables: Variables) -> float:

@@ -28,6 +28,7 @@ from jinv.errors import ConfigError
 from jinv.folders import Folder, Held, Kind
 from jinv.former import renewed
 from jinv.inversion.job import Job
+from jinv.json_text import parse_json
 from jinv.locks import Lock
 from jinv.report.grid import grid
 from jinv.report.pictures import save_picture
@@ -333,6 +334,12 @@ def synthesize(
         return cast(dict[str, Any], growing.finish())
 
 
+def folder_of(source: str) -> Path:
+    """Where a set of ours lies that is given by its folder, or by the file in it."""
+    path = Path(source).expanduser()
+    return path.parent if path.name == "set.npz" else path
+
+
 def cost_of(path: Path) -> Cost | None:
     """Tell what a finished set of ours has cost, by its summary.
 
@@ -340,7 +347,7 @@ def cost_of(path: Path) -> Cost | None:
         path: Path of the set's folder; None is the answer for anything else.
     """
     try:
-        found = json.loads((path / "summary.json").read_text("utf-8"))
+        found = parse_json((path / "summary.json").read_text("utf-8"))
         return Cost(
             int(found["classifier_passes"]), float(found["seconds_of_all_batches"])
         )

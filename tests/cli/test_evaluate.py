@@ -179,6 +179,8 @@ def test_a_network_that_was_inverted_is_no_judge(base, folder, weights):
         (["--also", "nonsense"], "expected TITLE=SET"),
         (["--feature", "pool5"], "has no feature 'pool5'"),
         (["--real", "nowhere"], "no labelled images at 'nowhere'"),
+        (["--also", "noise=x"], "'noise' is the title of another row"),
+        (["--also", "a=x", "a=y"], "'a' is the title of another row"),
     ],
 )
 def test_bad_input_is_one_line(base, folder, capsys, words, message):
@@ -186,6 +188,12 @@ def test_bad_input_is_one_line(base, folder, capsys, words, message):
     error = capsys.readouterr().err
     assert message in error.splitlines()[-1]
     assert not (folder / "evaluation").exists()
+
+
+def test_two_judges_of_one_name_are_refused(base, folder, weights, capsys):
+    judges = [f"tiny={path}" for path in weights]
+    assert main([*base[:4], "--judge", *judges]) == 2
+    assert "--judge: two are called tiny" in capsys.readouterr().err
 
 
 def test_titles_are_plain_text_on_a_terminal_too(base, folder, monkeypatch, capsys):

@@ -51,6 +51,12 @@ def test_a_network_is_cut_measured_and_taken_by_other_commands(place, weights, c
     assert main(f"invert --model tiny --weights {small} {judge} {run}".split()) == 0
 
 
+def test_a_ratio_of_0_is_no_preset_s(place, weights, capsys):
+    words = f"prune --model tiny --weights {weights[0]} --preset resnet56-a --ratio 0"
+    assert main(words.split()) == 2
+    assert "ratio" in capsys.readouterr().err
+
+
 def test_the_control_has_weights_of_its_own(place, weights, capsys):
     words = f"prune --model tiny --weights {weights[0]} --ratio 0.5 --where trunk"
     for seed in (0, 1):

@@ -22,6 +22,8 @@ def test_what_is_no_direction_is_refused_in_one_line(tmp_path):
     np.save(tmp_path / "none.npy", np.ones(0))
     np.save(tmp_path / "words.npy", np.array(["a", "b"]))
     np.save(tmp_path / "object.npy", np.array([{}], object), allow_pickle=True)
+    with (tmp_path / "archive.npy").open("wb") as file:
+        np.savez(file, np.ones(3))
     whole = (tmp_path / "cube.npy").read_bytes()
     (tmp_path / "torn.npy").write_bytes(whole[:-8])
     for name, message in {
@@ -31,6 +33,7 @@ def test_what_is_no_direction_is_refused_in_one_line(tmp_path):
         "text.npz": "cannot be read",
         "torn.npy": "cannot be read",
         "object.npy": "cannot be read",
+        "archive.npy": "cannot be read as a .npy or .npz file: it is neither",
         "several.npz": r"expected one array, found 2 \(a, b\)",
         "cube.npy": r"expected a vector .* of shape \(2, 2, 2\)",
         "none.npy": "expected a vector",

@@ -43,6 +43,18 @@ def test_a_folder_of_classes_may_hold_images_of_several_sizes(folder):
     assert {image.shape for image in found} == {(4, 6, 3), (5, 3, 3)}
 
 
+def test_pictures_beside_a_labelled_set_are_not_its_images(folder):
+    images = np.zeros((3, 4, 5, 3), np.uint8)
+    np.savez(folder / "set.npz", x_train=images, y_train=[0, 1, 0])
+    assert len(unlabelled_images(str(folder))) == 3
+    assert len(unlabelled_images(str(folder), "test")) == 2  # of which it has none
+
+
+def test_photographs_are_fitted_one_by_one(folder):
+    found = Photographs([folder], None, lambda image: image.resize((2, 3)))
+    assert [image.shape for image in found] == [(3, 2, 3), (3, 2, 1)]
+
+
 def test_no_two_are_called_alike(tmp_path):
     paths = [
         *(Path(f"{part}/{kind}/1.png") for part in ("train", "test") for kind in "ab"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jinv.decoders.config import DecoderConfig
-from jinv.decoders.decoder import load_decoder
+from jinv.decoders.decoder import load_decoder, write_decoder
 from jinv.decoders.design import crop_of, design_decoder
 from jinv.decoders.learn import learn_decoder
 from jinv.engine.execution import Execution
@@ -123,6 +123,30 @@ def test_what_does_not_fit_is_refused_in_one_line(learnt, tiny, photographs, tmp
         broken.write_bytes(content)
         with pytest.raises(WeightsError, match="cannot read the decoder"):
             load_decoder(broken, tiny)
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        ({"scales": ()}, "0 scales for the 3 stations from the image to stage1"),
+        ({"scales": (1.0, float("nan"))}, "scales"),
+        ({"scales": (1.0, 0.0)}, "scales"),
+        ({"crop": 0}, "crop: expected"),
+        ({}, "has values that are NaN or infinite"),
+    ],
+)
+def test_a_file_that_contradicts_itself_is_refused(
+    learnt, tiny, tmp_path, told, message
+):
+    decoder = learnt.decoder
+    about = decoder.about._replace(**told)
+    params = (
+        decoder.params if told else jax.tree.map(lambda x: x * np.nan, decoder.params)
+    )
+    path = tmp_path / "strange.safetensors"
+    write_decoder(path, replace(decoder, about=about, params=params))
+    with pytest.raises(WeightsError, match=message):
+        load_decoder(path, tiny)
 
 
 @pytest.mark.parametrize("layer", ["logits", "stage2"])

@@ -140,6 +140,22 @@ def test_a_prior_that_has_learnt_its_steps_makes_them(edges, smooth):
     assert prior_removal(learnt, 0.1, weight=1.0).rates == ()
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        3,
+        {"rates": [0.3]},
+        {"rates": [0.3], "weight": 1.0, "sigma": 0.0},
+        {"rates": ["fast"], "weight": 1.0, "sigma": 0.1},
+    ],
+)
+def test_a_card_that_makes_no_sense_is_refused(edges, told):
+    strange = Prior(edges.form, edges.variables, {"denoising": told})
+    with pytest.raises(ConfigError, match="does not tell how it removes noise"):
+        prior_removal(strange, 0.1)
+    assert prior_removal(edges, 0.1).rates == ()
+
+
 def test_without_a_prior_the_own_one_removes_noise_of_any_deviation():
     clean = jinv.dead_leaves(2, 48)[..., :1].astype(np.float32) / 255
     for sigma, better in ((10, 2), (25, 5), (50, 8)):
