@@ -1,18 +1,21 @@
 """What studies of reconstructions share: a run, what it left, its row of a table."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 from studying import call, quoted
 
 from jinv.cli.reconstruct import read_photographs
+from jinv.errors import Diverged
 from jinv.metrics.means import mean_of
 from jinv.metrics.measures import LPIPS, MEASURES
 from jinv.models.loading import load_classifier
+from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import read_picture, saved_images
 
 OF_FEATURES = "relative_squared_error", "relative_error", "distance_over_pairwise"
@@ -29,17 +32,21 @@ class Run:
     folder: Path
 
     def done(self, photographs: Sequence[Path]) -> "Run":
-        """Carry it out, unless it is done."""
+        """Carry it out, unless it is done; it may diverge."""
         words = (
             f"{quoted(*photographs)} --model {self.model} --layers {self.layers} "
             f"{self.options} --out {quoted(self.folder)}"
         )
-        call("reconstruct", words)
+        call("reconstruct", words, allowed=(Diverged.exit_status,))
         return self
 
     @property
     def summary(self) -> dict[str, Any]:
         return json.loads((self.folder / "summary.json").read_text())
+
+    @property
+    def diverged(self) -> bool:
+        return self.summary["status"] == "diverged"
 
     @property
     def errors(self) -> list[dict[str, float | None]]:
@@ -54,14 +61,17 @@ class Run:
             rows.append({**row, **means})
         return rows
 
-    @property
-    def images(self) -> np.ndarray:
+    def images(self, targets: np.ndarray) -> np.ndarray:
+        """Images of all targets; grey ones where it diverged."""
+        if self.diverged:
+            return np.full_like(targets, 128)
         found = saved_images(self.folder / "images")
         return np.stack([read_picture(found[number][0]) for number in sorted(found)])
 
-    @property
-    def notes(self) -> list[str]:
+    def notes(self, targets: np.ndarray) -> list[str]:
         """A line under each image: what of it is right, as features and as an image."""
+        if self.diverged:
+            return ["diverged"] * len(targets)
         return [
             f"{_number(row['relative_squared_error'], '.3f')}, "
             f"{_number(row.get('psnr'), '.1f')} dB"
@@ -70,6 +80,8 @@ class Run:
 
     def cells(self) -> list[str]:
         """Its row of the table."""
+        if self.diverged:
+            return ["diverged", *[""] * (len(COLUMNS) - 1)]
         means = (mean_of(row.get(name) for row in self.errors) for name in ERRORS)
         seconds = self.summary["seconds"]
         passes = self.summary["classifier_passes"] / self.summary["images"]
@@ -94,3 +106,10 @@ def _number(value: float | None, form: str) -> str:
 def targets(photographs: Sequence[Path], model: str) -> np.ndarray:
     """Photographs as a network takes them."""
     return read_photographs(photographs, load_classifier(model))
+
+
+def sheet_of(targets: np.ndarray, runs: Mapping[str, Run]) -> Image.Image:
+    """Compose the targets and what each run made of them, a row each."""
+    images = {name: run.images(targets) for name, run in runs.items()}
+    notes = {name: run.notes(targets) for name, run in runs.items()}
+    return layer_sheet(targets, images, notes)

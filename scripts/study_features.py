@@ -6,7 +6,8 @@ table of errors and a sheet layer x image for each preset. `coursework` answers 
 questions of a coursework: which learning rate and schedule, how much total
 variation, what layers of several depths keep, and how a residual network compares with
 VGG. Every run is a `jinv reconstruct` in a folder of its own, whose page has its
-images on the way. Can be interrupted, and goes on where it was when it is called again.
+images on the way; where a preset diverges, its rate is halved, which the table tells.
+Can be interrupted, and goes on where it was when it is called again.
 """
 
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from pathlib import Path
 from typing import Literal
 
 import tyro
-from reconstructing import COLUMNS, Run, targets
+from reconstructing import COLUMNS, Run, sheet_of, targets
 from studying import claim, write_page
 
 from jinv.data.photographs import photographs_in
+from jinv.models.loading import outline_classifier
 from jinv.models.weights.finding import local_weights
 from jinv.models.zoo import classifier_spec
-from jinv.report.layer_sheet import layer_sheet
+from jinv.reconstruction.presets import find_reconstruction
 from jinv.report.loss_curves import plot_losses
 from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import save_picture
@@ -72,24 +74,36 @@ class Study:
 
 def papers(study: Study) -> None:
     """A table preset x layer, and for each preset a sheet of the images."""
-    rows: dict[str, list[str]] = {}
+    out, known = study.out / study.model, targets(study.chosen, study.model)
+    rows: dict[tuple[str, str], list[str]] = {}
     for preset in study.presets:
         runs = {}
         for layer in study.layers:
-            folder = study.out / study.model / preset / layer
-            words = f"--preset {preset} --steps {study.steps or 400}"
-            run = study.run(study.model, layer, words, folder)
-            runs[layer], rows[f"{layer}, {preset}"] = run, run.cells()
-        notes = {layer: run.notes for layer, run in runs.items()}
-        sheet = layer_sheet(
-            targets(study.chosen, study.model),
-            {layer: run.images for layer, run in runs.items()},
-            notes,
-        )
-        save_picture(study.out / study.model / f"{preset}.png", sheet)
-    order = [f"{layer}, {preset}" for layer in study.layers for preset in study.presets]
-    table = [[name, *rows[name]] for name in order]
-    write_page(study.out / study.model, "Layers by preset", ["", *COLUMNS], table)
+            name, runs[layer] = carried_out(study, preset, layer, out / preset)
+            rows[layer, preset] = [f"{layer}, {name}", *runs[layer].cells()]
+        save_picture(out / f"{preset}.png", sheet_of(known, runs))
+        table = [
+            rows[layer, preset]
+            for layer in study.layers
+            for preset in study.presets
+            if (layer, preset) in rows
+        ]
+        write_page(out, "Layers by preset", ["", *COLUMNS], table)
+
+
+def carried_out(study: Study, preset: str, layer: str, out: Path) -> tuple[str, Run]:
+    """A run, by half of the preset's rate for as long as it diverges; and its name."""
+    network = outline_classifier(classifier_spec(study.model))
+    rate = find_reconstruction(preset).fitted(network, [layer]).lr
+    words = f"--preset {preset} --steps {study.steps or 400}"
+    name, run = preset, study.run(study.model, layer, words, out / layer)
+    for share in (2, 4, 8):
+        if not run.diverged:
+            break
+        halved, folder = f"{words} --lr {rate / share!r}", out / f"{layer}-{share}"
+        name = f"{preset}, rate / {share}"
+        run = study.run(study.model, layer, halved, folder)
+    return name, run
 
 
 def coursework(study: Study) -> None:
@@ -129,9 +143,7 @@ def coursework(study: Study) -> None:
         }
         logs = {name: metrics_log(run.folder).rows() for name, run in runs.items()}
         plot_losses(folder / "losses.png", logs, ["features"])
-        sheet = layer_sheet(
-            targets(study.chosen, vgg), {name: run.images for name, run in runs.items()}
-        )
+        sheet = sheet_of(targets(study.chosen, vgg), runs)
         save_picture(folder / "images.png", sheet)
         table = [[name, *run.cells()] for name, run in runs.items()]
         write_page(folder, question, ["", *COLUMNS], table)

@@ -17,14 +17,13 @@ from functools import cache
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, targets
+from reconstructing import COLUMNS, Run, sheet_of, targets
 from studying import claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.decoders.decoder import load_decoder
 from jinv.models.features import check_layers, features_of
 from jinv.models.loading import load_classifier
-from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import save_picture
 
 DECODER, IMAGES, FEATURES = "{decoder}", "{images}", "{features}"
@@ -101,12 +100,7 @@ def carry_out(study: Study) -> None:
             rows.append([f"{layer}, {arm}", *run.cells(), f"{decoding:.2f}"])
             runs[arm] = run
         if runs:
-            sheet = layer_sheet(
-                known,
-                {arm: run.images for arm, run in runs.items()},
-                {arm: run.notes for arm, run in runs.items()},
-            )
-            save_picture(out / f"{layer}.png", sheet)
+            save_picture(out / f"{layer}.png", sheet_of(known, runs))
         columns = ["", *COLUMNS, "s decoding an image"]
         write_page(out, "Ways back from features", columns, rows)
 

@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, targets
+from reconstructing import COLUMNS, Run, sheet_of, targets
 from studying import call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.features import check_layers
 from jinv.models.loading import load_classifier
-from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import save_picture
 
 OF_IMAGES = {
@@ -94,9 +93,7 @@ def carry_out(study: Study) -> None:
             options = f"{words} {study.words} --seed {study.seed}"
             run = Run(study.model, layer, options, folder).done(study.chosen)
             runs[name], rows[f"{layer}, {name}"] = run, run.cells()
-        notes = {name: run.notes for name, run in runs.items()}
-        images = {name: run.images for name, run in runs.items()}
-        sheet = layer_sheet(targets(study.chosen, study.model), images, notes)
+        sheet = sheet_of(targets(study.chosen, study.model), runs)
         save_picture(study.out / f"{layer}.png", sheet)
         table = [[name, *cells] for name, cells in rows.items()]
         write_page(study.out, "Learned priors and V^β", ["", *COLUMNS], table)
