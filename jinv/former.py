@@ -59,7 +59,7 @@ LATER: dict[str, Mapping[str, Any]] = {
     "FastGenerators": {"keep": "last"} | _PRIORS,
     "DAFL": _PRIORS,
     "DFAD": _PRIORS,
-    "FeatureInversion": {"start": "noise"} | _PRIORS,
+    "FeatureInversion": {"start": "noise", "shares": ()} | _PRIORS,
     "Visualization": _PRIORS,
     "DeepDream": _PRIORS,
     "Caricature": _PRIORS,

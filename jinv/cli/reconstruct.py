@@ -58,7 +58,8 @@ class Reconstruct(WorkOptions):
     preset: Annotated[
         str | None, tyro.conf.arg(metavar=f"{{{','.join(RECONSTRUCTIONS)}}}")
     ] = None
-    """Named settings, overridden by any option that is given too."""
+    """Named settings, or a .json file as `jinv search` leaves it, overridden by any
+    option that is given too."""
     out: Path = Path("runs/reconstruct")
     """Folder for everything that the run leaves."""
     settings: tyro.conf.OmitArgPrefixes[FeatureInversion] = field(

@@ -34,8 +34,9 @@ from jinv.values import Natural
 class Train:
     """Train a classifier of the zoo on labelled images.
 
-    Writes MODEL.safetensors and MODEL.json, its card, to --out. An interrupted
-    training goes on where it stopped when the same command is given again.
+    Writes MODEL.safetensors, MODEL.json, its card, and index.html, its page, to --out.
+    An interrupted training goes on where it stopped when the same command is given
+    again.
     """
 
     data: str

@@ -42,8 +42,9 @@ class DecoderConfig(Checked):
         w_features: Weight of the error of the decoded image's features.
         w_between: Weight of the errors at the stations between, unless `regime` is
             "end".
-        crop: Height and width of the random crops, in pixels; 0 for 64, or where the
-            network takes one size only, or the layer has no places, for its own.
+        crop: Height and width of the random crops, in pixels; 0 for 64, or for the
+            network's own where that is smaller, or it takes no other, or the layer has
+            no places.
         steps: Updates.
         batch_size: Crops in an update.
         lr: Highest learning rate of Adam.

@@ -26,7 +26,7 @@ class PriorPreset:
 PRIORS: dict[str, PriorPreset] = {
     "default": PriorPreset(
         PriorConfig(),
-        source="jinv: chosen for minutes on two cores",
+        source="jinv: chosen for seconds of steps on two cores",
         expected="128 filters of patches, edges among them; see docs/priors.md",
     ),
     "thesis": PriorPreset(
