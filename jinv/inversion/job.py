@@ -4,21 +4,46 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import BatchDone, Event, Logged, Made
 from jinv.engine.execution import Execution
 from jinv.engine.notes import Outcome
-from jinv.engine.phase import STUDENT, TEACHER, Procedure, Term
+from jinv.engine.phase import STUDENT, TEACHER, Network, Procedure, Term
 from jinv.engine.placement import sharing_devices
 from jinv.engine.session import Session
 from jinv.engine.step import weight_of
 from jinv.inversion.learned import CastPrior, with_priors
 from jinv.inversion.method import Method
 from jinv.inversion.request import Request
-from jinv.models.classifier import Classifier
+from jinv.models.classifier import Classifier, Response
 from jinv.models.zoo import beyond_zoo
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A network that sees the views of another one, but takes images in another form.
+
+    Attributes:
+        network: Network that takes part.
+        classifier: Network whose inputs the views are.
+    """
+
+    network: Classifier
+    classifier: Classifier
+
+    @property
+    def variables(self) -> Any:
+        """Variables of the network, which programs take as an argument."""
+        return self.network.variables
+
+    def respond(self, variables: Any, inputs: jax.Array) -> Response:
+        """Classify views (batch, height, width, channels)."""
+        images = self.classifier.denormalise(inputs)
+        own = self.network.inputs_of(images, inputs.shape[1:3])
+        return self.network.respond(variables, own)
 
 
 # Compared by identity, as requests and classifiers are.
@@ -84,6 +109,19 @@ class Job:
     def student(self) -> Classifier | None:
         """Network with which some methods compare the one that is inverted."""
         return self.cast.get(STUDENT)
+
+    @property
+    def networks(self) -> dict[str, Network]:
+        """The cast as the engine sees it: all are shown the classifier's inputs."""
+
+        def seeing(network: Classifier) -> Network:
+            ours, own = self.classifier.spec, network.spec
+            form = own.channels, own.mean, own.std
+            alike = form == (ours.channels, ours.mean, ours.std)
+            return network if alike else Guest(network, self.classifier)
+
+        others = {prior.role: prior for prior in self._at_work}
+        return {role: seeing(net) for role, net in self.cast.items()} | others
 
     @property
     def procedure(self) -> Procedure:
@@ -173,7 +211,7 @@ class Job:
                 `should_stop`, `checkpoints`, `resume`.
         """
         return Session(
-            {**self.cast, **{prior.role: prior for prior in self._at_work}},
+            self.networks,
             self.procedure,
             self.numbers,
             _Batches(self),

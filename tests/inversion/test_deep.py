@@ -104,6 +104,20 @@ def test_the_competition_is_that_of_both_networks_on_the_same_view(
     np.testing.assert_allclose(metrics["loss"], others, rtol=1e-5)
 
 
+def test_a_student_sees_images_in_the_form_that_it_takes(tiny, unnormalised):
+    assert make_job(tiny, "all", 6, student=unnormalised, **DISAGREEMENT).networks == {
+        TEACHER: tiny,
+        STUDENT: unnormalised,
+    }
+    spec = replace(unnormalised.spec, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
+    student = replace(unnormalised, spec=spec)
+    job = make_job(tiny, "all", 6, student=student, **DISAGREEMENT)
+    images = np.random.default_rng(0).uniform(size=(4, 8, 8, 3)).astype(np.float32)
+    seen = job.networks[STUDENT].respond(student.variables, tiny.normalise(images))
+    expected = student.logits(student.variables, student.normalise(images))
+    np.testing.assert_allclose(seen.logits, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_images_are_driven_to_where_a_student_disagrees(tiny):
     student = make_classifier(tiny.spec, 11)
 
