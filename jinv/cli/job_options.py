@@ -39,8 +39,8 @@ class WorkOptions:
     batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""
     preset: str | None = None
-    """Named settings of a method, or a .json file as `jinv search` leaves it, overridden
-    by any option that is given too."""
+    """Named settings of a method, or a .json file as `jinv search` leaves it;
+    overridden by any option that is given too."""
     seed: Seed = 0
     """Seed of all randomness."""
     precision: Precision = "auto"

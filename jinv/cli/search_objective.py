@@ -21,10 +21,11 @@ class ObjectiveOptions:
     """What a search improves, and what that is computed from."""
 
     objective: str = "top1"
-    """What to improve: top1 (what --judge recognises), or any metric of `jinv evaluate`: fid,
-    precision, recall, density, coverage, f_8, f_1/8, inception_score, diversity. With
-    --reconstruct: relative_squared_error of the features (the default there), psnr,
-    ssim, lpips, or any other measure of an image and its photograph."""
+    """What to improve: top1 (what --judge recognises), or any metric of
+    `jinv evaluate`: fid, precision, recall, density, coverage, f_8, f_1/8,
+    inception_score, diversity. With --reconstruct: relative_squared_error of the
+    features (the default there), psnr, ssim, lpips, or any other measure of an image
+    and its photograph."""
     real: str | None = None
     """Real images, for metrics that compare with them; as for `jinv evaluate`."""
     real_split: str = "train"
