@@ -4,7 +4,6 @@ Cameras note how they were held, scanners save 16 bits, and a small file may cla
 pixels than fit into memory.
 """
 
-import io
 import os
 from pathlib import Path
 
@@ -34,15 +33,14 @@ _TURNS = {
 }
 
 
-def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
+def read_image(path: str | Path) -> Image.Image:
     """Decode the first frame of an image file, turned as it was taken.
 
     Transparency is dropped, as torchvision does. Grey of 16 bits is scaled to 8, and
     numbers of 32 bits must already lie in 0..255, or in 0..1 where they are floats.
 
     Args:
-        source: Path of the file, or an open one.
-        name: Name by which errors call it; by default its path.
+        path: Path of the file.
 
     Returns:
         A picture of mode "L" where it is grey, else "RGB".
@@ -50,25 +48,24 @@ def read_image(source: str | Path | io.BytesIO, name: str = "") -> Image.Image:
     Raises:
         DataError: The file is torn, no image, too large, or of an unknown range.
     """
-    name = name or str(source)
     try:
-        if isinstance(source, str | Path) and os.path.getsize(source) == 0:
+        if os.path.getsize(path) == 0:
             raise ValueError("the file is empty")
-        with Image.open(source, formats=_FORMATS) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             _check_size(image.size)
             image.load()
             return _plain(_upright(image), image.format)
     except Image.DecompressionBombError:
         reason = f"it claims far more than {MOST_PIXELS:,} pixels: scale it down"
-        raise DataError(f"{name} cannot be read as an image: {reason}") from None
+        raise DataError(f"{path} cannot be read as an image: {reason}") from None
     except Image.UnidentifiedImageError:
         reason = "it is none of the kinds " + ", ".join(_FORMATS)
-        raise DataError(f"{name} cannot be read as an image: {reason}") from None
+        raise DataError(f"{path} cannot be read as an image: {reason}") from None
     # Torn files make Pillow's decoders raise nearly anything.
     except Exception as error:
         text = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(text.split()) or type(error).__name__
-        raise DataError(f"{name} cannot be read as an image: {reason}") from error
+        raise DataError(f"{path} cannot be read as an image: {reason}") from error
 
 
 def to_picture(image: np.ndarray) -> Image.Image:

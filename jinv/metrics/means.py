@@ -1,13 +1,10 @@
 """Means over images, as tables print them."""
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import numpy as np
-
-from jinv.errors import DataError
 
 _NORMAL = 1.96
 """Deviations of a normal distribution within which 95 % of it lie."""
@@ -56,24 +53,3 @@ def mean_of(values: Iterable[float | None]) -> Mean:
     if count < 2 or not math.isfinite(mean):
         return Mean(mean, None, count)
     return Mean(mean, _NORMAL * float(np.std(known, ddof=1)) / math.sqrt(count), count)
-
-
-def means_of(rows: Sequence[Any]) -> dict[str, Mean]:
-    """Take the means over images of every field, such as those of `Fidelity`.
-
-    Args:
-        rows: Values of each image, dataclasses of one kind.
-
-    Raises:
-        DataError: There are no images.
-
-    Example:
-        >>> from jinv.metrics.feature_errors import feature_errors
-        >>> errors = feature_errors([[1.0], [4.0]], [[2.0], [4.0]])
-        >>> print(means_of(errors)["relative_error"])
-        0.25 ± 0.49
-    """
-    if not rows:
-        raise DataError("a mean needs at least 1 image, got none")
-    columns = [asdict(row) for row in rows]
-    return {name: mean_of(row[name] for row in columns) for name in columns[0]}

@@ -4,10 +4,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from jinv.errors import DataError
 from jinv.metrics.feature_errors import FeatureErrors
-from jinv.metrics.fidelity import Fidelity, fidelity
-from jinv.metrics.means import Mean, mean_of, means_of
+from jinv.metrics.fidelity import Fidelity
+from jinv.metrics.means import Mean, mean_of
 from jinv.metrics.measures import LPIPS, MEASURES
 
 
@@ -30,20 +29,6 @@ def test_what_has_no_margin_is_written_without_one():
     assert str(mean_of([0.25])) == "0.25"
     assert mean_of([10.0, math.inf]) == Mean(math.inf, None, 2)
     assert str(mean_of([10.0, math.inf])) == "inf"
-
-
-def test_means_are_taken_of_every_field():
-    black = np.zeros((2, 16, 16, 3))
-    grey = black + np.array([0.1, 0.01])[:, None, None, None]
-    found = means_of(fidelity(grey, black))
-    assert list(found) == [field.name for field in fields(Fidelity)]
-    assert found["psnr"].value == pytest.approx(30)
-    assert found["mse"].value == pytest.approx((0.01 + 0.0001) / 2)
-
-
-def test_no_images_have_no_means():
-    with pytest.raises(DataError, match="at least 1 image"):
-        means_of([])
 
 
 def test_every_measure_is_described():
