@@ -32,6 +32,8 @@ PRESETS = "mahendran-2015", "mahendran-2016", "default"
 VGG, RESIDUAL = ("vgg16_bn", "vgg16_features"), ("resnet18", "efficientnet_lite0")
 """Networks of the coursework, and those whose convolutions stand in where their weights
 are not there."""
+AS_IT_IS = ""
+"""Words of a run of the preset with nothing changed."""
 LAYERS = {
     "vgg16_bn": ("conv3_1", "conv1_1", "pool5", "conv3_1,fc6"),
     "vgg16_features": ("conv3_1", "conv1_1", "pool5", "conv3_1,pool5"),
@@ -107,7 +109,10 @@ def carried_out(study: Study, preset: str, layer: str, out: Path) -> tuple[str, 
 
 
 def coursework(study: Study) -> None:
-    """The four questions, a table and the losses' curves for each."""
+    """The four questions, a table and the losses' curves for each.
+
+    What several of them ask for, the preset as it is, is done once.
+    """
     vgg, residual = (
         next(name for name in names if local_weights(classifier_spec(name)))
         for names in (VGG, RESIDUAL)
@@ -116,31 +121,33 @@ def coursework(study: Study) -> None:
     steps = study.steps or 500
     common = f"--preset coursework --steps {steps} --frames {steps // 10}"
     rates = {f"rate {lr}": f"--lr {lr}" for lr in ("1e-3", "1e-2", "1e-1")}
+    rates["rate 1e-2"] = AS_IT_IS
     schedules = ("cosine", "step", "exponential", "plateau")
-    rates |= {f"1e-2, {each}": f"--lr 1e-2 --schedule {each}" for each in schedules}
+    rates |= {f"1e-2, {each}": f"--schedule {each}" for each in schedules}
+    variation = {f"weight {w}": f"--w-tv-squares {w}" for w in ("0", "0.1", "1", "10")}
+    variation["weight 1"] = AS_IT_IS
     questions = {
         "Rates and schedules": {
             name: (vgg, first, words) for name, words in rates.items()
         },
         "Total variation": {
-            f"weight {weight}": (vgg, first, f"--w-tv-squares {weight}")
-            for weight in ("0", "0.1", "1", "10")
+            name: (vgg, first, words) for name, words in variation.items()
         },
-        "Layers": {layer: (vgg, layer, "") for layer in (first, *others)},
+        "Layers": {layer: (vgg, layer, AS_IT_IS) for layer in (first, *others)},
         "A residual network": {
-            f"{model}, {layer}": (model, layer, "")
+            f"{model}, {layer}": (model, layer, AS_IT_IS)
             for model, layers in ((residual, LAYERS[residual]), (vgg, (first,)))
             for layer in layers
         },
     }
     for question, arms in questions.items():
         folder = study.out / "coursework" / question.lower().replace(" ", "-")
-        runs = {
-            name: study.run(
-                model, layers, f"{common} {words}", folder / name.replace(" ", "")
-            )
-            for name, (model, layers, words) in arms.items()
-        }
+        runs = {}
+        for name, (model, layers, words) in arms.items():
+            of_run = "-".join([model, layers, *words.split()]).replace("---", "-")
+            place = folder.with_name("runs") / of_run
+            runs[name] = study.run(model, layers, f"{common} {words}", place)
+        folder.mkdir(exist_ok=True)
         logs = {name: metrics_log(run.folder).rows() for name, run in runs.items()}
         plot_losses(folder / "losses.png", logs, ["features"])
         sheet = sheet_of(targets(study.chosen, vgg), runs)
