@@ -335,7 +335,7 @@ def synthesize(
 
 
 def folder_of(source: str) -> Path:
-    """Where a set of ours lies that is given by its folder, or by the file in it."""
+    """Find the folder of a set of ours, which is given, or the file in it."""
     path = Path(source).expanduser()
     return path.parent if path.name == "set.npz" else path
 

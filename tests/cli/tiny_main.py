@@ -23,11 +23,15 @@ STRANGER = zoo.ClassifierSpec(
 
 
 def start(*words: str, devices: int = 1) -> subprocess.Popen:
-    """A process of its own that runs `jinv` with these words."""
+    """A process of its own that runs `jinv` with these words.
+
+    What XLA itself says would fill the pipe, which is read in the end only.
+    """
+    environment = {"JAX_NUM_CPU_DEVICES": str(devices), "TF_CPP_MIN_LOG_LEVEL": "3"}
     return subprocess.Popen(
         [sys.executable, __file__, *words],
         stderr=subprocess.PIPE,
-        env={**os.environ, "JAX_NUM_CPU_DEVICES": str(devices)},
+        env={**os.environ, **environment},
     )
 
 
