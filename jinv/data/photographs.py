@@ -136,7 +136,7 @@ class Photographs(_Images):
             DataError: There are none, or a path does not exist.
         """
         self.files = photographs_in(given)
-        self._mode = channels and ("L" if channels == 1 else "RGB")
+        self._mode = {None: None, 1: "L"}.get(channels, "RGB")
         self._fit = fit
 
     def __len__(self) -> int:

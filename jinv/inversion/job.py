@@ -42,7 +42,8 @@ class Guest:
     def respond(self, variables: Any, inputs: jax.Array) -> Response:
         """Classify views (batch, height, width, channels)."""
         images = self.classifier.denormalise(inputs)
-        own = self.network.inputs_of(images, inputs.shape[1:3])
+        height, width = inputs.shape[1:3]
+        own = self.network.inputs_of(images, (height, width))
         return self.network.respond(variables, own)
 
 
