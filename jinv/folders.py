@@ -182,9 +182,10 @@ class Folder(Held):
         if overwrite:
             return True
         if difference := first_difference(filled(found, description), description):
+            anew = "--overwrite, " if kind.owned else ""
             raise FolderError(
                 f"{path} holds a {kind.name} of another configuration ({difference}): "
-                "give the same options, --overwrite, or another --out"
+                f"give the same options, {anew}or another --out"
             )
         return True
 

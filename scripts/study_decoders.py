@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
@@ -42,6 +41,8 @@ ARMS = {
 }
 """Arms, by the words in which their commands differ."""
 
+CARD = "decoder.json"
+"""What a decoder leaves last."""
 ERRORS = "psnr", "ssim", LPIPS, "relative_squared_error"
 
 
@@ -84,7 +85,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return (self.folder / "decoder.json").is_file()
+        return (self.folder / CARD).is_file()
 
     def done(self, study: Study) -> "Run":
         """Carry it out, unless it is done."""
@@ -99,10 +100,6 @@ class Run:
             )
             call("decoder", words)
         return self
-
-    @property
-    def card(self) -> dict[str, Any]:
-        return json.loads((self.folder / "decoder.json").read_text())
 
 
 def main(study: Study) -> None:
@@ -135,9 +132,8 @@ def rows(study: Study) -> Iterator[list[str]]:
     """A row for each layer and arm: means and deviations over the seeds done."""
     for layer in layers_of(study):
         for arm in ARMS:
-            folders = (study.folder / layer).glob(f"{arm}-*")
-            runs = [Run(layer, arm, 0, folder) for folder in sorted(folders)]
-            cards = [run.card for run in runs if run.finished]
+            found = sorted((study.folder / layer).glob(f"{arm}-*/{CARD}"))
+            cards = [json.loads(path.read_text("utf-8")) for path in found]
             if not cards:
                 continue
             cells = [

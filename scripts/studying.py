@@ -29,22 +29,19 @@ STUDY = Kind("study", "study", owned=(), shared=True)
 def claim(study: Any, folder: Path, *free: str) -> Folder:
     """Take a folder for a study, or for more arms of the one that is in it.
 
+    Where it holds arms that differ in other fields, or something else, the study ends.
+
     Args:
         study: What was asked for, a dataclass.
         folder: Folder of all that the study leaves.
         *free: Names of its fields that may be others next time: which arms there are.
-
-    Raises:
-        FolderError: The folder holds arms that differ in other fields, or something
-            else.
     """
     asked = {n: x for n, x in asdict(study).items() if n not in (*free, "out")}
     described = json.loads(json.dumps(asked, default=str))
     try:
         return Folder(folder, STUDY, described)
     except FolderError as error:
-        # Studies have no --overwrite.
-        sys.exit(f"error: {error}".replace(" --overwrite,", ""))
+        sys.exit(f"error: {error}")
 
 
 def call(command: str, words: str, allowed: Iterable[int] = ()) -> None:

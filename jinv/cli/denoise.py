@@ -73,7 +73,7 @@ def run(options: Denoise) -> int:
         options.add_noise,
         options.seed,
     )
-    for path, image in zip(paths, noisy.images, strict=True):  # each is read once
+    for path, image in zip(paths, noisy.images, strict=True):  # before any work
         removal.check(image.shape[-1], str(path))
     with DenoisedFolder(
         options.out, noisy, removal, overwrite=options.overwrite

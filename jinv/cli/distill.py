@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from jinv.cli.job_options import in_place, word_after
+from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts, load_network
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
@@ -19,7 +19,7 @@ from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError, Interrupted
-from jinv.inversion.settings import at_sizes
+from jinv.inversion.settings import at_sizes, in_place
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import load_classifier, make_classifier

@@ -79,6 +79,8 @@ class Evaluate:
     """Replace the evaluation in --out."""
 
 
+_OWN, _REAL, _NOISE = "this set", "real images ({})", "noise"
+"""Titles of the rows that are not asked for by --also."""
 _HOW = ("out", "overwrite")
 """Options on which no figure depends."""
 
@@ -132,7 +134,7 @@ def _evaluate(
     started: float,
 ) -> dict[str, Any]:
     extractor, judges = reader.extractor, reader.judges
-    evaluated = reader.look("this set", options.set, options.split, options.size)
+    evaluated = reader.look(_OWN, options.set, options.split, options.size)
     height, width = evaluated.images(np.arange(1)).shape[1:3]
     size = height if height == width else None
     real = reference = None
@@ -154,11 +156,11 @@ def _evaluate(
             seed=options.seed,
         )
 
-    rows = {"this set": measured(evaluated)}
+    rows = {_OWN: measured(evaluated)}
     warnings = _partial_judges(options.set, extractor, judges)
     controls = [(title, source, options.split) for title, source in also]
     if options.real:
-        title = f"real images ({options.control_split})"
+        title = _REAL.format(options.control_split)
         controls.insert(0, (title, options.real, options.control_split))
     for title, source, split in controls:
         try:
@@ -166,7 +168,7 @@ def _evaluate(
         except DataError as error:
             warnings.append(f"{title} is left out: {error}")
     if options.noise:
-        rows["noise"] = measured(reader.noise(evaluated))
+        rows[_NOISE] = measured(reader.noise(evaluated))
     return write_report(
         out,
         evaluated,
@@ -225,7 +227,7 @@ class _Reader:
         shape = (len(like.seen), *like.images(np.arange(1)).shape[1:])
         images = np.random.default_rng(self._seed).integers(0, 256, shape, np.uint8)
         data = ArrayImages(images, like.seen.labels)
-        return self._look("noise", "uniform noise", "", like.classes, data)
+        return self._look(_NOISE, "uniform noise", "", like.classes, data)
 
     def _look(
         self,
@@ -279,8 +281,8 @@ def _check_names(
                 f"--judge: two are called {name}, and figures are kept by name: "
                 "evaluate twice, each into an --out of its own"
             )
-    own = ["this set"] + ["noise"] * options.noise
-    own += [f"real images ({options.control_split})"] * bool(options.real)
+    own = [_OWN] + [_NOISE] * options.noise
+    own += [_REAL.format(options.control_split)] * bool(options.real)
     titles = [*own, *(title for title, _ in also)]
     for title, source in also:
         if titles.count(title) > 1:

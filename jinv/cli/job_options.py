@@ -1,6 +1,6 @@
 """The options of all commands that invert a classifier."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -17,7 +17,7 @@ from jinv.inversion.job import Job
 from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
-from jinv.inversion.settings import at_sizes
+from jinv.inversion.settings import at_sizes, in_place
 from jinv.metrics.judge import translate_labels
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
@@ -119,12 +119,6 @@ def job_defaults(kind: type[Options], words: Sequence[str]) -> Options:
     return kind(
         method=method, preset=name, settings=settings, before=in_place(settings, given)
     )
-
-
-def in_place(settings: Any, given: Iterable[str]) -> dict[str, Any]:
-    """Tell what stands where settings are given; other names are left out."""
-    names = {field.name for field in fields(settings)}
-    return {name: getattr(settings, name) for name in names.intersection(given)}
 
 
 def settings_in(words: Sequence[str]) -> dict[str, str]:

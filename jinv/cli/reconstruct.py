@@ -14,7 +14,6 @@ from rich.console import Console
 from jinv.cli.job_options import (
     WorkOptions,
     devices_of,
-    in_place,
     settings_in,
     word_after,
     words_after,
@@ -27,6 +26,7 @@ from jinv.decoders.decoder import load_decoder, read_about
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
+from jinv.inversion.settings import in_place
 from jinv.models.classifier import Classifier
 from jinv.models.features import parse_layers
 from jinv.models.loading import outline_classifier

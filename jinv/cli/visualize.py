@@ -14,7 +14,6 @@ from rich.console import Console
 from jinv.cli.job_options import (
     WorkOptions,
     devices_of,
-    in_place,
     settings_in,
     word_after,
 )
@@ -26,6 +25,7 @@ from jinv.data.pictures import cut, fill
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
+from jinv.inversion.settings import in_place
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import classifier_spec
 from jinv.visualization.dreams import DeepDream

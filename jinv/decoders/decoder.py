@@ -187,8 +187,8 @@ def read_about(path: Path) -> About:
             )
         config = DecoderConfig(**about.pop("config"))
         scales = converted(tuple[Positive, ...], about.pop("scales"), "scales")
-        found = About(**about, config=config, scales=scales)
-        converted(Count, found.crop, "crop")
+        crop = converted(Count, about.pop("crop"), "crop")
+        found = About(**about, crop=crop, config=config, scales=scales)
         if not all(isinstance(each, str) for each in found[:3]):
             raise ValueError("it names no network and layer")
         return found

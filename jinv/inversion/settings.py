@@ -1,7 +1,7 @@
 """A method's settings as text and as JSON: what each field takes, and reading it."""
 
-from collections.abc import Container, Mapping
-from dataclasses import replace
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import fields, replace
 from inspect import get_annotations
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -38,8 +38,13 @@ def with_given(method: Config, given: Mapping[str, Any]) -> Config:
     given = renewed(given, "settings")
     for name in given:
         setting_kind(type(method), name)  # checks the name
-    before = {name: getattr(method, name) for name in given}
-    return replace(method, **given).follow(before)
+    return replace(method, **given).follow(in_place(method, given))
+
+
+def in_place(settings: Any, given: Iterable[str]) -> dict[str, Any]:
+    """Tell what stands where settings are given; other names are left out."""
+    names = {field.name for field in fields(settings)}
+    return {name: getattr(settings, name) for name in names.intersection(given)}
 
 
 def at_sizes(method: Any, classifier: Classifier, given: Container[str]) -> Any:
