@@ -171,8 +171,10 @@ _THESIS = FeatureInversion(
 
 
 def _default(depth: Depth) -> FeatureInversion:
+    # Shallow layers keep fine structure themselves: more would take it away again.
+    w_tv = 1e-6 if depth.field < 0.5 else 3e-6 if depth.field < 0.8 else 1e-5
     return FeatureInversion(
-        w_tv=1e-5,
+        w_tv=w_tv,
         beta=1.0,
         unit="image",
         parametrisation="fourier",
