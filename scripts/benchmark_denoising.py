@@ -25,7 +25,7 @@ from jinv.engine.compilation import keep_compiled_programs
 from jinv.priors.files import load_prior
 from jinv.priors.prior import Prior
 from jinv.priors.removal import PriorRemoval, Removal, VariationRemoval, prior_removal
-from jinv.report.denoised import NoisyImages, psnr
+from jinv.report.denoised import NoisyImages, psnr_beside
 
 TV = "total variation"
 FIRST = 0.7
@@ -172,7 +172,7 @@ def psnrs(removal: Removal, noisy: NoisyImages) -> Sequence[float]:
     """Mean PSNR of the images after each step."""
     found = [
         [
-            psnr(np.clip(image[0], 0, 1), noisy.clean(number))
+            psnr_beside(np.clip(image[0], 0, 1), noisy.clean(number))
             for image in removal.iterates(noisy.noisy(number)[None])
         ]
         for number in range(len(noisy.names))

@@ -1,6 +1,7 @@
 """What studies of reconstructions share: a run, what it left, its row of a table."""
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,6 +102,15 @@ COLUMNS = (
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
+
+
+def by_layer(layers: Sequence[str], weights: Sequence[float]) -> dict[str, float]:
+    """Weights by layer: one for all, or one for each; the study ends with others."""
+    if len(weights) == 1:
+        return dict.fromkeys(layers, weights[0])
+    if len(weights) != len(layers):
+        sys.exit(f"error: {weights}: expected one weight, or {len(layers)}, by layer")
+    return dict(zip(layers, weights, strict=True))
 
 
 def targets(photographs: Sequence[Path], model: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, sheet_of, targets
+from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets
 from studying import claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
@@ -59,10 +59,10 @@ class Study:
     """Folder of the decoder in that of its layer, e.g. joint-0."""
     priors: Path = Path("runs/priors/learnt")
     """Folder of the learned priors, such as `study_priors.py` leaves."""
-    weight: float = 0.01
-    """Weight of the prior of images."""
-    feature_weight: float = 0.001
-    """Weight of priors of feature maps."""
+    weights: tuple[float, ...] = (0.01,)
+    """Weight of the prior of images: one, or one for each of `layers`."""
+    feature_weights: tuple[float, ...] = (0.001,)
+    """Weight of priors of feature maps, likewise."""
     seed: int = 0
     more: str = ""
     """Further words for every `jinv reconstruct`, as --more="--batch-size 8"."""
@@ -78,7 +78,11 @@ def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
     check_layers(load_classifier(study.model), study.layers)
-    with claim(study, study.out / study.model, "layers", "arms"):
+    by_layer(study.layers, study.weights)
+    by_layer(study.layers, study.feature_weights)
+    with claim(
+        study, study.out / study.model, "layers", "arms", "weights", "feature_weights"
+    ):
         carry_out(study)
 
 
@@ -116,7 +120,10 @@ def words_of(study: Study, layer: str, arm: str) -> str | None:
     there = {name: [p for p in paths if p.is_file()] for name, paths in files.items()}
     if not all(found for name, found in there.items() if name in ARMS[arm]):
         return None
-    weights = {IMAGES: study.weight, FEATURES: study.feature_weight}
+    weights = {
+        IMAGES: by_layer(study.layers, study.weights)[layer],
+        FEATURES: by_layer(study.layers, study.feature_weights)[layer],
+    }
     words = ARMS[arm]
     for name, found in there.items():
         prior = f"--prior {{}}:{weights[name]!r}" if name in weights else "{}"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, sheet_of, targets
+from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets
 from studying import call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
@@ -52,10 +52,10 @@ class Study:
     """Layers of whose feature maps priors are learnt, some of these."""
     added: str = "experts"
     """Prior of images that is added to V^β."""
-    weight: float = 0.01
-    """Weight of priors of images."""
-    feature_weight: float = 0.001
-    """Weight of priors of feature maps."""
+    weights: tuple[float, ...] = (0.01,)
+    """Weight of priors of images: one, or one for each of `layers`."""
+    feature_weights: tuple[float, ...] = (0.001,)
+    """Weight of priors of feature maps, likewise."""
     learning: str = ""
     """Words for all commands that learn a prior, as --learning='--steps 1000'."""
     words: str = ""
@@ -73,9 +73,11 @@ def main(study: Study) -> None:
     check_layers(load_classifier(study.model), study.layers)
     if strange := set(study.features) - set(study.layers):
         sys.exit(f"--features {sorted(strange)}: expected some of --layers")
+    by_layer(study.layers, study.weights)
+    by_layer(study.layers, study.feature_weights)
     if study.added not in OF_IMAGES:
         sys.exit(f"--added {study.added}: expected one of {', '.join(OF_IMAGES)}")
-    with claim(study, study.out, "layers", "features"):
+    with claim(study, study.out, "layers", "features", "weights", "feature_weights"):
         carry_out(study)
 
 
@@ -117,7 +119,8 @@ def arms(study: Study, layer: str, files: dict[str, Path]) -> dict[str, str]:
     below = [f for f in study.features if study.layers.index(f) <= depth]
 
     def prior(name: str) -> str:
-        weight = study.weight if name in OF_IMAGES else study.feature_weight
+        given = study.weights if name in OF_IMAGES else study.feature_weights
+        weight = by_layer(study.layers, given)[layer]
         return f"--prior {quoted(files[name])}:{weight!r}"
 
     found = {"nothing": NOTHING, VARIATION: ""}

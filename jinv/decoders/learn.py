@@ -26,6 +26,7 @@ from jinv.engine.placement import make_placement
 from jinv.folders import Kind
 from jinv.levels import to_uint8
 from jinv.metrics.feature_errors import feature_errors
+from jinv.metrics.fidelity import psnr
 from jinv.metrics.means import mean_of
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
@@ -211,7 +212,7 @@ def _look(decoder: Decoder, request: PhotographRequest) -> dict[str, float]:
     square = np.mean((found - images.astype(np.float32) / 255) ** 2, (1, 2, 3))
     seen = request.features(to_uint8(found))[decoder.layer]
     apart = [error.relative_squared_error for error in feature_errors(seen, known)]
-    row = {"test_psnr": float(np.mean(-10 * np.log10(np.maximum(square, 1e-10))))}
+    row = {"test_psnr": float(np.mean(psnr(np.maximum(square, 1e-10))))}
     mean = mean_of(apart).value
     return row | ({} if mean is None else {"test_error": mean})
 

@@ -1,12 +1,16 @@
 """Images parametrised by their waves, which are scaled by frequency."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jinv.images.noise import draw_normal
+
+Parametrisation = Literal["pixels", "fourier"]
+"""Whether parameters are an image's pixels or its waves."""
 
 _COLOURS = np.array([[0.26, 0.27, 0.27], [0.09, 0.0, -0.09], [0.02, -0.05, 0.03]])
 """Red, green and blue of independent colours, by their spread in ImageNet (lucid)."""

@@ -31,6 +31,19 @@ class Fidelity:
     structure: float
 
 
+def psnr(mse: ArrayLike) -> np.ndarray:
+    """Peak signal-to-noise ratio in dB of errors of brightness in [0, 1].
+
+    Infinite where nothing is wrong.
+
+    Example:
+        >>> psnr([0.01, 0.0]).round(6).tolist()
+        [20.0, inf]
+    """
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(mse)
+
+
 def fidelity(images: ArrayLike, targets: ArrayLike) -> list[Fidelity]:
     """Compare images with their targets, pixel by pixel.
 
@@ -52,7 +65,5 @@ def fidelity(images: ArrayLike, targets: ArrayLike) -> list[Fidelity]:
     """
     found, wanted = image_pairs(images, targets)
     mse = np.square(found - wanted).mean((1, 2, 3))
-    with np.errstate(divide="ignore"):
-        psnr = -10 * np.log10(mse)
-    columns = mse, psnr, *structural_similarity(images, targets)
+    columns = mse, psnr(mse), *structural_similarity(images, targets)
     return [Fidelity(*map(float, row)) for row in zip(*columns, strict=True)]

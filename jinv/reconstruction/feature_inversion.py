@@ -26,7 +26,7 @@ from jinv.engine.phase import (
     Term,
 )
 from jinv.errors import ConfigError
-from jinv.images.fourier import Fourier
+from jinv.images.fourier import Fourier, Parametrisation
 from jinv.images.noise import Noise
 from jinv.images.pixels import Pixels, bound_norms, clip
 from jinv.images.views import View, crop
@@ -40,7 +40,6 @@ from jinv.models.features import check_layers
 from jinv.values import Natural, NotNegative, Positive
 
 Unit = Literal["levels", "image", "input"]
-Parametrisation = Literal["pixels", "fourier"]
 FeatureLoss = Literal["normalised", "mean"]
 Reduction = Literal["sum", "mean"]
 Start = Literal["noise", "decoder"]

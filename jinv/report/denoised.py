@@ -12,6 +12,7 @@ import numpy as np
 from jinv.atomic import JsonLines, write_json
 from jinv.folders import Folder, Held, Kind
 from jinv.levels import from_uint8, to_uint8
+from jinv.metrics.fidelity import psnr
 from jinv.metrics.means import mean_of
 from jinv.priors.denoise import LEVELS
 from jinv.priors.removal import Removal
@@ -146,8 +147,8 @@ class DenoisedFolder(Held):
         clean, name = self._noisy.clean(number), self._noisy.names[number]
         row: dict[str, Any] = {"number": number, "name": name}
         if clean is not None:
-            row["psnr_noisy"] = psnr(self._noisy.noisy(number), clean)
-            row["psnr"] = psnr(np.clip(image, 0, 1), clean)
+            row["psnr_noisy"] = psnr_beside(self._noisy.noisy(number), clean)
+            row["psnr"] = psnr_beside(np.clip(image, 0, 1), clean)
         row["seconds"] = seconds
         save_images(self.path / "images", image[None], [name], number)
         self._log.append(row)
@@ -192,15 +193,10 @@ class DenoisedFolder(Held):
             yield Row(tiles, GAP)
 
 
-def psnr(image: np.ndarray, clean: np.ndarray) -> float | None:
-    """Peak signal-to-noise ratio in dB of an image in [0, 1]; None for equal ones.
-
-    Example:
-        >>> round(psnr(np.zeros((4, 4, 1)), np.full((4, 4, 1), 0.1)), 6)
-        20.0
-    """
-    error = float(np.mean(np.square(image.astype(np.float64) - clean)))
-    return -10 * float(np.log10(error)) if error else None
+def psnr_beside(image: np.ndarray, clean: np.ndarray) -> float | None:
+    """PSNR in dB of an image in [0, 1]; None for equal ones, as JSON has it."""
+    error = np.mean(np.square(image.astype(np.float64) - clean))
+    return float(psnr(error)) if error else None
 
 
 def write_denoised_page(

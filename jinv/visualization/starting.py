@@ -1,17 +1,13 @@
 """Images that start from noise or from photographs, at one of several sizes."""
 
-from typing import Literal
-
 import jax
 import jax.numpy as jnp
 
 from jinv.engine.phase import Context, Image, Split
-from jinv.images.fourier import Fourier
+from jinv.images.fourier import Fourier, Parametrisation
 from jinv.images.noise import draw_normal
 from jinv.inversion.request import START
 from jinv.models.classifier import Classifier
-
-Parametrisation = Literal["fourier", "pixels"]
 
 _LEAST = 0.01
 """How far a photograph is kept from black and white, where a sigmoid hardly moves."""

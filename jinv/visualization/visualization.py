@@ -13,6 +13,7 @@ from jinv import losses
 from jinv.engine.optimizers import Optimizer, Schedule
 from jinv.engine.phase import TEACHER, Evaluation, Phase, Procedure, Term
 from jinv.errors import ConfigError
+from jinv.images.fourier import Parametrisation
 from jinv.images.transforms import ANGLES, FACTORS, transforms
 from jinv.images.views import Per, View, chain, jitter
 from jinv.inversion.groups import Descending
@@ -21,7 +22,7 @@ from jinv.inversion.terms import each_image, used
 from jinv.models.classifier import Classifier
 from jinv.models.features import check_layers
 from jinv.values import Count, NotNegative, Positive, Range, ShareBelow1
-from jinv.visualization.starting import Parametrisation, octave_sizes, started_image
+from jinv.visualization.starting import octave_sizes, started_image
 from jinv.visualization.units import layer_shapes
 
 POSITION = "position"
