@@ -147,7 +147,7 @@ def test_a_step_of_the_coursework_is_that_of_its_losses(tiny, photographs):
         seen = tiny.features(tiny.variables, (images - mean) / std)
         far = sum(jnp.mean((seen[layer] - wanted[layer]) ** 2) for layer in layers)
         down, right = jnp.diff(images, axis=1), jnp.diff(images, axis=2)
-        return far + jnp.sum(down**2) + jnp.sum(right**2)
+        return far + (jnp.sum(down**2) + jnp.sum(right**2)) / images[0, ..., 0].size
 
     images = x + mean
     g = np.asarray(jax.grad(objective)(images))
