@@ -21,7 +21,9 @@ from studying import call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.features import check_layers
-from jinv.models.loading import load_classifier
+from jinv.models.loading import load_classifier, outline_classifier
+from jinv.models.zoo import classifier_spec
+from jinv.reconstruction.presets import depth_of
 from jinv.report.pictures import save_picture
 
 OF_IMAGES = {
@@ -49,7 +51,7 @@ class Study:
     layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
     """Layers that are inverted, from the shallowest to the deepest."""
     features: tuple[str, ...] = ("relu1", "relu2", "relu4")
-    """Layers of whose feature maps priors are learnt, some of these."""
+    """Layers of whose feature maps priors are learnt."""
     added: str = "experts"
     """Prior of images that is added to V^β."""
     weights: tuple[float, ...] = (0.01,)
@@ -60,6 +62,8 @@ class Study:
     """Words for all commands that learn a prior, as --learning='--steps 1000'."""
     words: str = ""
     """Words for all commands that reconstruct, likewise."""
+    learnt: Path | None = None
+    """Folder of the learnt priors, by default one in --out."""
     seed: int = 0
     out: Path = Path("runs/priors")
 
@@ -70,9 +74,7 @@ class Study:
 
 
 def main(study: Study) -> None:
-    check_layers(load_classifier(study.model), study.layers)
-    if strange := set(study.features) - set(study.layers):
-        sys.exit(f"--features {sorted(strange)}: expected some of --layers")
+    check_layers(load_classifier(study.model), (*study.layers, *study.features))
     by_layer(study.layers, study.weights)
     by_layer(study.layers, study.feature_weights)
     if study.added not in OF_IMAGES:
@@ -103,7 +105,7 @@ def carry_out(study: Study) -> None:
 
 def learnt(study: Study, name: str, words: str) -> Path:
     """Learn a prior, unless it is there."""
-    folder = study.out / "learnt" / name
+    folder = (study.learnt or study.out / "learnt") / name
     found = folder / "prior.safetensors"
     if not found.exists():
         call(
@@ -115,8 +117,13 @@ def learnt(study: Study, name: str, words: str) -> Path:
 
 def arms(study: Study, layer: str, files: dict[str, Path]) -> dict[str, str]:
     """Words in which the runs of a layer differ, by the names of their priors."""
-    depth = study.layers.index(layer)
-    below = [f for f in study.features if study.layers.index(f) <= depth]
+    network = outline_classifier(classifier_spec(study.model))
+    seen = {f: depth_of(network, [f]).field for f in (layer, *study.features)}
+    below = [
+        f
+        for f in sorted(study.features, key=seen.__getitem__)
+        if seen[f] <= seen[layer]
+    ]
 
     def prior(name: str) -> str:
         given = study.weights if name in OF_IMAGES else study.feature_weights
