@@ -219,8 +219,8 @@ RECONSTRUCTIONS = {
         source="a coursework on VGG-16 and ResNet-18, which gives rates, weights and "
         "layers only; Adam, images in [0, 1], the mean squared feature error, squared "
         "differences by pixel and 500 steps are assumed",
-        expected="VGG-16 conv3_1, one photograph, 200 steps: a squared feature error of "
-        "0.029, and 0.147 by rate 1e-3",
+        expected="VGG-16 conv3_1, one photograph, 200 steps: a squared feature error "
+        "of 0.029, and 0.147 by rate 1e-3",
     ),
     "thesis-conv1": Reconstruction(
         _thesis_conv1,
