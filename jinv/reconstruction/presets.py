@@ -146,7 +146,7 @@ def _coursework(depth: Depth) -> FeatureInversion:
 
 def _thesis_conv1(depth: Depth) -> FeatureInversion:
     del depth
-    return replace(_THESIS, lr=0.004, steps=(1000,), w_prior=1e-4)
+    return replace(_THESIS, lr=0.004, steps=(1000,), w_prior=0.01)
 
 
 def _thesis_conv4(depth: Depth) -> FeatureInversion:
@@ -225,9 +225,11 @@ RECONSTRUCTIONS = {
     "thesis-conv1": Reconstruction(
         _thesis_conv1,
         source="a thesis on inverting networks by learned priors, for relu1 of "
-        "AlexNet; 5000 steps there, 1000 here; its weight is here in deviations of a "
-        "natural patch, and the start and what x is measured in are assumed",
-        expected="not measured yet",
+        "AlexNet; 5000 steps there, 1000 here; its weight of 1e-4, in units that it "
+        "does not tell, is 0.01 deviations of a natural patch here; the start and what "
+        "x is measured in are assumed",
+        expected="two photographs: squared feature errors of 0.015 and 0.014, LPIPS of "
+        "0.16 and 0.28",
         needs_prior=True,
     ),
     "thesis-conv4": Reconstruction(
@@ -236,7 +238,8 @@ RECONSTRUCTIONS = {
         "in the same stages, in each of which Adam begins anew; its weight is here in "
         "deviations of a natural patch, and the start and what x is measured in are "
         "assumed",
-        expected="not measured yet",
+        expected="two photographs: squared feature errors of 0.021 and 0.042, LPIPS of "
+        "0.70 and 0.82: noise",
         needs_prior=True,
     ),
 }
