@@ -15,7 +15,9 @@ from jinv.cli.reconstruct import read_photographs
 from jinv.errors import Diverged
 from jinv.metrics.means import mean_of
 from jinv.metrics.measures import LPIPS, MEASURES
-from jinv.models.loading import load_classifier
+from jinv.models.loading import load_classifier, outline_classifier
+from jinv.models.zoo import classifier_spec
+from jinv.reconstruction.presets import depth_of
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.pictures import read_picture, saved_images
 
@@ -111,6 +113,14 @@ def by_layer(layers: Sequence[str], weights: Sequence[float]) -> dict[str, float
     if len(weights) != len(layers):
         sys.exit(f"error: {weights}: expected one weight, or {len(layers)}, by layer")
     return dict(zip(layers, weights, strict=True))
+
+
+def up_to(model: str, layer: str, layers: Sequence[str]) -> list[str]:
+    """Those of some layers that are no deeper than one, the shallowest first."""
+    network = outline_classifier(classifier_spec(model))
+    fields = {name: depth_of(network, [name]).field for name in (layer, *layers)}
+    found = (name for name in layers if fields[name] <= fields[layer])
+    return sorted(found, key=fields.__getitem__)
 
 
 def targets(photographs: Sequence[Path], model: str) -> np.ndarray:

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets
+from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets, up_to
 from studying import claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
@@ -51,7 +51,7 @@ class Study:
     """Photographs that are taken, the first by name."""
     model: str = "alexnet_features"
     layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
-    """Layers that are inverted, from the shallowest to the deepest."""
+    """Layers that are inverted."""
     arms: tuple[str, ...] = tuple(ARMS)
     decoders: Path = Path("runs/decoders")
     """Folder of the decoders, such as `study_decoders.py` leaves."""
@@ -111,7 +111,7 @@ def carry_out(study: Study) -> None:
 
 def words_of(study: Study, layer: str, arm: str) -> str | None:
     """The words of an arm; None where a file that it needs is not there."""
-    below = study.layers[: study.layers.index(layer) + 1]
+    below = up_to(study.model, layer, study.layers)
     files = {
         DECODER: [decoder_of(study, layer)],
         IMAGES: [study.priors / "experts" / "prior.safetensors"],

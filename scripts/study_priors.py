@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import tyro
-from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets
+from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets, up_to
 from studying import call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.features import check_layers
-from jinv.models.loading import load_classifier, outline_classifier
-from jinv.models.zoo import classifier_spec
-from jinv.reconstruction.presets import depth_of
+from jinv.models.loading import load_classifier
 from jinv.report.pictures import save_picture
 
 OF_IMAGES = {
@@ -49,7 +47,7 @@ class Study:
     """Photographs that are taken, the first by name."""
     model: str = "alexnet_features"
     layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
-    """Layers that are inverted, from the shallowest to the deepest."""
+    """Layers that are inverted."""
     features: tuple[str, ...] = ("relu1", "relu2", "relu4")
     """Layers of whose feature maps priors are learnt."""
     added: str = "experts"
@@ -117,13 +115,7 @@ def learnt(study: Study, name: str, words: str) -> Path:
 
 def arms(study: Study, layer: str, files: dict[str, Path]) -> dict[str, str]:
     """Words in which the runs of a layer differ, by the names of their priors."""
-    network = outline_classifier(classifier_spec(study.model))
-    seen = {f: depth_of(network, [f]).field for f in (layer, *study.features)}
-    below = [
-        f
-        for f in sorted(study.features, key=seen.__getitem__)
-        if seen[f] <= seen[layer]
-    ]
+    below = up_to(study.model, layer, study.features)
 
     def prior(name: str) -> str:
         given = study.weights if name in OF_IMAGES else study.feature_weights
