@@ -48,6 +48,10 @@ class DecoderConfig(Checked):
         steps: Updates.
         batch_size: Crops in an update.
         lr: Highest learning rate of Adam.
+        warmup: Updates over which the rate rises from 0, but no more than a tenth of
+            all: where modules feed each other, the first updates are the wildest.
+        max_norm: Largest norm of an update's gradient, to which longer ones are cut; 0
+            for any.
         schedule: Learning rate over the updates; see `make_schedule`.
         round_steps: Updates between two looks at photographs that are held out.
         seed: Seed of the initialisation, the order of photographs, and the crops.
@@ -67,8 +71,10 @@ class DecoderConfig(Checked):
     crop: Natural = 0
     steps: Count = 2000
     batch_size: Count = 8
-    lr: Positive = 3e-4
-    schedule: Schedule = "constant"
+    lr: Positive = 1e-3
+    warmup: Natural = 100
+    max_norm: NotNegative = 1.0
+    schedule: Schedule = "cosine"
     round_steps: Count = 100
     seed: Seed = 0
 
@@ -78,7 +84,7 @@ class DecoderConfig(Checked):
         return self.steps // self.round_steps
 
     def whole(self) -> Self:
-        """Make rounds no longer than all steps together.
+        """Make rounds, and the warm-up, no longer than the steps allow.
 
         Raises:
             ConfigError: The steps make no whole rounds, or the image has no loss.
@@ -87,4 +93,8 @@ class DecoderConfig(Checked):
             raise ConfigError(
                 "w_image and w_features are 0: nothing says what the image shall be"
             )
-        return replace(self, round_steps=whole_rounds(self.steps, self.round_steps))
+        return replace(
+            self,
+            round_steps=whole_rounds(self.steps, self.round_steps),
+            warmup=min(self.warmup, self.steps // 10),
+        )

@@ -23,7 +23,7 @@ from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 from jinv.values import Count, Positive, converted
 
-FORMAT = 1
+FORMAT = 2
 """Format of the files that are written here."""
 
 _ABOUT = "decoder"

@@ -37,12 +37,14 @@ def decoder_lesson(
         config: How it learns.
         size: Height and width of the crops, in pixels.
     """
-    schedule = make_schedule(config.schedule, config.lr, config.steps)
+    schedule = make_schedule(
+        config.schedule, config.lr, config.steps, config.warmup
+    )
     waiting = max(1, config.steps // 20) if config.schedule == "plateau" else None
     return Lesson(
         design.init(config.seed, size),
         partial(_objective, design, config, design.sizes((size, size))),
-        make_optimizer("adam", schedule, BETAS, waiting),
+        make_optimizer("adam", schedule, BETAS, waiting, config.max_norm),
         (design.classifier.variables, photographs, np.asarray(scales, np.float32)),
         seed=config.seed,
         advice=f"take a lower lr than {config.lr}",

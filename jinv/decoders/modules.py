@@ -19,7 +19,7 @@ Size = tuple[int, int]
 
 _LINEAR = nn.initializers.variance_scaling(1.0, "fan_in", "normal")
 _LEAK = 0.2
-"""Slope below zero of the monolithic decoders' nonlinearity."""
+"""Slope of the nonlinearity below zero: units that are 0 for good learn no more."""
 
 
 class Up(nn.Module):
@@ -62,7 +62,7 @@ class Up(nn.Module):
 
 
 class Undoing(nn.Module):
-    """A module that undoes a layer: transposed convolution, ReLU, convolution.
+    """A module that undoes a layer: transposed convolution, leaky ReLU, convolution.
 
     Attributes:
         hidden: Number of channels between both convolutions.
@@ -82,7 +82,7 @@ class Undoing(nn.Module):
     def __call__(self, x: jax.Array, size: Size) -> jax.Array:
         """Map (batch, height', width', in) to (batch, *size, channels)."""
         x = Up(self.hidden, self.over, self.upwards, self.dtype, name="up")(x, size)
-        return _last(self.channels, self.dtype)(nn.relu(x))
+        return _last(self.channels, self.dtype)(_leaky(x))
 
 
 class Placing(nn.Module):
@@ -110,7 +110,7 @@ class Placing(nn.Module):
         if size != self.size:
             raise ValueError(f"made for {self.size}, not for {size}")
         x = nn.Dense(size[0] * size[1] * self.hidden, dtype=self.dtype, name="dense")(x)
-        x = nn.relu(x).reshape(len(x), *size, self.hidden)
+        x = _leaky(x).reshape(len(x), *size, self.hidden)
         return _last(self.channels, self.dtype)(x)
 
 
@@ -146,19 +146,15 @@ class Monolith(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, size: Size) -> jax.Array:
         """Map (batch, height', width', in) or (batch, units) to (batch, *size, 3)."""
-
-        def leaky(x: jax.Array) -> jax.Array:
-            return nn.leaky_relu(x, _LEAK)
-
         if self.dense:
             area = self.base[0] * self.base[1]
             for number, units in enumerate((*[self.dense] * 2, area * self.hidden)):
                 dense = nn.Dense(units, dtype=self.dtype, name=f"dense{number + 1}")
-                x = leaky(dense(x))
+                x = _leaky(dense(x))
             x = x.reshape(len(x), *self.base, self.hidden)
         else:
             for number in range(3):
-                x = leaky(_conv(self.hidden, f"conv{number + 1}", self.dtype)(x))
+                x = _leaky(_conv(self.hidden, f"conv{number + 1}", self.dtype)(x))
         ups = list(zip(self.overs, self.widths, strict=True))
         for number, (over, width) in enumerate(ups):
             left = math.prod(later.stride for later in self.overs[number + 1 :])
@@ -166,8 +162,12 @@ class Monolith(nn.Module):
             x = Up(width, over, self.upwards, self.dtype, name=f"up{number + 1}")(
                 x, now
             )
-            x = leaky(x) if number + 1 < len(ups) else x
+            x = _leaky(x) if number + 1 < len(ups) else x
         return x if ups else _last(self.channels, self.dtype)(x)
+
+
+def _leaky(x: jax.Array) -> jax.Array:
+    return nn.leaky_relu(x, _LEAK)
 
 
 def _conv(channels: int, name: str, dtype: Any) -> Conv:

@@ -52,6 +52,7 @@ def make_optimizer(
     learning_rate: optax.Schedule,
     betas: tuple[float, float] = (0.9, 0.999),
     patience: int | None = None,
+    max_norm: float = 0.0,
 ) -> optax.GradientTransformationExtraArgs:
     """Make an optimiser; with `patience`, one that watches the loss.
 
@@ -62,6 +63,7 @@ def make_optimizer(
         learning_rate: Step → learning rate.
         betas: Adam's decay rates.
         patience: Steps without improvement after which the rate is cut to a tenth.
+        max_norm: Largest norm of the gradient, to which longer ones are cut; 0 for any.
     """
     if name == "adam":
         chosen = optax.adam(learning_rate, *betas)
@@ -71,6 +73,8 @@ def make_optimizer(
         chosen = normalised_steps(learning_rate)
     else:
         chosen = optax.sgd(learning_rate, momentum=betas[0])
+    if max_norm:
+        chosen = optax.chain(optax.clip_by_global_norm(max_norm), chosen)
     if patience is None:
         return optax.with_extra_args_support(chosen)
     plateau = optax.contrib.reduce_on_plateau(factor=0.1, patience=patience)

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from jinv.engine.lesson import Lesson
+from jinv.engine.optimizers import make_optimizer
 from jinv.priors.config import PriorConfig
 from jinv.priors.denoiser import draw_denoiser
 from jinv.priors.experts import experts, initial_filters, whitened, whitenings
@@ -109,8 +110,7 @@ def _of_denoiser(form: Form, config: PriorConfig, scale: Scale) -> Taught:
 
 
 def _lesson(config: PriorConfig, trained: Any, objective: Any, frozen: Any) -> Lesson:
-    cut = [optax.clip_by_global_norm(config.max_norm)] if config.max_norm else []
-    optimizer = optax.chain(*cut, optax.adam(_rates(config)))
+    optimizer = make_optimizer("adam", _rates(config), max_norm=config.max_norm)
     advice = f"take a lower lr than {config.lr:g}"
     return Lesson(
         trained, objective, optimizer, frozen, seed=config.seed, advice=advice
