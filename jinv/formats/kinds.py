@@ -66,6 +66,11 @@ def kind_of(path: Path) -> Kind:
         tail = file.read()
     if not head:
         raise ValueError(f"it is empty: {_AGAIN}")
+    # First of all: these begin with a length, whose bytes may look like any other kind.
+    if head[8:9] == b"{" and 2 <= _header(head) <= _LONGEST_HEADER:
+        if 8 + _header(head) > size:
+            raise ValueError(f"it is the beginning of a safetensors file: {_AGAIN}")
+        return "safetensors"
     if head[:2] == b"PK":
         return _archive(path)
     for magic, what, advice in _MAGIC:
@@ -75,10 +80,6 @@ def kind_of(path: Path) -> Kind:
         return "pickle"
     if 0x81 <= head[0] <= 0x8F or head[0] in (0xDE, 0xDF):
         return "msgpack"
-    if head[8:9] == b"{" and 2 <= _header(head) <= _LONGEST_HEADER:
-        if 8 + _header(head) > size:
-            raise ValueError(f"it is the beginning of a safetensors file: {_AGAIN}")
-        return "safetensors"
     if _FIRST_OF_OLD_PICKLES.match(head):
         return "pickle"
     what, advice = _stranger(path, head, tail)

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from jinv.cli.networks import load_network
 from jinv.errors import WeightsError
@@ -28,6 +29,18 @@ def test_safetensors_and_npz_are_read(tmp_path):
     for name in ("w.safetensors", "w.npz"):
         found = read_tensors(tmp_path / name)
         np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
+
+
+def test_a_safetensors_file_is_one_however_long_its_header(tmp_path):
+    path, begins = tmp_path / "w.safetensors", set()
+    # Lengths are whole eights, and 32 of these are all that a first byte may be.
+    for letters in range(0, 2048, 8):
+        save_file(STATE, path, {"note": "x" * letters})
+        begins.add(path.read_bytes()[:2])
+        found = read_tensors(path)
+        np.testing.assert_array_equal(found["a.weight"], STATE["a.weight"])
+    # As pickles and msgpack begin.
+    assert {b"\x80\x02", b"\x88\x01"} <= begins
 
 
 @pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}])
