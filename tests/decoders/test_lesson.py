@@ -15,7 +15,7 @@ from jinv.engine.placement import make_placement
 
 CONFIG = DecoderConfig(
     steps=1, batch_size=4, width=0.5, w_features=0.3, w_between=0.7, lr=0.01
-)
+).whole()
 REGIMES = ("stacked", "joint", "end")
 
 

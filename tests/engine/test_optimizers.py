@@ -63,6 +63,14 @@ def test_adam_is_the_one_of_optax():
     np.testing.assert_array_equal(found, expected)
 
 
+def test_long_gradients_are_cut_to_a_norm_and_short_ones_are_not():
+    optimizer = make_optimizer("sgd", lambda step: 1.0, (0.0, 0.0), max_norm=2.0)
+    state = optimizer.init(jnp.zeros(2))
+    for gradient, step in (([3.0, -4.0], [-1.2, 1.6]), ([0.3, -0.4], [-0.3, 0.4])):
+        found, _ = optimizer.update(jnp.array(gradient), state)
+        np.testing.assert_allclose(found, step, rtol=1e-6)
+
+
 def test_endless_warm_ups_are_refused():
     with pytest.raises(ConfigError, match="needs more than 10 steps"):
         make_schedule("cosine", 0.1, 10, warmup=10)
