@@ -37,9 +37,7 @@ def decoder_lesson(
         config: How it learns.
         size: Height and width of the crops, in pixels.
     """
-    schedule = make_schedule(
-        config.schedule, config.lr, config.steps, config.warmup
-    )
+    schedule = make_schedule(config.schedule, config.lr, config.steps, config.warmup)
     waiting = max(1, config.steps // 20) if config.schedule == "plateau" else None
     return Lesson(
         design.init(config.seed, size),
