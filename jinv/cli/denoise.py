@@ -11,6 +11,7 @@ from jinv.console import make_console
 from jinv.data.photographs import Photographs, names_of, photographs_in
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
+from jinv.errors import ConfigError
 from jinv.priors.denoise import make_removal
 from jinv.priors.removal import Removal, cleaned
 from jinv.report.denoised import DenoisedFolder, NoisyImages
@@ -45,8 +46,8 @@ class Denoise:
     and tell how near to them what comes out is."""
     grey: bool = False
     """Make the images grey first."""
-    seed: Seed = 0
-    """Seed of the noise that is added."""
+    seed: Seed | None = None
+    """Seed of the noise that --add-noise adds; by default 0."""
     out: Path = Path("runs/denoise")
     """Folder for everything that is left."""
     overwrite: bool = False
@@ -58,6 +59,8 @@ def run(options: Denoise) -> int:
     started = time.monotonic()
     console = make_console()
     keep_compiled_programs()
+    if options.seed is not None and not options.add_noise:
+        raise ConfigError("--seed is of the noise that --add-noise adds: give it too")
     removal = make_removal(
         options.prior,
         options.sigma,
@@ -71,7 +74,7 @@ def run(options: Denoise) -> int:
         names_of(paths),
         options.sigma,
         options.add_noise,
-        options.seed,
+        options.seed or 0,
     )
     for path, image in zip(paths, noisy.images, strict=True):  # before any work
         removal.check(image.shape[-1], str(path))

@@ -14,6 +14,7 @@ from jinv.engine.precision import Precision, activation_type
 from jinv.errors import ConfigError
 from jinv.inversion.deep import DeepInversion
 from jinv.inversion.job import Job
+from jinv.inversion.learned import COMMON_WEIGHT
 from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS, method_name
 from jinv.inversion.presets import default_preset, find_preset
@@ -50,9 +51,9 @@ class WorkOptions:
     prior: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
     """A learned prior that takes part, FILE or FILE:WEIGHT, as `jinv prior` writes it;
     may be given several times. By default it weighs --w-prior."""
-    prior_stride: Count = STRIDE
+    prior_stride: Count | None = None
     """Distance of the patches that priors look at in a step, on a random grid for each
-    image, in pixels; 1 for all patches."""
+    image, in pixels; 1 for all patches; by default 4."""
     overwrite: bool = False
     """Replace what is in --out."""
     execution: tyro.conf.OmitArgPrefixes[Execution] = field(default_factory=Execution)
@@ -69,6 +70,19 @@ class WorkOptions:
             dtype=activation_type(self.precision),
             remat=self.remat,
         )
+
+    def learned_priors(self) -> dict[str, Any]:
+        """Tell which learned priors take part, and how, by the names of jobs' options.
+
+        Raises:
+            ConfigError: There are none, but something is said of how they take part.
+        """
+        if not self.prior:
+            given = {"--prior-stride": self.prior_stride is not None}
+            given["--w-prior"] = COMMON_WEIGHT in self.before
+            for flag in (flag for flag, there in given.items() if there):
+                raise ConfigError(f"{flag} is of learned priors: give --prior FILE too")
+        return {"priors": self.prior, "prior_stride": self.prior_stride or STRIDE}
 
 
 @dataclass(frozen=True)
@@ -159,8 +173,7 @@ def prepare(
         student=load_network(options.student) if options.student else None,
         seed=options.seed,
         execution=options.execution,
-        priors=options.prior,
-        prior_stride=options.prior_stride,
+        **options.learned_priors(),
     )
     return job, _judge(options, job)
 

@@ -124,8 +124,7 @@ def run(options: Reconstruct) -> int:
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,
-        priors=options.prior,
-        prior_stride=options.prior_stride,
+        **options.learned_priors(),
     )
     return run_in_folder(
         options.out,

@@ -60,6 +60,5 @@ def prepare_reconstruction(
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,
-        priors=options.prior,
-        prior_stride=options.prior_stride,
+        **options.learned_priors(),
     )

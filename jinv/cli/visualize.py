@@ -136,8 +136,7 @@ def _prepare(options: Visualize) -> Job:
         batch_size=options.batch_size,
         seed=options.seed,
         execution=options.execution,
-        priors=options.prior,
-        prior_stride=options.prior_stride,
+        **options.learned_priors(),
     )
 
 

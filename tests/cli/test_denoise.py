@@ -97,3 +97,10 @@ def test_noisy_images_of_any_kind_are_denoised_by_total_variation(
     assert "tall.png are grey" in said and said.count("\n") == 1
     assert (out / "summary.json").exists()  # and nothing was removed
     assert main([*words, "--prior", str(prior), "--grey", "--overwrite"]) == 0
+
+
+def test_a_seed_is_of_noise_that_is_added(photographs, tmp_path, capsys):
+    words = ["denoise", str(photographs), "--tv", "0.7", "--seed", "3"]
+    assert main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "--seed is of the noise that --add-noise adds" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -42,6 +42,15 @@ def test_a_method_is_chosen_for_who_names_none(parse):
     assert options.settings == PRESETS["default"].method
 
 
+@pytest.mark.parametrize("words", ["--prior-stride=4", "--w-prior 0.01"])
+def test_what_is_said_of_priors_needs_one(parse, words):
+    options = parse(*words.split())
+    with pytest.raises(ConfigError, match="is of learned priors: give --prior FILE"):
+        prepare(options, images=1)
+    given = parse(*words.split(), "--prior=a:0.5").learned_priors()
+    assert given == {"priors": ("a:0.5",), "prior_stride": 4}
+
+
 @pytest.mark.parametrize("command", JOBS)
 @pytest.mark.parametrize("words", ["--method sketch", "--preset=lines"])
 def test_a_method_brings_its_preset_and_a_preset_its_method(
