@@ -12,6 +12,7 @@ where it was when it is called again.
 
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +41,9 @@ ARMS = {
 """Arms, by the words in which their commands differ; those that need a file which is
 not there are left out."""
 
+Weights = Mapping[str, Mapping[str, float]]
+"""Weights of priors, by what these are of, and by layer."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -53,8 +57,9 @@ class Study:
     layers: tuple[str, ...] = ("relu1", "relu2", "relu4", "pool5")
     """Layers that are inverted."""
     arms: tuple[str, ...] = tuple(ARMS)
-    decoders: Path = Path("runs/decoders")
-    """Folder of the decoders, such as `study_decoders.py` leaves."""
+    decoders: tuple[Path, ...] = (Path("runs/decoders"),)
+    """Folders of the decoders, such as `study_decoders.py` leaves; the first that has
+    one of the layer is asked."""
     which: str = ""
     """Folder of the decoder in that of its layer, e.g. joint-0."""
     priors: Path = Path("runs/priors/learnt")
@@ -78,22 +83,24 @@ def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
     check_layers(load_classifier(study.model), study.layers)
-    by_layer(study.layers, study.weights)
-    by_layer(study.layers, study.feature_weights)
+    weights = {
+        IMAGES: by_layer(study.layers, study.weights),
+        FEATURES: by_layer(study.layers, study.feature_weights),
+    }
     with claim(
         study, study.out / study.model, "layers", "arms", "weights", "feature_weights"
     ):
-        carry_out(study)
+        carry_out(study, weights)
 
 
-def carry_out(study: Study) -> None:
+def carry_out(study: Study, weights: Weights) -> None:
     """Reconstruct from every layer in every way whose files are there."""
     known = targets(study.chosen, study.model)
     out, rows = study.out / study.model, []
     for layer in study.layers:
         runs = {}
         for arm in study.arms:
-            words = words_of(study, layer, arm)
+            words = words_of(study, weights, layer, arm)
             if words is None:
                 print(f"{layer}, {arm}: left out, as its file is not there", flush=True)
                 continue
@@ -109,7 +116,7 @@ def carry_out(study: Study) -> None:
         write_page(out, "Ways back from features", columns, rows)
 
 
-def words_of(study: Study, layer: str, arm: str) -> str | None:
+def words_of(study: Study, weights: Weights, layer: str, arm: str) -> str | None:
     """The words of an arm; None where a file that it needs is not there."""
     below = up_to(study.model, layer, study.layers)
     files = {
@@ -120,21 +127,19 @@ def words_of(study: Study, layer: str, arm: str) -> str | None:
     there = {name: [p for p in paths if p.is_file()] for name, paths in files.items()}
     if not all(found for name, found in there.items() if name in ARMS[arm]):
         return None
-    weights = {
-        IMAGES: by_layer(study.layers, study.weights)[layer],
-        FEATURES: by_layer(study.layers, study.feature_weights)[layer],
-    }
     words = ARMS[arm]
     for name, found in there.items():
-        prior = f"--prior {{}}:{weights[name]!r}" if name in weights else "{}"
+        prior = f"--prior {{}}:{weights[name][layer]!r}" if name in weights else "{}"
         given = " ".join(prior.format(quoted(path)) for path in found)
         words = words.replace(name, given)
     return words
 
 
 def decoder_of(study: Study, layer: str) -> Path:
-    folder = study.decoders / study.model / layer / study.which
-    return folder / "decoder.safetensors"
+    """Where the decoder of a layer lies, or would lie."""
+    place = Path(study.model, layer, study.which, "decoder.safetensors")
+    found = (folder / place for folder in study.decoders if (folder / place).is_file())
+    return next(found, study.decoders[0] / place)
 
 
 @cache
