@@ -265,10 +265,16 @@ def _separable(
 
 
 def _denoising(variables: Variables, values: jax.Array) -> jax.Array:
-    """Mean over pixels of ½ |x - D(x)|² / sigma², as if D(x) did not depend on x."""
+    """Mean over pixels of ½ |x - D(x)|² / sigma², as if D(x) did not depend on x.
+
+    Noise has no mean over an image: what D adds to one is a fault of its own, which a
+    thousand steps would add up.
+    """
     scaled = _scaled(variables, values)
     clean = lax.stop_gradient(denoise(variables["layers"], scaled))
-    squares = jnp.sum(jnp.square(scaled - clean), -1)
+    noise = scaled - clean
+    noise -= lax.stop_gradient(jnp.mean(noise, (1, 2), keepdims=True))
+    squares = jnp.sum(jnp.square(noise), -1)
     return jnp.mean(squares, (1, 2)) / (2 * jnp.square(variables["sigma"]))
 
 
