@@ -64,11 +64,12 @@ def energy(
     at a stride of 4 for a sixteenth of the cost.
 
     A denoiser (kind "dae") has no energy that could be computed. Its gradient with
-    respect to the values is, exactly, that of a density that the denoiser belongs to,
-    (x - D(x)) / sigma², divided by the number of pixels and by d; its value is what
-    that gradient would cost, mean ½ |x - D(x)|² / sigma², less m, over d. No gradient
-    passes through D, so it costs a forward pass of D alone, which looks at all pixels:
-    shifts and stride mean nothing to it.
+    respect to the values is that of a density that the denoiser belongs to, n / sigma²
+    divided by the number of pixels and by d, with n = x - D(x) less each channel's mean
+    over the image: noise has none, and what D adds to an image's, steps would add up.
+    Its value is what that gradient would cost, mean ½ |n|² / sigma², less m, over d. No
+    gradient passes through D, so it costs a forward pass of D alone, which looks at all
+    pixels: shifts and stride mean nothing to it.
 
     Args:
         form: Form of the prior; static.
@@ -98,7 +99,8 @@ def score(form: Form, variables: Variables, values: jax.Array) -> jax.Array:
     psi(x) = d/dx sum over all patches p of sum_i alpha_i G(w_i.p - b_i)
 
     as a field of experts has it (Roth & Black 2009, equation 10); neither mean nor
-    deviation have a part in it. Of a denoiser it is (D(x) - x) / sigma².
+    deviation have a part in it. Of a denoiser it is (D(x) - x) / sigma², less each
+    channel's mean over the image.
 
     Args:
         form: Form of the prior; static.
@@ -265,11 +267,7 @@ def _separable(
 
 
 def _denoising(variables: Variables, values: jax.Array) -> jax.Array:
-    """Mean over pixels of ½ |x - D(x)|² / sigma², as if D(x) did not depend on x.
-
-    Noise has no mean over an image: what D adds to one is a fault of its own, which a
-    thousand steps would add up.
-    """
+    """Mean over pixels of ½ |n|² / sigma², as if D(x) did not depend on x."""
     scaled = _scaled(variables, values)
     clean = lax.stop_gradient(denoise(variables["layers"], scaled))
     noise = scaled - clean
