@@ -4,10 +4,10 @@
 Every arm is a `jinv reconstruct` of the same photographs and layer, in a folder of its
 own. Arms with decoders need those that `jinv decoder` left, as --decoders
 FOLDER/MODEL/LAYER/WHICH/decoder.safetensors; arms with learned priors those of
-`jinv prior`, as --priors FOLDER/NAME/prior.safetensors, of images ("experts") and of
-feature maps (called as their layers; those up to the one at hand are used). Leaves a
-table (table.md), a page, and a sheet layer by layer. Can be interrupted, and goes on
-where it was when it is called again.
+`jinv prior`, as --priors FOLDER/NAME/prior.safetensors, of images ("experts" and
+"denoiser") and of feature maps (called as their layers; those up to the one at hand are
+used). Leaves a table (table.md), a page, and a sheet layer by layer. Can be
+interrupted, and goes on where it was when it is called again.
 """
 
 import sys
@@ -28,15 +28,17 @@ from jinv.models.loading import load_classifier
 from jinv.report.pictures import save_picture
 
 DECODER, IMAGES, FEATURES = "{decoder}", "{images}", "{features}"
+DENOISER = "{denoiser}"
 ARMS = {
     "2015": "--preset mahendran-2015",
     "2016": "--preset mahendran-2016",
     "default": "--preset default",
     "prior of images": f"--w-tv 0 {IMAGES}",
     "priors of images and features": f"--w-tv 0 {IMAGES} {FEATURES}",
+    "denoiser": f"--w-tv 0 {DENOISER}",
     "decoder": f"--decoder {DECODER}",
-    "decoder, then 50 steps": f"--decoder {DECODER} --preset default --steps 50",
-    "decoder, then 300 steps": f"--decoder {DECODER} --preset default --steps 300",
+    "decoder, then default": f"--decoder {DECODER} --preset default --steps 100",
+    "decoder, then denoiser": f"--decoder {DECODER} --w-tv 0 {DENOISER} --steps 100",
 }
 """Arms, by the words in which their commands differ; those that need a file which is
 not there are left out."""
@@ -65,7 +67,7 @@ class Study:
     priors: Path = Path("runs/priors/learnt")
     """Folder of the learned priors, such as `study_priors.py` leaves."""
     weights: tuple[float, ...] = (0.01,)
-    """Weight of the prior of images: one, or one for each of `layers`."""
+    """Weight of either prior of images: one, or one for each of `layers`."""
     feature_weights: tuple[float, ...] = (0.001,)
     """Weight of priors of feature maps, likewise."""
     seed: int = 0
@@ -84,7 +86,8 @@ def main(study: Study) -> None:
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
     check_layers(load_classifier(study.model), study.layers)
     weights = {
-        IMAGES: by_layer(study.layers, study.weights),
+        IMAGES: (of_images := by_layer(study.layers, study.weights)),
+        DENOISER: of_images,
         FEATURES: by_layer(study.layers, study.feature_weights),
     }
     with claim(
@@ -122,6 +125,7 @@ def words_of(study: Study, weights: Weights, layer: str, arm: str) -> str | None
     files = {
         DECODER: [decoder_of(study, layer)],
         IMAGES: [study.priors / "experts" / "prior.safetensors"],
+        DENOISER: [study.priors / "denoiser" / "prior.safetensors"],
         FEATURES: [study.priors / name / "prior.safetensors" for name in below],
     }
     there = {name: [p for p in paths if p.is_file()] for name, paths in files.items()}
