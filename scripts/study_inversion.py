@@ -67,7 +67,9 @@ class Study:
     priors: Path = Path("runs/priors/learnt")
     """Folder of the learned priors, such as `study_priors.py` leaves."""
     weights: tuple[float, ...] = (0.01,)
-    """Weight of either prior of images: one, or one for each of `layers`."""
+    """Weight of the prior of images: one, or one for each of `layers`."""
+    denoiser_weights: tuple[float, ...] = (0.01,)
+    """Weight of the denoiser, likewise."""
     feature_weights: tuple[float, ...] = (0.001,)
     """Weight of priors of feature maps, likewise."""
     seed: int = 0
@@ -86,13 +88,12 @@ def main(study: Study) -> None:
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
     check_layers(load_classifier(study.model), study.layers)
     weights = {
-        IMAGES: (of_images := by_layer(study.layers, study.weights)),
-        DENOISER: of_images,
+        IMAGES: by_layer(study.layers, study.weights),
+        DENOISER: by_layer(study.layers, study.denoiser_weights),
         FEATURES: by_layer(study.layers, study.feature_weights),
     }
-    with claim(
-        study, study.out / study.model, "layers", "arms", "weights", "feature_weights"
-    ):
+    free = "layers", "arms", "weights", "denoiser_weights", "feature_weights"
+    with claim(study, study.out / study.model, *free):
         carry_out(study, weights)
 
 
