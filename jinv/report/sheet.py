@@ -1,7 +1,8 @@
 """Blocks of images on a sheet, each with its label: as many as a viewer bears."""
 
-import textwrap
+import re
 from collections.abc import Callable, Sequence
+from textwrap import TextWrapper
 
 from PIL import Image
 
@@ -24,6 +25,12 @@ MARGIN, GAP, BLOCK_GAP, WIDE_GAP = 12, 4, 10, 16
 
 ROOM = LONGEST - 2 * MARGIN
 _LABEL_CHARACTERS = 14
+
+
+class _Wrapper(TextWrapper):
+    """One that may begin a line behind an underscore: names of files have no blanks."""
+
+    wordsep_re = re.compile(r"(\s+|[^\s_-]+[_-]+)")
 
 
 def compose_sheet(
@@ -71,11 +78,20 @@ def compose_sheet(
 def label(text: str, size: int, height: int, note: str = "", small: int = 12) -> Column:
     """Write a name in as many lines as fit into a height, and a note under it."""
     rows = max(1, (height - (line_height(small) if note else 0)) // line_height(size))
-    wrapped = textwrap.wrap(text, _LABEL_CHARACTERS, max_lines=rows, placeholder="…")
-    lines = [Text(line, size) for line in wrapped]
+    lines = [Text(line, size) for line in wrapped(text, rows)]
     if note:
         lines.append(Text(note, small, PALE_INK))
     return Column(lines, align="right")
+
+
+def wrapped(text: str, rows: int) -> list[str]:
+    """Break a name into so many short lines at most, where its words end if it can be.
+
+    Example:
+        >>> wrapped("0040_n01682714_chameleon", 3)
+        ['0040_', 'n01682714_', 'chameleon']
+    """
+    return _Wrapper(_LABEL_CHARACTERS, max_lines=rows, placeholder="…").wrap(text)
 
 
 def centred(text: Column, height: int, width: int) -> Column:
