@@ -64,7 +64,7 @@ class DecoderConfig(Checked):
     architecture: Architecture = "modular"
     upwards: Upwards = "transposed"
     width: Positive = 1.0
-    regime: Regime = "joint"
+    regime: Regime = "end"
     w_image: NotNegative = 1.0
     w_features: NotNegative = 0.0
     w_between: NotNegative = 1.0
