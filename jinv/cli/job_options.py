@@ -78,10 +78,12 @@ class WorkOptions:
             ConfigError: There are none, but something is said of how they take part.
         """
         if not self.prior:
-            given = {"--prior-stride": self.prior_stride is not None}
-            given["--w-prior"] = COMMON_WEIGHT in self.before
-            for flag in (flag for flag, there in given.items() if there):
-                raise ConfigError(f"{flag} is of learned priors: give --prior FILE too")
+            stray = "--prior-stride" if self.prior_stride is not None else ""
+            stray = "--w-prior" if COMMON_WEIGHT in self.before else stray
+            if stray:
+                raise ConfigError(
+                    f"{stray} is of learned priors: give --prior FILE too"
+                )
         return {"priors": self.prior, "prior_stride": self.prior_stride or STRIDE}
 
 

@@ -73,12 +73,20 @@ def make_optimizer(
         chosen = normalised_steps(learning_rate)
     else:
         chosen = optax.sgd(learning_rate, momentum=betas[0])
-    if max_norm:
-        chosen = optax.chain(optax.clip_by_global_norm(max_norm), chosen)
+    chosen = with_cut_gradients(chosen, max_norm)
     if patience is None:
         return optax.with_extra_args_support(chosen)
     plateau = optax.contrib.reduce_on_plateau(factor=0.1, patience=patience)
     return optax.chain(chosen, plateau)
+
+
+def with_cut_gradients(
+    optimizer: optax.GradientTransformation, max_norm: float
+) -> optax.GradientTransformation:
+    """Cut gradients longer than a norm to it, before an optimiser; 0 cuts none."""
+    if not max_norm:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(max_norm), optimizer)
 
 
 def adagrad_with_momentum(

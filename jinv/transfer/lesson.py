@@ -9,6 +9,7 @@ import optax
 
 from jinv import losses
 from jinv.engine.lesson import Lesson, Measurements
+from jinv.engine.optimizers import with_cut_gradients
 from jinv.images.collage import collage
 from jinv.images.views import chain
 from jinv.levels import from_uint8
@@ -43,13 +44,11 @@ def student_lesson(
     optimizer = decayed_sgd(
         schedule, config.momentum, config.nesterov, config.weight_decay
     )
-    if config.max_norm:
-        optimizer = optax.chain(optax.clip_by_global_norm(config.max_norm), optimizer)
     regressors = first_regressors(teacher, student, hints, config.seed)
     return Lesson(
         {"student": student.variables["params"], "regressors": regressors},
         partial(_objective, teacher, student, config, hints),
-        optimizer,
+        with_cut_gradients(optimizer, config.max_norm),
         (teacher.variables, beside(student.variables)),
         student.variables.get("batch_stats", {}),
         config.seed,

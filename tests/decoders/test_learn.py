@@ -149,6 +149,15 @@ def test_a_file_that_contradicts_itself_is_refused(
         load_decoder(path, tiny)
 
 
+def test_a_file_of_another_format_is_refused(learnt, tiny, tmp_path, monkeypatch):
+    path = tmp_path / "before.safetensors"
+    with monkeypatch.context() as patch:
+        patch.setattr("jinv.decoders.decoder.FORMAT", 1)
+        write_decoder(path, learnt.decoder)
+    with pytest.raises(WeightsError, match="of format 1, and this version of jinv"):
+        load_decoder(path, tiny)
+
+
 @pytest.mark.parametrize("layer", ["logits", "stage2"])
 def test_one_network_for_the_whole_way(teach, tiny, photographs, layer):
     words = {"architecture": "monolithic", "upwards": "resize", "width": 0.03}
