@@ -40,8 +40,8 @@ class DecoderConfig(Checked):
             all three are the same.
         w_image: Weight of the image's error, in the network's normalised inputs.
         w_features: Weight of the error of the decoded image's features.
-        w_between: Weight of the errors at the stations between, unless `regime` is
-            "end".
+        w_between: Weight of the errors at the stations between; None for 1, or for 0 in
+            the regime "end", which has no other.
         crop: Height and width of the random crops, in pixels; 0 for 64, or for the
             network's own where that is smaller, or it takes no other, or the layer has
             no places.
@@ -67,7 +67,7 @@ class DecoderConfig(Checked):
     regime: Regime = "end"
     w_image: NotNegative = 1.0
     w_features: NotNegative = 0.0
-    w_between: NotNegative = 1.0
+    w_between: NotNegative | None = None
     crop: Natural = 0
     steps: Count = 2000
     batch_size: Count = 8
@@ -84,17 +84,31 @@ class DecoderConfig(Checked):
         return self.steps // self.round_steps
 
     def whole(self) -> Self:
-        """Make rounds, and the warm-up, no longer than the steps allow.
+        """Make rounds, and the warm-up, no longer than the steps allow; weigh stations.
 
         Raises:
-            ConfigError: The steps make no whole rounds, or the image has no loss.
+            ConfigError: The steps make no whole rounds, the image has no loss, or
+                `w_between` is not what the regime says.
         """
         if not (self.w_image or self.w_features):
             raise ConfigError(
                 "w_image and w_features are 0: nothing says what the image shall be"
             )
+        usual = 0.0 if self.regime == "end" else 1.0
+        between = usual if self.w_between is None else self.w_between
+        if self.regime == "end" and between:
+            raise ConfigError(
+                f"w_between is {between}, but regime 'end' has losses of the image "
+                "alone: take regime 'joint', or leave w_between out"
+            )
+        if self.regime == "stacked" and not between:
+            raise ConfigError(
+                "w_between is 0, but nothing else teaches modules of regime 'stacked': "
+                "leave w_between out, or take regime 'end'"
+            )
         return replace(
             self,
+            w_between=between,
             round_steps=whole_rounds(self.steps, self.round_steps),
             warmup=min(self.warmup, self.steps // 10),
         )

@@ -34,7 +34,7 @@ def decoder_lesson(
         design: Modules of the decoder.
         photographs: Photographs that crops are cut out of.
         scales: Root mean squares of the stations (stations,); see `station_scales`.
-        config: How it learns.
+        config: How it learns, a configuration that is `whole`.
         size: Height and width of the crops, in pixels.
     """
     schedule = make_schedule(config.schedule, config.lr, config.steps, config.warmup)
@@ -137,9 +137,8 @@ def _objective(
     loss = config.w_image * found[image]
     if config.w_features:
         loss += config.w_features * found["features"]
-    if config.regime != "end":
-        for name in between:
-            loss += config.w_between * found[name]
+    if config.w_between:
+        loss += config.w_between * sum(found[name] for name in between)
     return loss, (state, found)
 
 

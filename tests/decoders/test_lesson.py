@@ -13,10 +13,12 @@ from jinv.decoders.lesson import decoder_lesson, decoder_losses, station_scales
 from jinv.engine.lesson import Learner
 from jinv.engine.placement import make_placement
 
+BETWEEN = {"stacked": 0.7, "joint": 0.7, "end": None}
+"""Regimes, and the weights of the stations between that are given."""
+REGIMES = tuple(BETWEEN)
 CONFIG = DecoderConfig(
-    steps=1, batch_size=4, width=0.5, w_features=0.3, w_between=0.7, lr=0.01
+    steps=1, batch_size=4, width=0.5, w_features=0.3, lr=0.01
 ).whole()
-REGIMES = ("stacked", "joint", "end")
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +38,8 @@ def scales(design, images):
     return station_scales(design, middles(images, 8))
 
 
-def lesson_of(design, images, scales, **changes):
-    config = replace(CONFIG, **changes)
+def lesson_of(design, images, scales, regime):
+    config = replace(CONFIG, regime=regime, w_between=BETWEEN[regime]).whole()
     return decoder_lesson(design, laid_out(images), scales, config, 8)
 
 

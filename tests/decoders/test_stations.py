@@ -1,8 +1,9 @@
 from types import SimpleNamespace
+from typing import get_args
 
 import pytest
 
-from jinv.decoders.config import DecoderConfig
+from jinv.decoders.config import DecoderConfig, Regime
 from jinv.decoders.design import CROP, crop_of, design_decoder
 from jinv.decoders.stations import Overlap, Station, overlap, sizes_along, way_to
 from jinv.errors import ConfigError
@@ -69,4 +70,11 @@ def test_settings_that_cannot_be_are_refused():
         DecoderConfig(steps=250).whole()
     with pytest.raises(ConfigError, match="nothing says what the image"):
         DecoderConfig(w_image=0).whole()
+    with pytest.raises(ConfigError, match="losses of the image alone: take regime"):
+        DecoderConfig(w_between=0.5).whole()
+    with pytest.raises(ConfigError, match="nothing else teaches modules"):
+        DecoderConfig(regime="stacked", w_between=0).whole()
+    weights = {r: DecoderConfig(regime=r).whole().w_between for r in get_args(Regime)}
+    assert weights == {"stacked": 1, "joint": 1, "end": 0}
+    assert DecoderConfig(regime="joint", w_between=0).whole().w_between == 0
     assert DecoderConfig(steps=30).whole().round_steps == 30
