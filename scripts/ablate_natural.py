@@ -24,8 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
-from studying import call, claim, quoted, write_page
+from studying import begin, call, claim, quoted, save_real, write_page
 
 from jinv.cli.networks import load_extractor, load_network
 from jinv.data.sets import has_split, load_labelled
@@ -36,6 +35,7 @@ from jinv.formats.archives import read_npz
 from jinv.inversion.make_job import make_job
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
+from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import classifier_spec
 from jinv.report.evaluation_table import MISSING, value_text
 from jinv.report.layer_sheet import layer_sheet
@@ -45,6 +45,7 @@ from jinv.report.pictures import save_picture
 from jinv.report.student_curves import plot_students
 from jinv.report.student_record import read_record
 from jinv.synthesis.synthetic_set import synthesize
+from jinv.transfer.distill_config import DistillConfig
 from jinv.values import Count
 
 PARTS = {
@@ -74,7 +75,7 @@ USUAL = (
     "nothing",
 )
 """The whole, each part left out, and nothing of it."""
-REAL = "real images"
+SOME, REAL = "as many real images", "all real images"
 SHOWN = 10
 """Images of each arm on the picture, one of each class in turn."""
 
@@ -118,14 +119,15 @@ def main(study: Ablation) -> None:
         for arm in study.arms:
             make(study, arm, teacher)
         evaluate(study)
-        for arm in (*study.arms, REAL):
-            distil(study, arm)
-            tell(study)
+        for arm in (*study.arms, SOME, REAL):
+            distil(study, arm, teacher.spec)
+            tell(study, teacher.spec)
 
 
 def check(study: Ablation) -> None:
     """Find what is needed after hours only before anything is made."""
     classifier_spec(study.student)
+    DistillConfig(steps=study.student_steps).whole()
     judges = [load_network(study.judge)] if study.judge else []
     load_extractor(study.extractor, None, judges)
     if not has_split(study.data, "test"):
@@ -177,9 +179,13 @@ def evaluate(study: Ablation) -> None:
     (study.out / "evaluation.json").write_text((folder / "evaluation.json").read_text())
 
 
-def distil(study: Ablation, arm: str) -> None:
+def distil(study: Ablation, arm: str, spec: ClassifierSpec) -> None:
     """Teach a student by the images of an arm alone, or by real ones."""
-    source = study.data if arm == REAL else f"{study.out}/{arm}/set"
+    if arm == SOME:
+        path = study.out / "real.npz"
+        source = save_real(path, study.data, spec, study.images, study.seed)
+    else:
+        source = study.data if arm == REAL else study.out / arm / "set"
     weights = f"--weights {quoted(study.weights)} " if study.weights else ""
     call(
         "distill",
@@ -194,14 +200,14 @@ def student_of(study: Ablation, arm: str) -> Path:
     return study.out / arm.replace(" ", "-") / "student"
 
 
-def tell(study: Ablation) -> None:
+def tell(study: Ablation, spec: ClassifierSpec) -> None:
     """Write the table, the figures and the page of what is done."""
     logs = {arm: rows(study.out / arm) for arm in study.arms}
     plot_losses(study.out / "losses.png", logs)
-    show(study)
+    show(study, spec)
     students = {
         arm: read_record(student_of(study, arm))
-        for arm in (*study.arms, REAL)
+        for arm in (*study.arms, SOME, REAL)
         if (student_of(study, arm) / f"{study.student}.json").exists()
     }
     teacher = next(iter(students.values())).card["teacher"]
@@ -215,9 +221,9 @@ def tell(study: Ablation) -> None:
     names += [name for name in found["metrics"] if name.startswith("top1")]
     titles = {study.arms[0]: "this set"}
     measured = {arm: found["rows"][titles.get(arm, arm)] for arm in study.arms}
-    measured[REAL] = found["rows"].get("real images (test)", {})
+    measured |= {SOME: {}, REAL: found["rows"].get("real images (test)", {})}
     table = []
-    for arm in (*study.arms, REAL):
+    for arm in (*study.arms, SOME, REAL):
         cells = [
             value_text(measured[arm][n], found["metrics"][n]["unit"])
             if n in measured[arm]
@@ -232,16 +238,17 @@ def tell(study: Ablation) -> None:
     write_page(study.out, "NaturalInversion, part by part", columns, table)
 
 
-def show(study: Ablation) -> None:
+def show(study: Ablation, spec: ClassifierSpec) -> None:
     """Show some images of each arm, below real ones."""
-    spec = classifier_spec(study.model)
-    real = load_labelled(study.data, "train", spec.classes, spec.input_size)
+    real = load_labelled(
+        study.data, "train", spec.classes, spec.input_size, spec.channels
+    )
     chosen = [int(np.argmax(real.labels == label)) for label in range(SHOWN)]
     arms = {
         arm: read_npz(study.out / arm / "set/set.npz", ["x_train"])["x_train"][:SHOWN]
         for arm in study.arms
     }
-    sheet = layer_sheet(real.read(np.array(chosen))[0], arms, first=REAL)
+    sheet = layer_sheet(real.read(np.array(chosen))[0], arms, first="real images")
     save_picture(study.out / "images.png", sheet)
 
 
@@ -252,4 +259,4 @@ def rows(folder: Path) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Ablation))
+    begin(main, Ablation)

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from studying import call, claim, quoted, write_table
+from studying import begin, call, claim, quoted, write_table
 
 from jinv.atomic import write_json
 from jinv.data.photographs import Photographs
@@ -204,4 +204,4 @@ def row(
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Benchmark))
+    begin(main, Benchmark)

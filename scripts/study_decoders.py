@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import call, claim, quoted, write_table
+from studying import begin, call, claim, quoted, write_table
 
 from jinv.data.photographs import Photographs
 from jinv.decoders.crops import as_taken, middles
@@ -199,4 +199,4 @@ def page(study: Study) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import tyro
 from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets, up_to
-from studying import claim, quoted, write_page
+from studying import begin, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.decoders.decoder import load_decoder
@@ -162,4 +162,4 @@ def seconds_of(study: Study, layer: str) -> float:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -15,9 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from reconstructing import COLUMNS, Run, by_layer, sheet_of, targets, up_to
-from studying import call, claim, quoted, write_page
+from studying import begin, call, claim, quoted, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.features import check_layers
@@ -139,4 +138,4 @@ def in_order(every: Sequence[str], some: Sequence[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -14,22 +14,25 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tyro
 from studying import (
+    begin,
     call,
     claim,
     draw_noise,
     quoted,
+    save_real,
     save_unlabelled,
     write_page,
     write_table,
 )
 
 from jinv.data.sets import load_labelled
-from jinv.models.zoo import classifier_spec
+from jinv.models.loading import load_classifier
+from jinv.models.spec import ClassifierSpec
 from jinv.report.axes import mark_level, new_figure, save_figure, tidy, write_title
 from jinv.report.palette import COLOURS, INK
 from jinv.transfer.prunings import Where
@@ -40,8 +43,8 @@ MADE = {
     "pixels": "--preset default --steps 200 100",
 }
 """Synthetic sets, and how they are made."""
-NOISE, REAL = "noise", "real images"
-SETS = (*MADE, NOISE, REAL)
+NOISE, SOME, REAL = "noise", "as many real images", "all real images"
+SETS = (*MADE, NOISE, SOME, REAL)
 
 CUT, STATISTICS, LABELS, TAUGHT, SCRATCH = (
     "cut",
@@ -121,6 +124,8 @@ def arms(study: Study) -> Iterator[Arm]:
 
 
 def main(study: Study) -> None:
+    if study.images < study.batch_size:
+        sys.exit(f"{study.images} images make no batch of {study.batch_size}")
     if unknown := set(study.sets) - set(SETS):
         sys.exit(f"unknown sets {sorted(unknown)}; there are {', '.join(SETS)}")
     with claim(study, study.out, "ratios", "others", "sets", "where"):
@@ -164,7 +169,7 @@ def carry_out(study: Study, arm: Arm) -> None:
                     f"{cut} --fresh --seed {study.seed} "
                     f"--out {quoted(start.folder(study))}",
                 )
-            spec = classifier_spec(study.model)
+            spec = spec_of(study)
             classes, size = spec.classes, spec.input_size
             count = len(load_labelled(source, "train", classes, size, spec.channels))
             epochs = max(1, round(study.steps / (count // study.batch_size)))
@@ -183,9 +188,13 @@ def of(study: Study, source: str) -> str:
     if source == NOISE:
         path = study.out / "sets" / "noise.npz"
         if not path.exists():
-            spec = classifier_spec(study.model)
-            save_unlabelled(path, draw_noise(spec, study.images, study.seed))
+            noise = draw_noise(spec_of(study), study.images, study.seed)
+            save_unlabelled(path, noise)
         return str(path)
+    if source == SOME:
+        path = study.out / "sets" / "real.npz"
+        spec = spec_of(study)
+        return str(save_real(path, study.data, spec, study.images, study.seed))
     path = study.out / "sets" / source
     if (path / "summary.json").exists():
         return str(path)
@@ -196,6 +205,12 @@ def of(study: Study, source: str) -> str:
         f"--form npz --seed {study.seed} --out {quoted(path)}",
     )
     return str(path)
+
+
+@cache
+def spec_of(study: Study) -> ClassifierSpec:
+    """Specification of the network, as its weights have it."""
+    return load_classifier(study.model, study.weights).spec
 
 
 def rounds(steps: int) -> int:
@@ -268,4 +283,4 @@ def plot(path: Path, cards: dict[Arm, dict[str, Any]], before: float) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
-from studying import call, claim, quoted, save_set, write_table
+from studying import begin, call, claim, quoted, save_real, save_set, write_table
+
+from jinv.models.zoo import classifier_spec
 
 BATCH = 100
 SOURCES = "real", "fast"
@@ -24,7 +25,7 @@ class Study:
     """Which arms, and what they have in common."""
 
     data: str
-    """An .npz file of the real images: those of the control, and those of all tests."""
+    """Set of the real images: those of the control, and those of all tests."""
     model: str = "cifar10_resnet20"
     """Network whose images are made."""
     students: tuple[str, ...] = ("cifar10_wrn16_1",)
@@ -75,26 +76,22 @@ def measured(folder: Path) -> list[str]:
 def given(study: Study, source: str, count: int) -> Path:
     """A set of so many images: drawn from the real ones, or the first that are made."""
     path = study.out / "sets" / f"{source}-{count}.npz"
+    if source == "real":
+        spec = classifier_spec(study.model)
+        return save_real(path, study.data, spec, count, study.seed)
     if path.exists():
         return path
-    if source == "real":
-        with np.load(study.data) as found:
-            images, labels = found["x_train"], found["y_train"]
-        chosen = np.random.default_rng(study.seed).permutation(len(images))[:count]
-    else:
-        most = max(study.images)
-        whole = study.out / "sets" / "fast"
-        call(
-            "synthesize",
-            f"--model {study.model} --method fast --images {most} --form npz "
-            f"--seed {study.seed} --out {quoted(whole)}",
-        )
-        with np.load(whole / "set.npz") as found:
-            images, labels = found["x_train"], found["y_train"]
-        chosen = np.arange(count)
-    save_set(path, images[chosen], labels[chosen])
+    most = max(study.images)
+    whole = study.out / "sets" / "fast"
+    call(
+        "synthesize",
+        f"--model {study.model} --method fast --images {most} --form npz "
+        f"--seed {study.seed} --out {quoted(whole)}",
+    )
+    with np.load(whole / "set.npz") as found:
+        save_set(path, found["x_train"][:count], found["y_train"][:count])
     return path
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from studying import write_table
+from studying import begin, write_table
 
 from jinv.cli.reconstruct import read_photographs
 from jinv.data.photographs import photographs_in
@@ -164,4 +164,4 @@ def page(study: Study, count: int, rows: list[list[str]]) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -12,8 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tyro
-from studying import call, claim, draw_noise, quoted, save_unlabelled, write_table
+from studying import (
+    begin,
+    call,
+    claim,
+    draw_noise,
+    quoted,
+    save_unlabelled,
+    write_table,
+)
 
 from jinv.images.dead_leaves import dead_leaves
 from jinv.models.zoo import classifier_spec
@@ -160,4 +167,4 @@ def row(student: StudentRecord) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Study))
+    begin(main, Study)

@@ -5,16 +5,18 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tyro
 
 from jinv.atomic import replacing
-from jinv.errors import FolderError
+from jinv.data.sets import load_labelled
+from jinv.errors import DataError, FolderError, JinvError
 from jinv.folders import Folder, Kind
 from jinv.levels import to_uint8
 from jinv.models.spec import ClassifierSpec
@@ -56,7 +58,11 @@ def call(command: str, words: str, allowed: Iterable[int] = ()) -> None:
     """
     print(f"jinv {command} {words}", flush=True)
     arguments = [command, *shlex.split(words)]
-    status = subprocess.run([sys.executable, "-m", "jinv", *arguments]).returncode
+    # As `jinv` itself has it; jax in this process says 1 (see `jinv/cli/__init__.py`).
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    status = subprocess.run(
+        [sys.executable, "-m", "jinv", *arguments], env=environment
+    ).returncode
     if status and status not in allowed:
         sys.exit(f"error: this ended with status {status}: jinv {command} {words}")
 
@@ -64,6 +70,33 @@ def call(command: str, words: str, allowed: Iterable[int] = ()) -> None:
 def quoted(*names: object) -> str:
     """Paths and the like among words, each as one word whatever is in it."""
     return shlex.join(map(str, names))
+
+
+def begin(main: Callable[[Any], None], study: type) -> None:
+    """Read what is asked for, and do it; what is refused is told in a line.
+
+    Args:
+        main: What does it.
+        study: A dataclass, whose fields are the options.
+    """
+    try:
+        main(tyro.cli(study))
+    except JinvError as error:
+        sys.exit(f"error: {error}")
+
+
+def save_real(
+    path: Path, data: str, spec: ClassifierSpec, count: int, seed: int
+) -> Path:
+    """Draw some real training images, unless they are there; returns their file."""
+    if path.exists():
+        return path
+    real = load_labelled(data, "train", spec.classes, spec.input_size, spec.channels)
+    if count > len(real):
+        raise DataError(f"{data} has {len(real)} training images, and not {count}")
+    chosen = np.random.default_rng(seed).permutation(len(real))[:count]
+    save_set(path, *real.read(np.sort(chosen)))
+    return path
 
 
 def save_set(path: Path, images: np.ndarray, labels: np.ndarray) -> None:

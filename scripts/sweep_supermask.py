@@ -25,7 +25,7 @@ from jinv.supermask.hidden import Supermask, hide
 from jinv.supermask.search import find_subnetwork
 from jinv.transfer.accuracy import accuracy
 from jinv.transfer.population import population_statistics
-from jinv.transfer.supervised import train
+from jinv.transfer.train import train
 from jinv.transfer.train_config import TrainConfig
 
 

@@ -6,7 +6,10 @@ import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from jinv.errors import ConfigError, DataError
 
 SCRIPTS = sorted(Path(__file__).parent.with_name("scripts").rglob("*.py"))
 
@@ -34,6 +37,11 @@ class Study:
     out: Path
 
 
+@dataclass(frozen=True)
+class Nothing:
+    pass
+
+
 @pytest.fixture
 def studying(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS[0].parent))
@@ -57,3 +65,32 @@ def test_words_hold_any_path(studying):
 def test_a_command_that_fails_ends_the_study(studying):
     with pytest.raises(SystemExit, match="ended with status 2: jinv models nosuch"):
         studying.call("models", "nosuch")
+
+
+def test_some_real_images_are_drawn_once(studying, tiny, tmp_path):
+    labels = np.arange(30, dtype=np.int32) % 6
+    images = np.broadcast_to(
+        np.arange(30, dtype=np.uint8)[:, None, None, None], (30, 8, 8, 3)
+    )
+    np.savez(tmp_path / "real.npz", x_train=images, y_train=labels)
+    path, data = tmp_path / "sets" / "some.npz", str(tmp_path / "real.npz")
+    assert studying.save_real(path, data, tiny.spec, 12, 0) == path
+    with np.load(path) as found:
+        chosen = found["x_train"][:, 0, 0, 0]
+        np.testing.assert_array_equal(found["y_train"], labels[chosen])
+        assert found["x_train"].shape == (12, 8, 8, 3)
+    assert len(set(chosen)) == 12
+    before = path.read_bytes()
+    assert studying.save_real(path, "gone.npz", tiny.spec, 12, 0).read_bytes() == before
+    with pytest.raises(DataError, match="has 30 training images, and not 31"):
+        studying.save_real(tmp_path / "more.npz", data, tiny.spec, 31, 0)
+
+
+def test_what_a_study_cannot_do_is_told_in_a_line(studying, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["study"])
+
+    def refused(study):
+        raise ConfigError("expected more")
+
+    with pytest.raises(SystemExit, match="^error: expected more$"):
+        studying.begin(refused, Nothing)
