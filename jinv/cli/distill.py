@@ -11,10 +11,9 @@ from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts, load_network
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
-from jinv.cli.training import command_line, load_images
+from jinv.cli.training import command_line, has_tests, load_images
 from jinv.console import make_console
 from jinv.data.labelled import LabelledImages
-from jinv.data.sets import has_split
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import activation_type
@@ -220,11 +219,16 @@ def _about(options: Distill) -> dict[str, Any]:
 
 
 def _test(options: Distill, teacher: Classifier) -> LabelledImages | None:
-    source, split = options.test or options.data, options.test_split
-    if source is None:
+    test, split = options.test, options.test_split
+    if options.data is None:
+        there = test is not None
+    else:
+        there = has_tests(options.data, options.split, test, split)
+    if (source := test or options.data) is None:
         if split != "test":
             raise ConfigError("--test-split is a split of --test SET: give that too")
         return None
-    if options.test is None and split == "test" and not has_split(source, split):
+    # What was asked for and is missing is refused where it is read.
+    if not there and test is None and split == "test":
         return None
     return load_images(source, split, teacher.spec)

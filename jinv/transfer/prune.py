@@ -22,7 +22,7 @@ from jinv.models.weights.writing import write_variables
 from jinv.suggest import near
 from jinv.transfer.description import described_images
 from jinv.transfer.population import population_statistics
-from jinv.transfer.prunings import Pruning, Where, find_pruning
+from jinv.transfer.prunings import Pruning, Where, find_pruning, first_convolutions
 from jinv.values import Range, ShareBelow1
 
 Ratio = Annotated[float, Range(over=0, below=1)]
@@ -230,6 +230,12 @@ def _chosen(
 def _check(classifier: Classifier, groups: Sequence[Group], pruning: Pruning) -> None:
     """Refuse settings that do not fit the network."""
     name, stages = classifier.spec.name, len(classifier.stages)
+    inside = {layer for group in groups if group.inside for layer in group.layers}
+    if pruning.blocks and inside != set(first_convolutions(pruning.blocks)):
+        raise ConfigError(
+            f"preset: published for a network of {pruning.blocks} basic blocks, which "
+            f"{name} is not: give ratio and skip instead"
+        )
     if len(pruning.ratio) not in (1, stages):
         raise ConfigError(
             f"{len(pruning.ratio)} ratios for {name}: expected one, or one for each of "

@@ -1,6 +1,5 @@
 """Published prunings by name, with their source."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +20,8 @@ class Pruning(Checked):
         ratio: Share of the channels that is cut: one everywhere, or one for each stage.
         where: Which channels are cut.
         skip: Patterns of the names of layers that keep theirs, e.g. "layer4.*".
+        blocks: Numbers of basic blocks by stage that the network has for which these
+            settings are published; empty for any network.
         source: Where these settings come from.
         expected: What they yield there.
     """
@@ -28,6 +29,7 @@ class Pruning(Checked):
     ratio: tuple[ShareBelow1, ...]
     where: Where = "inside"
     skip: tuple[str, ...] = ()
+    blocks: tuple[int, ...] = ()
     source: str = ""
     expected: str = ""
 
@@ -36,19 +38,28 @@ def _published(
     blocks: tuple[int, ...], ratio: tuple[float, ...], skip: tuple[int, ...], test: str
 ) -> Pruning:
     """A network of basic blocks; 3×3 convolutions have numbers, the stem's is 1."""
-    names = list(_first_convolutions(blocks))
+    names = first_convolutions(blocks)
     return Pruning(
         ratio=ratio,
         skip=tuple(names[number // 2 - 1] for number in skip),
+        blocks=blocks,
         source="Li et al. 2017; layers as Liu et al. 2019 have them",
         expected=test,
     )
 
 
-def _first_convolutions(blocks: tuple[int, ...]) -> Iterator[str]:
-    for stage, count in enumerate(blocks, start=1):
-        for block in range(count):
-            yield f"layer{stage}.{block}.conv1"
+def first_convolutions(blocks: tuple[int, ...]) -> list[str]:
+    """Name the first convolutions of all blocks, given their numbers by stage.
+
+    Example:
+        >>> first_convolutions((1, 2))
+        ['layer1.0.conv1', 'layer2.0.conv1', 'layer2.1.conv1']
+    """
+    return [
+        f"layer{stage}.{block}.conv1"
+        for stage, count in enumerate(blocks, start=1)
+        for block in range(count)
+    ]
 
 
 _RESNET34 = 2, 8, 14, 16, 26, 28, 30, 32

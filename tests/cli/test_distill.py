@@ -53,6 +53,15 @@ def test_a_student_from_a_set_stands_beside_its_control(teach, tmp_path, capsys)
     assert "real" in page and f"{card['test_accuracy']:.2f}" in page
 
 
+def test_a_student_is_not_tested_by_what_it_learns_from(teach, tmp_path, capsys):
+    words = "--data", tmp_path / "real.npz", "--split", "test"
+    status, out = teach(*words)
+    assert status == 0
+    assert json.loads((out / "tiny.json").read_text())["test_accuracy"] is None
+    assert teach(*words, "--test", tmp_path / "real.npz", out="another")[0] == 2
+    assert "cannot be learnt from and tested by" in capsys.readouterr().err
+
+
 def test_a_student_without_data_leaves_a_pool_that_another_learns_from(teach, capsys):
     status, out = teach(*WITHOUT_DATA)
     assert status == 0

@@ -114,6 +114,19 @@ def test_a_set_without_test_images_cannot_be_the_test(synthetic, learn, capsys):
     assert f"{place} has no test images: expected x_test and y_test" in said
 
 
+def test_what_is_learnt_from_is_no_test(learn, tmp_path, capsys):
+    place, labels = tmp_path / "one.npz", np.arange(40) % 6
+    np.savez(place, x_test=np.zeros((40, 8, 8, 3), np.uint8), y_test=labels)
+    words = "--data", place, "--split", "test"
+    status, card = learn(*words)
+    assert status == 0 and "36 training, 4 held-out images" in card["data"]
+    capsys.readouterr()
+    for command in ("train", "supermask"):
+        assert learn(*words, "--test", place, command=command)[0] == 2
+        said = capsys.readouterr().err
+        assert "cannot be learnt from and tested by: give another --test-s" in said
+
+
 def test_of_too_few_images_none_is_held_out(synthetic, learn, capsys):
     status, _ = learn("--data", synthetic(count=9))
     assert status == 2

@@ -21,8 +21,9 @@ from jinv.models.channels import channels_of
 from jinv.models.classifier import Classifier
 from jinv.models.costs import costs_of, milliseconds_of
 from jinv.models.listing import init_shapes
-from jinv.models.loading import load_classifier
+from jinv.models.loading import load_classifier, outline_classifier
 from jinv.models.spec import ClassifierSpec
+from jinv.models.zoo import classifier_spec
 from jinv.transfer.prune import prune
 from jinv.transfer.prunings import PRUNINGS
 
@@ -240,7 +241,7 @@ REFUSED = {
     "nothing of tiny is cut": {"ratio": 0.5, "skip": ["*"]},
     "unknown preset 'resnet56'": {"preset": "resnet56"},
     "where: expected inside or trunk or both": {"ratio": 0.5, "where": "outside"},
-    "3 ratios for tiny": {"preset": "resnet56-b"},
+    "published for a network of .9, 9, 9. basic blocks": {"preset": "resnet56-b"},
 }
 
 
@@ -249,6 +250,13 @@ def test_a_pruning_that_cannot_be_is_one_line(message, tiny):
     with pytest.raises(ConfigError, match=message) as error:
         prune(tiny, **REFUSED[message])
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["cifar10_resnet110", "cifar10_vgg11_bn"])
+def test_what_is_published_for_one_network_is_refused_for_others(name):
+    network = outline_classifier(classifier_spec(name))
+    with pytest.raises(ConfigError, match=f"which {name} is not"):
+        prune(network, preset="resnet56-b")
 
 
 def test_a_network_of_another_kind_cannot_be_narrowed(unnormalised):
