@@ -1,7 +1,8 @@
 """`jinv supermask`: find a network hidden in a random one, and write it down."""
 
+import glob
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import tyro
@@ -11,16 +12,17 @@ from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
+    about_sets,
     announcer,
     command_line,
     epoch_progress,
     load_splits,
     network_of,
-    write_card,
 )
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, Interrupted
+from jinv.folders import Folder, Kind
 from jinv.models.facts import Facts
 from jinv.models.weights.writing import write_variables
 from jinv.models.zoo import classifier_spec
@@ -127,6 +129,7 @@ def _search(options: FindSupermask, data: str) -> int:
                 options.out,
                 devices=options.devices,
                 overwrite=options.overwrite,
+                about=about_sets("supermask", data, options.test, splits),
                 on_start=announce,
                 on_event=progress.on_event,
                 should_stop=stop.requested,
@@ -134,25 +137,9 @@ def _search(options: FindSupermask, data: str) -> int:
         except Interrupted as reason:
             console.print(f"{reason}; the same command goes on")
             return stop.exit_status
-    achieved = {name: round(value, 2) for name, value in found.achieved.items()}
-    more = {
-        **achieved,
-        "mask": asdict(options.mask),
-        "sha256": found.classifier.sha256,
-    }
-    write_card(
-        found.path,
-        "supermask",
-        spec,
-        data,
-        options.test,
-        splits,
-        options.config,
-        more,
-    )
     console.print(
-        f"test accuracy {achieved['test_accuracy']} % with {achieved['kept']} % of the "
-        f"weights; wrote {found.path}"
+        f"test accuracy {found.achieved['test_accuracy']:.2f} % with "
+        f"{found.achieved['kept']:.4g} % of the weights; wrote {found.path}"
     )
     return 0
 
@@ -168,26 +155,34 @@ def _convert(options: FindSupermask, published: Path) -> int:
             "and of training it takes --keep-fraction alone"
         )
     spec = options.facts.given().applied(classifier_spec(options.model))
-    path = options.out / f"{spec.name}.safetensors"
-    if path.exists():
-        raise ConfigError(f"{path} is there already: choose another --out")
     found = load_published(published, spec, fraction)
-    options.out.mkdir(parents=True, exist_ok=True)
     source = {"file": published.name, "sha256": found.classifier.sha256}
-    sha256 = write_variables(
-        path, spec, found.classifier.variables, source=source["sha256"]
-    )
     card = {
         "model": spec.name,
         **Facts.of(spec).to_json(),
         "published": source,
         "keep_fraction": found.keep_fraction,
         "keep_fraction_from": found.origin,
-        "command": command_line("supermask"),
-        "sha256": sha256,
     }
-    write_json(path.with_suffix(".json"), card)
-    make_console().print(
+    path = options.out / f"{spec.name}.safetensors"
+    name = glob.escape(spec.name)
+    kind = Kind(
+        "conversion",
+        "conversion",
+        owned=(f"{name}.safetensors", f"{name}.json"),
+        last=f"{spec.name}.json",
+    )
+    console = make_console()
+    with Folder(options.out, kind, card, overwrite=options.overwrite) as folder:
+        if folder.finished:
+            console.print(f"{options.out} holds this network already")
+            return 0
+        sha256 = write_variables(
+            path, spec, found.classifier.variables, source=source["sha256"]
+        )
+        more = {"command": command_line("supermask"), "sha256": sha256}
+        write_json(path.with_suffix(".json"), {**card, **more})
+    console.print(
         f"{published.name}: masks that keep {found.keep_fraction:g} of each layer "
         f"({_ORIGINS[found.origin]}); wrote {path}"
     )

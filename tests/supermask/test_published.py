@@ -234,6 +234,14 @@ def test_the_command_writes_weights_that_load_and_their_card(
         logits(classifier, recorded["inputs"]), recorded["logits"], atol=1e-5
     )
     assert same == (fraction == 0.3)
+    # Given again it has nothing to do, and other words are those of other work.
+    written = path.stat().st_mtime_ns
+    assert main([*command, "--out", str(path.parent)]) == 0
+    assert path.stat().st_mtime_ns == written
+    other = ["--keep-fraction", "0.7", "--out", str(path.parent)]
+    assert main([*command, *other]) == 2
+    assert main([*command, *other, "--overwrite"]) == 0
+    assert json.loads(path.with_suffix(".json").read_text())["keep_fraction"] == 0.7
 
 
 @pytest.mark.usefixtures("small_zoo")
@@ -245,7 +253,7 @@ def test_the_command_refuses_what_it_cannot_do(tmp_path, capsys):
         ([*convert, "--data", "set.npz"], "expected either --data"),
         ([*convert, "--sampled"], "it takes --keep-fraction alone"),
         ([*convert, "--epochs", "3"], "it takes --keep-fraction alone"),
-        ([*convert, "--out", str(tmp_path)], "there already: choose another --out"),
+        ([*convert, "--out", str(tmp_path)], "holds files, but no conversion"),
         ([*convert, "--keep-fraction", "30"], "over 0 and up to 1"),
     ):
         assert main(["supermask", *words]) == 2
