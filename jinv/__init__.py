@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from jinv.synthesis.synthetic_set import synthesize
     from jinv.transfer.distill import distill
     from jinv.transfer.prune import prune
-    from jinv.transfer.supervised import train
+    from jinv.transfer.train import train
     from jinv.transfer.train_config import TrainConfig
     from jinv.visualization.visualize import Visualized, visualize
 
@@ -81,7 +81,7 @@ _HOMES = {
     "save_run": "jinv.report.run_folder",
     "synthesize": "jinv.synthesis.synthetic_set",
     "tap": "jinv.models.operations.taps",
-    "train": "jinv.transfer.supervised",
+    "train": "jinv.transfer.train",
     "visualize": "jinv.visualization.visualize",
     "wrap_classifier": "jinv.models.wrapping",
 }

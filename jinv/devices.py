@@ -1,5 +1,6 @@
 """Devices of computations. Only here and in `engine/placement.py` jax is asked."""
 
+import platform
 import sys
 
 import jax
@@ -40,3 +41,13 @@ def peak_memory_mib() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Linux counts in KiB, macOS in bytes.
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def provenance() -> dict[str, str]:
+    """What a card says of the machine that something was made on, and of jax's version.
+
+    Example:
+        >>> sorted(provenance())
+        ['jax', 'platform']
+    """
+    return {"platform": f"{platform.machine()} {backend()}", "jax": jax.__version__}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -105,6 +106,7 @@ def run(options: LearnPrior) -> int:
                 overwrite=options.overwrite,
                 about={**about, "command": command_line("prior")},
                 on_start=announce,
+                on_end=partial(write_prior_page, options.out),
                 on_event=progress.on_event,
                 should_stop=stop.requested,
                 **settings,
@@ -112,7 +114,6 @@ def run(options: LearnPrior) -> int:
         except Interrupted as reason:
             console.print(f"{reason}; the same command goes on")
             return stop.exit_status
-    write_prior_page(options.out, prior)
     measured = prior.card["measured"]
     console.print(
         f"natural patches have less energy than Gaussian ones in "

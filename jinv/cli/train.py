@@ -9,13 +9,13 @@ import tyro
 from jinv.cli.networks import NetworkFacts
 from jinv.cli.stopping import Stop
 from jinv.cli.training import (
+    about_sets,
     announcer,
     epoch_progress,
     load_images,
     load_soft_labels,
     load_splits,
     network_of,
-    write_card,
 )
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
@@ -23,9 +23,7 @@ from jinv.errors import Interrupted
 from jinv.json_text import parse_json
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
-from jinv.models.weights.writing import write_variables
-from jinv.report.student_page import write_student_page
-from jinv.transfer.supervised import train
+from jinv.transfer.train import train
 from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
 
@@ -98,6 +96,12 @@ def run(options: Train) -> int:
     if options.real is not None:
         real = load_images(options.real, options.real_split, spec)
     announce = announcer(console, "Training", spec, splits[0], config, options.out)
+    about = {
+        **about_sets("train", options.data, options.test, splits),
+        "real": options.real,
+        "soft_labels": soft and {"teacher": soft.teacher, "sha256": soft.sha256},
+        "initial_weights": _card_of(options.init),
+    }
     with Stop() as stop, epoch_progress(console, config.epochs) as progress:
         try:
             trained = train(
@@ -107,6 +111,8 @@ def run(options: Train) -> int:
                 options.out,
                 devices=options.devices,
                 overwrite=options.overwrite,
+                storage=options.storage,
+                about=about,
                 on_start=announce,
                 on_event=progress.on_event,
                 should_stop=stop.requested,
@@ -116,26 +122,11 @@ def run(options: Train) -> int:
         except Interrupted as reason:
             console.print(f"{reason}; the same command goes on")
             return stop.exit_status
-    path = options.out / f"{spec.name}.safetensors"
-    variables = trained.classifier.variables
-    sha256 = write_variables(path, spec, variables, options.storage)
-    achieved = {name: round(value, 2) for name, value in trained.achieved.items()}
-    more = {
-        **achieved,
-        "real": options.real,
-        "soft_labels": soft and {"teacher": soft.teacher, "sha256": soft.sha256},
-        "sha256": sha256,
-        "initial_weights": _card_of(options.init),
-        "storage": options.storage,
-    }
-    card = write_card(
-        path, "train", spec, options.data, options.test, splits, config, more
-    )
-    write_student_page(options.out, card)
+    found = trained.achieved
     console.print(
-        f"test accuracy {achieved['test_accuracy']} % (the best was "
-        f"{achieved['best_test_accuracy']} % after epoch {achieved['best_epoch']}); "
-        f"wrote {path}"
+        f"test accuracy {found['test_accuracy']:.2f} % (the best was "
+        f"{found['best_test_accuracy']:.2f} % after epoch {found['best_epoch']}); "
+        f"wrote {trained.path}"
     )
     return 0
 

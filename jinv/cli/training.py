@@ -1,26 +1,20 @@
 """What the commands that train a network have in common."""
 
-import platform
 import shlex
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import jax
-import numpy as np
 from rich.console import Console
 
-from jinv.atomic import write_json
 from jinv.cli.progress import LessonProgress
 from jinv.console import make_console
 from jinv.data.labelled import ChosenImages, LabelledImages, hold_out
 from jinv.data.sets import classes_of, has_split, load_labelled, soft_labels_of
 from jinv.data.soft_labels import SoftLabels
 from jinv.devices import backend
-from jinv.engine.precision import activation_type
-from jinv.errors import DataError
+from jinv.errors import ConfigError, DataError
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import classifier_spec
@@ -85,11 +79,12 @@ def load_splits(
         test_split: Split of the test images.
 
     Raises:
+        ConfigError: Both are the same images.
         DataError: A set cannot be read, or `test` has no test images, or neither has
             and there are too few images to hold some out.
     """
     training = load_images(source, split, spec)
-    if has_split(test or source, test_split):
+    if has_tests(source, split, test, test_split):
         return training, load_images(test or source, test_split, spec)
     if test is not None or test_split != "test":
         raise DataError(
@@ -108,6 +103,28 @@ def load_splits(
         "out; --test gives others"
     )
     return rest, held_out
+
+
+def has_tests(source: str, split: str, test: str | None, test_split: str) -> bool:
+    """Whether there are test images, which are none of those that are learnt from.
+
+    Args:
+        source: Set of the images that are learnt from.
+        split: Split of these.
+        test: Set of the test images; None for `source`.
+        test_split: Split of the test images.
+
+    Raises:
+        ConfigError: They are given, and are the same images.
+    """
+    if (source, split) != (test or source, test_split):
+        return has_split(test or source, test_split)
+    if test is not None:
+        raise ConfigError(
+            f"the {split} images of {source} cannot be learnt from and tested by: give "
+            "another --test-split, or other images by --test SET"
+        )
+    return False
 
 
 def load_images(source: str, split: str, spec: ClassifierSpec) -> LabelledImages:
@@ -161,45 +178,21 @@ def announcer(
     )
 
 
-def write_card(
-    weights: Path,
+def about_sets(
     command: str,
-    spec: ClassifierSpec,
     data: str,
     test: str | None,
     splits: tuple[LabelledImages, LabelledImages],
-    config: TrainConfig,
-    more: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Write the card beside a file of weights: where they come from, what they do.
+    """What a card says of a training besides what the training knows itself.
 
     Args:
-        weights: File of the weights.
-        command: Name of the sub-command that wrote it.
-        spec: Specification of the network; the card, as a companion of the file, tells
-            its facts.
-        data: Where the images came from.
-        test: Where the test images came from, if from elsewhere.
+        command: Name of the sub-command.
+        data: Where the images come from.
+        test: Where the test images come from, if from elsewhere.
         splits: Training and test images; see `load_splits`.
-        config: How the network was trained.
-        more: What else there is to say.
-
-    Returns:
-        What the card says.
     """
-    card = {
-        "model": spec.name,
-        **Facts.of(spec).to_json(),
-        "data": _described(data, test, *splits),
-        "recipe": asdict(config),
-        "precision": np.dtype(activation_type(config.precision)).name,
-        "command": command_line(command),
-        **more,
-        "platform": f"{platform.machine()} {backend()}",
-        "jax": jax.__version__,
-    }
-    write_json(weights.with_suffix(".json"), card)
-    return card
+    return {"data": _described(data, test, *splits), "command": command_line(command)}
 
 
 def _described(

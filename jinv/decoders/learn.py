@@ -1,7 +1,6 @@
 """Teaching a decoder as one call: its file, its card and its page."""
 
 import hashlib
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -19,11 +18,11 @@ from jinv.decoders.crops import as_taken, batches_of, laid_out, middles
 from jinv.decoders.decoder import About, Decoder, write_decoder
 from jinv.decoders.design import crop_of, design_decoder
 from jinv.decoders.lesson import decoder_lesson, station_scales
-from jinv.devices import backend, peak_memory_mib
+from jinv.devices import peak_memory_mib, provenance
 from jinv.engine.events import LessonEvent
 from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
-from jinv.folders import Kind
+from jinv.folders import Folder, Kind
 from jinv.levels import to_uint8
 from jinv.metrics.feature_errors import feature_errors
 from jinv.metrics.fidelity import psnr
@@ -141,57 +140,55 @@ def learn_decoder(
     known, tested = (
         as_taken(images, channels, size) for images in (photographs, held_out)
     )
-    store = laid_out(known)
     names = named(names, len(tested))
     request = None
     if tested:
         cut = middles(tested, size)
         request = PhotographRequest(classifier, cut, names, (layer,))
-    scales = station_scales(design, middles(known[:_SCALES], size))
-    told = About(
-        classifier.spec.name, classifier.checksum, layer, size, config,
-        tuple(map(float, scales)),
-    )  # fmt: skip
-
-    def look(round_: int, trained: Any, state: Any) -> dict[str, float]:
-        del round_, state
-        decoder = Decoder(design, placement.get(trained), told)
-        return _look(decoder, request) if request else {}
-
-    learnt = fit(
-        decoder_lesson(design, store, scales, config, size),
-        Course(
-            config.rounds,
-            config.round_steps,
-            lambda number, first: batches_of(
-                len(known),
-                config.batch_size,
-                config.seed,
-                number * config.round_steps + first,
-                config.round_steps - first,
-            ),
-            look,
-            unit="round",
-        ),
-        placement,
-        folder,
-        DECODER,
-        _description(classifier, told, known, tested),
-        overwrite=overwrite,
-        on_start=on_start,
-        on_event=on_event,
-        should_stop=should_stop,
-    )
-    params = jax.tree.map(jnp.asarray, placement.get(learnt.trained))
-    decoder = Decoder(design, params, told)
+    described = _description(classifier, layer, config, size, known, tested)
     path = folder / f"{NAME}.safetensors"
-    sha256 = write_decoder(path, decoder)
-    decoder = replace(decoder, sha256=sha256)
-    errors = _errors(folder, decoder, request)
-    rows = JsonLines(folder / "metrics.jsonl").rows()
-    card = _card(decoder, len(known), len(tested), rows, errors) | dict(about or {})
-    write_json(path.with_suffix(".json"), card)
-    write_decoder_page(folder, card, errors)
+    with Folder(folder, DECODER, described, overwrite=overwrite) as held:
+        on_start()
+        scales = station_scales(design, middles(known[:_SCALES], size))
+        told = About(
+            classifier.spec.name, classifier.checksum, layer, size, config,
+            tuple(map(float, scales)),
+        )  # fmt: skip
+
+        def look(round_: int, trained: Any, state: Any) -> dict[str, float]:
+            del round_, state
+            decoder = Decoder(design, placement.get(trained), told)
+            return _look(decoder, request) if request else {}
+
+        learnt = fit(
+            decoder_lesson(design, laid_out(known), scales, config, size),
+            Course(
+                config.rounds,
+                config.round_steps,
+                lambda number, first: batches_of(
+                    len(known),
+                    config.batch_size,
+                    config.seed,
+                    number * config.round_steps + first,
+                    config.round_steps - first,
+                ),
+                look,
+                unit="round",
+            ),
+            placement,
+            held,
+            on_event=on_event,
+            should_stop=should_stop,
+        )
+        params = jax.tree.map(jnp.asarray, placement.get(learnt.trained))
+        decoder = Decoder(design, params, told)
+        decoder = replace(decoder, sha256=write_decoder(path, decoder))
+        errors = _errors(folder, decoder, request)
+        rows = JsonLines(folder / "metrics.jsonl").rows()
+        card = _card(decoder, len(known), len(tested), rows, errors)
+        card |= dict(about or {})
+        write_json(path.with_suffix(".json"), card)
+        write_decoder_page(folder, card, errors)
     return LearntDecoder(decoder, path, card["errors"])
 
 
@@ -267,26 +264,27 @@ def _card(
         },
         "seed": config.seed,
         "sha256": decoder.sha256,
-        "platform": f"{platform.machine()} {backend()}",
-        "jax": jax.__version__,
+        **provenance(),
     }
 
 
 def _description(
     classifier: Classifier,
-    about: About,
+    layer: str,
+    config: DecoderConfig,
+    crop: int,
     known: Sequence[np.ndarray],
     tested: Sequence[np.ndarray],
 ) -> dict[str, Any]:
     """All that a decoder depends on, as JSON."""
     return {
-        "network": about.network,
+        "network": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
-        "network_sha256": about.network_sha256,
+        "network_sha256": classifier.checksum,
         "precision": np.dtype(classifier.dtype).name,
-        "layer": about.layer,
-        **asdict(about.config),
-        "crop": about.crop,
+        "layer": layer,
+        **asdict(config),
+        "crop": crop,
         "photographs": _fingerprint(known),
         "held_out": _fingerprint(tested),
     }

@@ -87,7 +87,7 @@ def decoder_losses(
     variables: Any,
     scales: jax.Array,
     inputs: jax.Array,
-) -> Measurements:
+) -> dict[str, jax.Array]:
     """Compute the error of each station that is decoded, and that of the features.
 
     Args:

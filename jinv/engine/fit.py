@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -19,7 +18,7 @@ from jinv.engine.hosts import agreed
 from jinv.engine.lesson import Learner, Learnt, Lesson
 from jinv.engine.placement import Placement
 from jinv.errors import DataError, Diverged, Interrupted
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder
 from jinv.former import FORMER, renewed
 
 _LOOK_SECONDS = 1.0
@@ -38,7 +37,7 @@ class Course:
         batches: (epoch, first) → the epoch's batches from the given number on: trees of
             host arrays whose first axis counts examples. Each is made while the one
             before is used.
-        measure: (epoch, trained, state) → numbers by name, after each epoch.
+        measure: (epoch, trained, state) → what the log's row of an epoch is to say too.
         prepare: Called with the same before an epoch's first step, to see to its
             batches; again if the work was stopped before a step of it was kept.
         unit: What an epoch is called, in logs and messages.
@@ -47,7 +46,7 @@ class Course:
     epochs: int
     steps: int
     batches: Callable[[int, int], Iterator[Any]]
-    measure: Callable[[int, Any, Any], dict[str, float]] = lambda *_: {}
+    measure: Callable[[int, Any, Any], dict[str, Any]] = lambda *_: {}
     prepare: Callable[[int, Any, Any], None] = lambda *_: None
     unit: str = "epoch"
 
@@ -56,12 +55,8 @@ def fit(
     lesson: Lesson,
     course: Course,
     placement: Placement,
-    folder: Path,
-    kind: Kind,
-    described: Mapping[str, Any],
+    folder: Folder,
     *,
-    overwrite: bool = False,
-    on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     checkpoint_seconds: float = 60.0,
@@ -76,34 +71,26 @@ def fit(
         lesson: What learns.
         course: What it learns from.
         placement: Devices over which each batch is spread.
-        folder: Where the checkpoint and the log are written.
-        kind: What the folder is taken for; `checkpoint` and `metrics.jsonl` are among
-            what it owns.
-        described: All that the outcome depends on, as JSON.
-        overwrite: Remove the work of this kind that the folder holds.
-        on_start: Called once, when the folder is taken.
+        folder: Where the checkpoint and the log are written, taken for a work that owns
+            `checkpoint` and `metrics.jsonl`. Whoever took it holds it until all that is
+            made of what was learnt is written too.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
         checkpoint_seconds: Seconds between checkpoints within an epoch.
 
     Raises:
-        FolderError: The folder holds something else, e.g. a lesson of another
-            description.
+        FolderError: The checkpoint is not that of a lesson.
         Interrupted: `should_stop` said so; every step so far is kept.
         Diverged: The loss, or what is trained, became NaN or infinite; what the folder
             keeps is from before.
     """
-    with (
-        Folder(folder, kind, described, overwrite=overwrite),
-        closing(Checkpoints(folder / "checkpoint")) as checkpoints,
-    ):
-        on_start()
+    with closing(Checkpoints(folder.path / "checkpoint")) as checkpoints:
         return _Fit(
             lesson,
             placement,
             course,
             checkpoints,
-            JsonLines(folder / "metrics.jsonl"),
+            JsonLines(folder.path / "metrics.jsonl"),
             on_event,
             should_stop,
             checkpoint_seconds,
@@ -118,13 +105,25 @@ class _Notes:
         epoch: Epochs that are done.
         step: Steps of the one at work that are done.
         seconds: Seconds that those steps have taken.
-        sums: Sums over those steps of all that each measures.
+        sums: Sums of what they measured, by name.
+        counts: How many of them measured it.
     """
 
     epoch: int = 0
     step: int = 0
     seconds: float = 0.0
     sums: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def add(self, seen: Mapping[str, list[float]]) -> None:
+        """Add what some steps measured, by name."""
+        for name, values in seen.items():
+            self.sums[name] = self.sums.get(name, 0.0) + sum(values)
+            self.counts[name] = self.counts.get(name, 0) + len(values)
+
+    def means(self) -> dict[str, float]:
+        """Means over the steps that measured it."""
+        return {name: total / self.counts[name] for name, total in self.sums.items()}
 
 
 class _Fit:
@@ -172,7 +171,10 @@ class _Fit:
             sound &= bool(np.isfinite(now.seconds))
             # What a step measures may be NaN.
             sound &= all(isinstance(total, float) for total in now.sums.values())
-        except (TypeError, AttributeError):
+            # Who noted no counts measured everything in each step.
+            now.counts = now.counts or dict.fromkeys(now.sums, now.step)
+            sound &= all(0 < now.counts[name] <= now.step for name in now.sums)
+        except (TypeError, AttributeError, KeyError):
             sound = False
         if not sound:
             raise self.checkpoints.unreadable("its notes are not those of a lesson")
@@ -223,8 +225,8 @@ class _Fit:
         if self.pending:
             self._look()
         now, arrays = self.now, self._arrays()
-        row = {self.course.unit: now.epoch + 1}
-        row |= {name: total / now.step for name, total in now.sums.items()}
+        row: dict[str, Any] = {self.course.unit: now.epoch + 1}
+        row |= now.means()
         row |= {"seconds": now.seconds}
         row |= self.course.measure(now.epoch, self.learnt.trained, self.learnt.state)
         self.now = _Notes(now.epoch + 1)
@@ -243,15 +245,18 @@ class _Fit:
         rows, self.pending = jax.device_get(self.pending), []
         before, self.looked = self.looked, time.monotonic()
         self.now.seconds += self.looked - before
-        means = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
-        # Of what an earlier version did not measure in this epoch, there is no mean.
-        names = [name for name in self.now.sums or rows[0] if name in rows[0]]
+        seen: dict[str, list[float]] = {}
         for row in rows:
-            if not np.isfinite(row["loss"]):
-                raise self._diverged(f"the loss became {row['loss']}")
-            for name in names:
-                self.now.sums[name] = self.now.sums.get(name, 0.0) + float(row[name])
-        self.on_event(Learning(means, self._far()))
+            for name, value in row.items():
+                if value is not None:
+                    seen.setdefault(name, []).append(float(value))
+        for loss in seen.get("loss", ()):
+            if not np.isfinite(loss):
+                raise self._diverged(f"the loss became {loss}")
+        self.now.add(seen)
+        # Of what no step measured since the last look, the mean so far.
+        means = {name: float(np.mean(values)) for name, values in seen.items()}
+        self.on_event(Learning(self.now.means() | means, self._far()))
 
     def _arrays(self) -> dict[str, Any]:
         """What a checkpoint is to hold, whole and finite."""

@@ -1,11 +1,10 @@
 """What learns from batches, and its single steps: no data, no folder, no loop.
 
-`fit` drives a lesson through epochs, in a folder. Whoever needs a few steps now and
-then, as of a student that learns while images are made for it, drives a `Learner`.
+`fit` drives a lesson through epochs, in a folder; a `Learner` makes its steps.
 """
 
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +16,8 @@ import optax
 from jinv.engine.phase import Split
 from jinv.engine.placement import Placement
 
-Measurements = dict[str, jax.Array]
-"""Scalars of one step, by name."""
+Measurements = Mapping[str, jax.Array | None]
+"""Scalars of one step, by name; None for the `loss` where it is not to be told."""
 
 Objective = Callable[
     [Any, Any, Any, Any, jax.Array], tuple[jax.Array, tuple[Any, Measurements]]

@@ -45,5 +45,5 @@ def _mirrored(form: Form, images: jax.Array) -> jax.Array:
     """Continue images by half a patch on each side, mirrored."""
     if form.kind == "dae":
         return images
-    margins = [((size - 1) // 2, size // 2) for size in (form.height, form.width)]
+    margins = [((size - 1) // 2, size // 2) for size in form.size]
     return jnp.pad(images, ((0, 0), *margins, (0, 0)), mode="symmetric")

@@ -182,7 +182,7 @@ def _on_grid(
     form: Form, variables: Variables, values: jax.Array, shifts: jax.Array, stride: int
 ) -> jax.Array:
     """Estimate the mean over all patches by those of a grid."""
-    size = form.height, form.width
+    size = form.size
     lines, share = [], 1.0
     for axis in (0, 1):
         places = values.shape[1 + axis] - size[axis] + 1

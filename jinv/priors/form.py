@@ -116,6 +116,11 @@ class Form(Checked):
     layout: Layout = "full"
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of a patch."""
+        return self.height, self.width
+
+    @property
     def channels(self) -> int:
         """Number of channels that the prior looks at."""
         return len(self.subject.chosen) or self.subject.channels
@@ -124,7 +129,7 @@ class Form(Checked):
     def patch(self) -> tuple[int, int, int]:
         """Height, width and channels of what one filter looks at."""
         channels = 1 if self.layout == "channelwise" else self.channels
-        return self.height, self.width, channels
+        return *self.size, channels
 
     def __str__(self) -> str:
         """Say in words what it is."""

@@ -1,6 +1,5 @@
 """Learning a prior as one call: from images, or from features, to a file and a card."""
 
-import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from functools import partial
@@ -12,7 +11,7 @@ import numpy as np
 
 from jinv.atomic import JsonLines
 from jinv.checked import checked
-from jinv.devices import backend, peak_memory_mib
+from jinv.devices import peak_memory_mib, provenance
 from jinv.engine.events import LessonEvent
 from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
@@ -69,6 +68,7 @@ def learn_prior(
     overwrite: bool = False,
     about: Mapping[str, Any] | None = None,
     on_start: Callable[[], None] = lambda: None,
+    on_end: Callable[[Prior], object] = lambda _: None,
     on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
     **settings: Any,
@@ -91,6 +91,7 @@ def learn_prior(
         overwrite: Whether to remove the lesson that the folder holds.
         about: What else the card is to say.
         on_start: Called once, when everything is checked and the folder taken.
+        on_end: Called with the prior, before the folder is let go.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
         **settings: Fields of `PriorConfig` that differ from the preset's.
@@ -122,67 +123,85 @@ def learn_prior(
     form = form_of(material, config, network)
     inner = _inner(form)
     described = {"form": asdict(form), **asdict(config), **material.describe()}
-    # A first patch, and the folder, before much is drawn; `fit` takes it again.
-    crop = _crop(material, config, (form.height, form.width))
+    # A first patch before the folder: what cannot be read is refused at once.
+    crop = _crop(material, config, form.size)
     draw_patches(material, np.zeros(1, int), 1, crop, config.seed)
-    with Folder(folder, PRIOR_KIND, described, overwrite=overwrite):
+    with Folder(folder, PRIOR_KIND, described, overwrite=overwrite) as held:
         on_start()
-    learnt_from, held_out = parted(len(material), config.seed)
-    size = form.height, form.width
-    draw = partial(draw_patches, material)
-    patches = draw(learnt_from, config.patches, size, config.seed)
-    if not (layer or config.on_crops):
+        draw, parts = (
+            partial(draw_patches, material),
+            parted(len(material), config.seed),
+        )
+        taught, examples, tests = _drawn(draw, parts, inner, config, crop)
+        course = Course(
+            config.rounds,
+            config.round_steps,
+            partial(_batches, examples, config.round_steps, config),
+            _measure(taught, tests, config.seed),
+            unit="round",
+        )
+        learnt = fit(
+            taught.lesson,
+            course,
+            make_placement("jit", 1, config.batch_size),
+            held,
+            on_event=on_event,
+            should_stop=should_stop,
+        )
+        variables = _sorted(taught.variables(learnt.trained, taught.lesson.frozen))
+        count = min(_MEASURED, max(500, _MOST_NUMBERS // int(np.prod(form.patch))))
+        apart = draw(parts[1], count, form.size, config.seed + 2)
+        measured = measure_prior(inner, variables, apart, config.seed)
+        variables |= {n: np.float32(measured[n]) for n in ("mean", "deviation")}
+        rows = JsonLines(folder / "metrics.jsonl").rows()
+        card = {
+            "prior": str(form),
+            "of": asdict(form.subject),
+            "held_out": len(parts[1]) if len(parts[1]) < len(parts[0]) else 0,
+            **material.describe(),
+            "recipe": asdict(config)
+            | {"objective": config.followed, "preset": preset, "source": found.source},
+            "denoising": recipe_of(taught.scale, jax.device_get(learnt.trained)),
+            "measured": measured,
+            "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 1),
+            "peak_memory_mib": round(peak_memory_mib()),
+            **(about or {}),
+            **provenance(),
+        }
+        made = Prior(form, variables, card)
+        prior = write_prior(folder / "prior.safetensors", made)
+        on_end(prior)
+    return prior
+
+
+def _drawn(
+    draw: Callable[..., np.ndarray],
+    parts: tuple[np.ndarray, np.ndarray],
+    form: Form,
+    config: PriorConfig,
+    crop: tuple[int, int],
+) -> tuple[Taught, np.ndarray, np.ndarray]:
+    """Make a lesson; what it learns from, and what is looked at meanwhile, are drawn.
+
+    Args:
+        draw: `draw_patches` of the material.
+        parts: Images to learn from and those held out, by number.
+        form: Form of the prior.
+        config: How it learns.
+        crop: Height and width of crops, where it learns on these.
+    """
+    known, apart = parts
+    patches = draw(known, config.patches, form.size, config.seed)
+    if not (form.subject.layer or config.on_crops):
         # Bytes lie on a lattice, whose density is none.
         rng = np.random.default_rng(config.seed)
         patches += (rng.random(patches.shape, np.float32) - 0.5) / 255
-    taught = make_lesson(inner, config, patches)
+    taught = make_lesson(form, config, patches)
     if config.on_crops:
-        examples = draw(learnt_from, config.crops, crop, config.seed)
-        tests = draw(held_out, _CROPS, crop, config.seed + 1)
-    else:
-        examples = taught.prepare(patches)
-        tests = taught.prepare(draw(held_out, 1000, size, config.seed + 1))
-    del patches
-    course = Course(
-        config.rounds,
-        config.round_steps,
-        partial(_batches, examples, config.round_steps, config),
-        _measure(taught, tests, config.seed),
-        unit="round",
-    )
-    learnt = fit(
-        taught.lesson,
-        course,
-        make_placement("jit", 1, config.batch_size),
-        folder,
-        PRIOR_KIND,
-        described,
-        on_event=on_event,
-        should_stop=should_stop,
-    )
-    variables = _sorted(taught.variables(learnt.trained, taught.lesson.frozen))
-    count = min(_MEASURED, max(500, _MOST_NUMBERS // int(np.prod(form.patch))))
-    measured = measure_prior(
-        inner, variables, draw(held_out, count, size, config.seed + 2), config.seed
-    )
-    variables |= {n: np.float32(measured[n]) for n in ("mean", "deviation")}
-    rows = JsonLines(folder / "metrics.jsonl").rows()
-    card = {
-        "prior": str(form),
-        "of": asdict(form.subject),
-        "held_out": len(held_out) if len(held_out) < len(learnt_from) else 0,
-        **material.describe(),
-        "recipe": asdict(config)
-        | {"objective": config.followed, "preset": preset, "source": found.source},
-        "denoising": recipe_of(taught.scale, jax.device_get(learnt.trained)),
-        "measured": measured,
-        "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 1),
-        "peak_memory_mib": round(peak_memory_mib()),
-        **(about or {}),
-        "platform": f"{platform.machine()} {backend()}",
-        "jax": jax.__version__,
-    }
-    return write_prior(folder / "prior.safetensors", Prior(form, variables, card))
+        examples = draw(known, config.crops, crop, config.seed)
+        return taught, examples, draw(apart, _CROPS, crop, config.seed + 1)
+    tests = draw(apart, 1000, form.size, config.seed + 1)
+    return taught, taught.prepare(patches), taught.prepare(tests)
 
 
 def form_of(

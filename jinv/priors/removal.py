@@ -239,7 +239,7 @@ def steepness(form: Form, variables: Variables) -> float:
         filters = np.einsum("khw,kc->khwc", found["spatial"], found["across"])
     else:
         filters = found["filters"]
-    grid = _GRID * max(form.height, form.width)
+    grid = _GRID * max(form.size)
     waves = np.fft.fft2(filters, (grid, grid), (1, 2)).reshape(
         len(filters), grid**2, filters.shape[-1]
     )

@@ -50,9 +50,18 @@ class StudentRecord(NamedTuple):
 
 
 def record_of(card: Mapping[str, Any], folder: Path) -> StudentRecord:
-    """Put a card together with the log in its folder, which may be missing."""
-    steps = int(number(card, "round_steps") or 1)
-    return StudentRecord(card, Arm(metrics_log(folder).rows(), steps))
+    """Put a card together with the log in its folder, which may be missing.
+
+    Tests on other images than those of the card are left out.
+    """
+    steps, test = int(number(card, "round_steps") or 1), card.get("test_set")
+    rows = [
+        {n: x for n, x in row.items() if n != "test_accuracy"}
+        if test is not None and row.get("test_set", test) != test
+        else row
+        for row in metrics_log(folder).rows()
+    ]
+    return StudentRecord(card, Arm(rows, steps))
 
 
 def read_record(folder: Path) -> StudentRecord:

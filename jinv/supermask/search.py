@@ -1,16 +1,18 @@
 """The search for a subnetwork: its scores are trained, its weights are not."""
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
+from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages
 from jinv.engine.events import LessonEvent
+from jinv.folders import Folder
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.loading import make_classifier
@@ -19,7 +21,8 @@ from jinv.models.weights.checksums import sha256_of
 from jinv.models.weights.hidden_networks import write_supermask
 from jinv.models.weights.state_dict import StateDict, to_state_dict
 from jinv.supermask.hidden import Supermask, hide
-from jinv.transfer.supervised import train
+from jinv.transfer.supervised import Supervised
+from jinv.transfer.train import heard_by, training_card, training_kind
 from jinv.transfer.train_config import TrainConfig
 from jinv.values import Natural
 
@@ -52,6 +55,7 @@ def find_subnetwork(
     devices: Natural = 1,
     *,
     overwrite: bool = False,
+    about: Mapping[str, Any] | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[LessonEvent], None] = lambda _: None,
     should_stop: Callable[[], bool] = lambda: False,
@@ -61,7 +65,7 @@ def find_subnetwork(
     Only the scores of the weights are trained; the weights themselves stay as they were
     drawn. Ramanujan et al. 2020, "What's Hidden in a Randomly Weighted Neural Network?"
     The subnetwork is written to `folder/NAME.safetensors`, which can be used wherever
-    weights can.
+    weights can, and its card to `folder/NAME.json`.
 
     Args:
         spec: Specification of the network.
@@ -75,6 +79,7 @@ def find_subnetwork(
         devices: Devices that each batch is spread over; 0 for as many as share it
             evenly.
         overwrite: Whether to remove the search that the folder holds.
+        about: What else the card is to say.
         on_start: Called once, when everything is checked and the folder taken.
         on_event: Called with each event, in order.
         should_stop: Asked after every step.
@@ -100,33 +105,29 @@ def find_subnetwork(
     """
     hidden = hide(spec, supermask)
     network = make_classifier(spec, config.seed)
-    found = train(
-        network,
-        training,
-        test,
-        config,
-        folder,
-        report,
-        hidden.trainable,
-        devices,
-        overwrite=overwrite,
-        on_start=on_start,
-        on_event=on_event,
-        should_stop=should_stop,
-    )
-    masks = hidden.masks(found.trained)
-    state = to_state_dict(jax.device_get(found.classifier.variables))
-    others = {
-        key: value
-        for key, value in state.items()
-        if key.removesuffix(".weight") not in hidden.frozen.shapes
-    }
+    lessons = Supervised(network, training, test, config, hidden.trainable, devices)
     path = folder / f"{spec.name}.safetensors"
-    write_supermask(
-        path, spec.name, hidden.frozen, masks, others, Facts.of(spec).to_json()
-    )
-    weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
-    removed = sum(np.sum(~mask) for mask in masks.values())
-    achieved = {**found.achieved, "kept": float(100 * (1 - removed / weights))}
-    classifier = replace(found.classifier, sha256=sha256_of(path))
-    return Found(classifier, path, masks, achieved)
+    with Folder(
+        folder, training_kind(spec.name), lessons.described, overwrite=overwrite
+    ) as held:
+        on_start()
+        found = lessons.carry_out(held, heard_by(on_event, report), should_stop)
+        masks = hidden.masks(found.trained)
+        state = to_state_dict(jax.device_get(found.classifier.variables))
+        others = {
+            key: value
+            for key, value in state.items()
+            if key.removesuffix(".weight") not in hidden.frozen.shapes
+        }
+        write_supermask(
+            path, spec.name, hidden.frozen, masks, others, Facts.of(spec).to_json()
+        )
+        sha256 = sha256_of(path)
+        weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
+        removed = sum(np.sum(~mask) for mask in masks.values())
+        achieved = {**found.achieved, "kept": float(100 * (1 - removed / weights))}
+        tested = {**achieved, "test_set": lessons.tested_on}
+        facts = {**tested, "mask": asdict(supermask), "sha256": sha256}
+        card = training_card(spec, config, facts, about or {})
+        write_json(path.with_suffix(".json"), card)
+    return Found(replace(found.classifier, sha256=sha256), path, masks, achieved)

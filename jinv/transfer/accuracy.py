@@ -21,20 +21,35 @@ def accuracy(
     return 100 * right / len(data)
 
 
+def tests_on(rows: Iterable[Mapping[str, Any]], test: str) -> list[dict[str, Any]]:
+    """Choose those rows of a log that tell the test accuracy on one set.
+
+    Args:
+        rows: Rows of the log; those that do not name the set, as once they did not,
+            are of the one at hand.
+        test: Name of the set; see `set_name`.
+    """
+    return [
+        dict(row)
+        for row in rows
+        if "test_accuracy" in row and row.get("test_set", test) == test
+    ]
+
+
 def best_accuracy(
-    rows: Iterable[Mapping[str, float]], epochs: int, last: float
+    rows: Iterable[Mapping[str, Any]], epochs: int, last: float
 ) -> dict[str, float]:
     """Find the highest test accuracy of a training, and after which epoch it was.
 
     Args:
-        rows: Rows of the log.
+        rows: Rows of the log; see `tests_on`.
         epochs: Number of the last epoch.
         last: Accuracy of what came out after it, in percent.
 
     Returns:
         `best_test_accuracy`, in percent, and `best_epoch`, the first that had it.
     """
-    found = {r["epoch"]: r["test_accuracy"] for r in rows if "test_accuracy" in r}
+    found = {row["epoch"]: row["test_accuracy"] for row in rows}
     found[epochs] = max(last, found.get(epochs, last))
     epoch = max(found, key=found.__getitem__)
     return {"best_test_accuracy": found[epoch], "best_epoch": epoch}

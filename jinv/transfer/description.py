@@ -1,6 +1,7 @@
 """What tells one training of a classifier from another."""
 
 import hashlib
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -40,6 +41,12 @@ def described_images(data: LabelledImages) -> dict[str, Any]:
         "labels": _fingerprint(data.labels.astype(np.int32)),
         "first_image": _fingerprint(data.read(np.arange(1))[0]),
     }
+
+
+def set_name(data: LabelledImages) -> str:
+    """A short name of labelled images, by which a log tells sets apart."""
+    told = json.dumps(described_images(data), sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _fingerprint(array: np.ndarray) -> str:

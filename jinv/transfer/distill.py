@@ -15,6 +15,7 @@ from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.execution import Execution
 from jinv.engine.phase import STUDENT
 from jinv.errors import ConfigError
+from jinv.folders import Folder
 from jinv.images.dead_leaves import dead_leaves
 from jinv.inversion.make_job import make_job
 from jinv.inversion.method import Method
@@ -31,7 +32,7 @@ from jinv.transfer.hints import find_hints
 from jinv.transfer.pool import Pool
 from jinv.transfer.student_card import student_card
 from jinv.transfer.supply import GivenImages, Supply
-from jinv.transfer.teaching import check_pair, teach
+from jinv.transfer.teaching import Teaching, check_pair, distillation_kind
 from jinv.values import Count, Natural
 
 
@@ -167,27 +168,20 @@ def distill(
                 **pooled,
             )
             supply = GivenImages(_joined(data, fallen), cost)
-    taught = teach(
-        teacher,
-        student,
-        supply,
-        config,
-        folder,
-        test,
-        devices=devices,
-        overwrite=overwrite,
-        on_start=on_start,
-        on_event=on_event,
-        should_stop=should_stop,
-    )
-    path = folder / f"{student.spec.name}.safetensors"
-    sha256 = write_variables(path, student.spec, taught.classifier.variables)
-    card = student_card(teacher, taught, supply, config, test)
-    hints = find_hints(teacher, student) if config.w_hints else {}
-    facts = {"hints": hints, "leaves": leaves, "sha256": sha256}
-    card |= {**(about or {}), **facts}
-    write_json(path.with_suffix(".json"), card)
-    write_student_page(folder, card, beside)
+    lessons = Teaching(teacher, student, supply, config, test, devices)
+    name = student.spec.name
+    path = folder / f"{name}.safetensors"
+    with Folder(
+        folder, distillation_kind(name), lessons.described, overwrite=overwrite
+    ) as held:
+        taught = lessons.carry_out(held, on_start, on_event, should_stop)
+        sha256 = write_variables(path, student.spec, taught.classifier.variables)
+        hints = find_hints(teacher, student) if config.w_hints else {}
+        facts = {"hints": hints, "leaves": leaves, "sha256": sha256}
+        card = student_card(teacher, taught, supply, config, test)
+        card |= {**(about or {}), **facts}
+        write_json(path.with_suffix(".json"), card)
+        write_student_page(folder, card, beside)
     achieved = {
         name: card[name]
         for name in ("test_accuracy", "agreement")

@@ -135,9 +135,7 @@ class Game(Supply):
         return replace(
             learning,
             trained={**learning.trained, "generator": weights},
-            objective=partial(
-                _objective, teacher, student, learning, phase, numbers, self._turns
-            ),
+            objective=partial(_objective, teacher, student, learning, phase, numbers),
             optimizer=optax.partition(
                 optimizers,
                 lambda trained: {name: name == "generator" for name in trained},
@@ -163,7 +161,6 @@ def _objective(
     learning: Lesson,
     phase: Phase,
     numbers: Numbers,
-    turns: int,
     trained: Any,
     frozen: Any,
     statistics: Any,
@@ -172,8 +169,8 @@ def _objective(
 ) -> tuple[jax.Array, tuple[Any, Measurements]]:
     """The loss of whose turn it is, on images of fresh latents.
 
-    What is measured in one's turns counts for the other's too: so the means over all
-    turns are those over one's own.
+    `loss` and what else a student measures are told in its turns, `generator` in those
+    of the generator.
     """
     latents_key, key = jax.random.split(key)
     latents = phase.image.init(latents_key, turn.index).own
@@ -202,17 +199,12 @@ def _objective(
         loss = jnp.zeros(())
         for term in phase.wanted:
             loss += weight_of(term, numbers) * term.value(evaluation)
-        others = ("loss", "agreement", *("hints",) * bool(trained["regressors"]))
-        told = {name: jnp.zeros(()) for name in others}
-        return loss, (statistics, {**told, "generator": (turns + 1) * loss})
+        return loss, (statistics, {"loss": None, "generator": loss})
     images = jax.lax.stop_gradient(teacher.denormalise(inputs))
-    loss, (statistics, measured) = learning.objective(
+    return learning.objective(
         {name: trained[name] for name in learning.trained},
         frozen,
         statistics,
         Examples(images, jnp.full_like(turn.index, -1), turn.index, images.shape[1]),
         key,
     )
-    measured = {"loss": loss, **measured}
-    told = {name: (turns + 1) / turns * value for name, value in measured.items()}
-    return loss, (statistics, {**told, "generator": jnp.zeros(())})

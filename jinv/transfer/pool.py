@@ -12,6 +12,7 @@ from jinv.engine.events import BatchDone, Cost, Event, Logged
 from jinv.engine.phase import STUDENT
 from jinv.engine.session import Session
 from jinv.errors import FolderError
+from jinv.formats.archives import read_npz
 from jinv.inversion.job import Job
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet, cost_of
@@ -105,7 +106,10 @@ class Pool(KeptImages):
         recipe = Recipe(self.job, "npz")
         self.set = self._stack.enter_context(SyntheticSet(folder / "pool", recipe))
         if self.set.complete:
-            # Its parts are gone, and nobody learns from it here any more.
+            # Its parts are gone. The student may have to learn once more, as where its
+            # checkpoint was removed.
+            arrays = read_npz(self.set.path / "set.npz", ["x_train", "y_train"])
+            self._images, self._labels = arrays["x_train"], arrays["y_train"]
             self._made = self.job.batch_count
             self._pay(cost_of(self.set.path) or Cost(0, 0.0))
             return

@@ -1,16 +1,14 @@
 """The card of a student: from whom it learnt, from which images, at which budget."""
 
-import platform
 from dataclasses import asdict
 from typing import Any
 
-import jax
-
 from jinv.data.labelled import LabelledImages
-from jinv.devices import backend, peak_memory_mib
+from jinv.devices import peak_memory_mib, provenance
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
-from jinv.transfer.accuracy import accuracy
+from jinv.transfer.accuracy import accuracy, tests_on
+from jinv.transfer.description import set_name
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.supply import Supply
 from jinv.transfer.teaching import Taught
@@ -26,7 +24,8 @@ def student_card(
     """Tell where a student comes from and what it does, as JSON.
 
     Accuracies and the agreement are in percent; the best accuracy is that of the rounds
-    in which the student was tested, the other that of the last, whose weights are kept.
+    in which the student was tested on the same images, the other that of the last,
+    whose weights are kept. Where it was not tested on them, it is now.
 
     Args:
         teacher: Network from which it learnt.
@@ -35,16 +34,21 @@ def student_card(
         config: How it learnt.
         test: Images on which both are tested, if any.
     """
-    rows, cost = taught.rows, taught.cost
-    tested = [row for row in rows if "test_accuracy" in row]
+    rows, cost, student = taught.rows, taught.cost, taught.classifier
+    tested = []
+    if test is not None:
+        tested = tests_on(rows, set_name(test))
+        if not tested or tested[-1]["round"] != config.rounds:
+            found = accuracy(student, student.variables, test)
+            tested.append({"round": config.rounds, "test_accuracy": found})
     best = max(tested, key=lambda row: row["test_accuracy"], default=None)
     learning = sum(row["seconds"] for row in rows)
     # config.json has all of it; labels are a line for each image.
     images = {name: x for name, x in supply.describe().items() if name != "labels"}
     known = None if test is None else accuracy(teacher, teacher.variables, test)
     return {
-        "model": taught.classifier.spec.name,
-        **Facts.of(taught.classifier.spec).to_json(),
+        "model": student.spec.name,
+        **Facts.of(student.spec).to_json(),
         "data": supply.about(),
         "teacher": {
             "name": teacher.spec.name,
@@ -54,7 +58,7 @@ def student_card(
         "recipe": asdict(config),
         "images": images,
         "budget": {
-            "images": rows[-1]["images"],
+            "images": supply.count(config.rounds - 1),
             "image_passes": cost.passes,
             "teacher_passes": config.steps * config.batch_size,
             "student_steps": config.steps,
@@ -65,11 +69,11 @@ def student_card(
             "peak_memory_mib": round(peak_memory_mib()),
         },
         "test_images": 0 if test is None else len(test),
+        "test_set": None if test is None else set_name(test),
         "test_accuracy": tested[-1]["test_accuracy"] if tested else None,
         "best": best and {name: best[name] for name in ("round", "test_accuracy")},
-        "agreement": rows[-1]["agreement"],
+        "agreement": rows[-1]["agreement"] if rows else None,
         "seed": config.seed,
         "round_steps": config.round_steps,
-        "platform": f"{platform.machine()} {backend()}",
-        "jax": jax.__version__,
+        **provenance(),
     }

@@ -2,9 +2,7 @@
 
 import glob
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -18,11 +16,12 @@ from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
-from jinv.folders import Kind
+from jinv.folders import Folder, Kind
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.models.zoo import beyond_zoo
 from jinv.transfer.accuracy import accuracy
+from jinv.transfer.description import set_name
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.lesson import student_variables
 from jinv.transfer.supply import Supply
@@ -59,99 +58,126 @@ def distillation_kind(model: str) -> Kind:
     )
 
 
-def teach(
-    teacher: Classifier,
-    student: Classifier,
-    supply: Supply,
-    config: DistillConfig,
-    folder: Path,
-    test: LabelledImages | None = None,
-    *,
-    devices: int = 1,
-    overwrite: bool = False,
-    on_start: Callable[[], None] = lambda: None,
-    on_event: Callable[[Event | LessonEvent], None] = lambda _: None,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Taught:
-    """Teach a student, in rounds of new images and some updates.
+class Teaching:
+    """A student that learns from a teacher, in rounds of new images and some updates.
 
-    Args:
-        teacher: Network whose answers are learnt.
-        student: Network that learns, with its initial weights; `config` decides its
-            precision.
-        supply: What it learns from.
-        config: How it learns.
-        folder: Where the checkpoint, `metrics.jsonl` and the pool are kept.
-        test: Images on which the student is tested.
-        devices: Devices that each batch is spread over; 0 for as many as share it
-            evenly.
-        overwrite: Whether to remove the distillation that the folder holds.
-        on_start: Called once, when everything is checked and the folder taken.
-        on_event: Called with each event, of the lesson and of the making of images.
-        should_stop: Asked after every step.
-
-    Raises:
-        ConfigError: Teacher and student do not fit each other, or the student cannot
-            be trained, or the steps make no whole rounds.
-        FolderError: The folder holds something else, e.g. a distillation of another
-            configuration, or a pool by another teacher.
-        Interrupted: `should_stop` said so; every step so far is kept.
-        Diverged: A loss became NaN or infinite.
+    Where it cannot, nothing has begun yet.
     """
-    check_pair(teacher, student)
-    config = config.whole()
-    dtype = activation_type(config.precision)
-    student = replace(student, module=student.spec.make_module(dtype=dtype))
-    check_training(student)
-    placement = make_placement("jit", devices, config.batch_size)
-    lesson = supply.lesson(teacher, student, config)
 
-    def measure(number: int, trained: Any, state: Any) -> dict[str, float]:
-        row: dict[str, float] = {"images": supply.count(number)}
-        row["making"] = supply.cost.seconds
-        due = (number + 1) * TESTS // config.rounds > number * TESTS // config.rounds
-        if test is not None and due:
-            variables = student_variables(lesson, trained, state)
-            row["test_accuracy"] = accuracy(student, variables, test)
+    def __init__(
+        self,
+        teacher: Classifier,
+        student: Classifier,
+        supply: Supply,
+        config: DistillConfig,
+        test: LabelledImages | None = None,
+        devices: int = 1,
+    ):
+        """Check who teaches whom.
+
+        Args:
+            teacher: Network whose answers are learnt.
+            student: Network that learns, with its initial weights; `config` decides its
+                precision.
+            supply: What it learns from.
+            config: How it learns.
+            test: Images on which the student is tested.
+            devices: Devices that each batch is spread over; 0 for as many as share it
+                evenly.
+
+        Raises:
+            ConfigError: Teacher and student do not fit each other, or the student
+                cannot be trained, or the steps make no whole rounds.
+        """
+        check_pair(teacher, student)
+        self.teacher, self.supply, self.test = teacher, supply, test
+        self.config = config = config.whole()
+        self._dtype = activation_type(config.precision)
+        module = student.spec.make_module(dtype=self._dtype)
+        self.student = student = replace(student, module=module)
+        check_training(student)
+        self._placement = make_placement("jit", devices, config.batch_size)
+        self._lesson = supply.lesson(teacher, student, config)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """All that the outcome depends on, as JSON."""
+        teacher, student = self.teacher, self.student
+        types = {"precision": np.dtype(self._dtype).name}
+        if teacher.dtype != self._dtype:
+            types["teacher_precision"] = np.dtype(teacher.dtype).name
+        return {
+            "student": student.spec.name,
+            **beyond_zoo(student.spec).to_json(),
+            "initial_weights": student.origin,
+            "teacher": teacher.spec.name,
+            "teacher_weights": teacher.origin,
+            **asdict(self.config),
+            **types,
+            "images": self.supply.describe(),
+        }
+
+    def carry_out(
+        self,
+        folder: Folder,
+        on_start: Callable[[], None],
+        on_event: Callable[[Event | LessonEvent], None],
+        should_stop: Callable[[], bool],
+    ) -> Taught:
+        """Teach the student, or go on with it.
+
+        Args:
+            folder: Where the checkpoint, `metrics.jsonl` and the pool are kept.
+            on_start: Called once, when the pool is found to be this lesson's own.
+            on_event: Called with each event, of the lesson and of the making of images.
+            should_stop: Asked after every step.
+
+        Raises:
+            FolderError: The folder has a pool by another teacher.
+            Interrupted: `should_stop` said so; every step so far is kept.
+            Diverged: A loss became NaN or infinite.
+        """
+        supply, config = self.supply, self.config
+        with supply:
+            supply.open(folder.path, on_event, should_stop)
+            on_start()
+            learnt = fit(
+                self._lesson,
+                Course(
+                    config.rounds,
+                    supply.steps(config),
+                    lambda number, first: supply.batches(number, first, config),
+                    self._measure,
+                    self._prepare,
+                    "round",
+                ),
+                self._placement,
+                folder,
+                on_event=on_event,
+                should_stop=should_stop,
+            )
+            supply.finish()
+        variables = student_variables(self._lesson, learnt.trained, learnt.state)
+        variables = jax.tree.map(jnp.asarray, self._placement.get(variables))
+        return Taught(
+            self.student.with_weights(variables),
+            JsonLines(folder.path / "metrics.jsonl").rows(),
+            supply.cost,
+        )
+
+    def _measure(self, number: int, trained: Any, state: Any) -> dict[str, Any]:
+        row: dict[str, Any] = {"images": self.supply.count(number)}
+        row["making"] = self.supply.cost.seconds
+        rounds = self.config.rounds
+        due = (number + 1) * TESTS // rounds > number * TESTS // rounds
+        if self.test is not None and due:
+            variables = student_variables(self._lesson, trained, state)
+            row["test_accuracy"] = accuracy(self.student, variables, self.test)
+            row["test_set"] = set_name(self.test)
         return row
 
-    def prepare(number: int, trained: Any, state: Any) -> None:
-        supply.see_to(number, student_variables(lesson, trained, state))
-
-    with ExitStack() as stack:
-
-        def begin() -> None:
-            stack.enter_context(supply)
-            supply.open(folder, on_event, should_stop)
-            on_start()
-
-        learnt = fit(
-            lesson,
-            Course(
-                config.rounds,
-                supply.steps(config),
-                lambda number, first: supply.batches(number, first, config),
-                measure,
-                prepare,
-                "round",
-            ),
-            placement,
-            folder,
-            distillation_kind(student.spec.name),
-            _description(teacher, student, supply, config, dtype),
-            overwrite=overwrite,
-            on_start=begin,
-            on_event=on_event,
-            should_stop=should_stop,
-        )
-        supply.finish()
-    variables = student_variables(lesson, learnt.trained, learnt.state)
-    variables = jax.tree.map(jnp.asarray, placement.get(variables))
-    return Taught(
-        student.with_weights(variables),
-        JsonLines(folder / "metrics.jsonl").rows(),
-        supply.cost,
-    )
+    def _prepare(self, number: int, trained: Any, state: Any) -> None:
+        self.supply.see_to(number, student_variables(self._lesson, trained, state))
 
 
 def check_pair(teacher: Classifier, student: Classifier) -> None:
@@ -177,25 +203,3 @@ def check_pair(teacher: Classifier, student: Classifier) -> None:
 def _several(classes: tuple[str, ...]) -> str:
     shown = ", ".join(classes[:3])
     return f"{len(classes)} ({shown}{', …' if len(classes) > 3 else ''})"
-
-
-def _description(
-    teacher: Classifier,
-    student: Classifier,
-    supply: Supply,
-    config: DistillConfig,
-    dtype: Any,
-) -> dict[str, Any]:
-    """All that the outcome of a distillation depends on, as JSON."""
-    taught_in = np.dtype(teacher.dtype)
-    return {
-        "student": student.spec.name,
-        **beyond_zoo(student.spec).to_json(),
-        "initial_weights": student.origin,
-        "teacher": teacher.spec.name,
-        "teacher_weights": teacher.origin,
-        **asdict(config),
-        "precision": np.dtype(dtype).name,
-        **({} if taught_in == dtype else {"teacher_precision": taught_in.name}),
-        "images": supply.describe(),
-    }

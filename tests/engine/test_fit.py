@@ -12,16 +12,23 @@ import pytest
 
 from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import Begun, Compiled, Far, Learning, Measured
-from jinv.engine.fit import Course, fit
+from jinv.engine.fit import Course
+from jinv.engine.fit import fit as fit_in
 from jinv.engine.lesson import Learner, Lesson
 from jinv.engine.optimizers import make_optimizer
 from jinv.engine.placement import make_placement
 from jinv.errors import DataError, Diverged, FolderError, Interrupted
-from jinv.folders import Kind
+from jinv.folders import Folder, Kind
 from jinv.models.loading import make_classifier
 
 KIND = Kind("lesson", "lesson", owned=("checkpoint", "metrics.jsonl"))
 ONE = make_placement("jit", 1, 16)
+
+
+def fit(lesson, course, path, of=(), **options):
+    """Teach in a folder that is taken for it."""
+    with Folder(path, KIND, dict(of)) as folder:
+        return fit_in(lesson, course, ONE, folder, **options)
 
 
 class Killed(Exception):
@@ -71,7 +78,7 @@ def teach(tiny, stripes, tmp_path):
         folder, course = tmp_path / name, features_course(stripes, killed)
         options = {"checkpoint_seconds": 0, **options}
         lesson = features_lesson(tiny)
-        learnt = fit(lesson, course, ONE, folder, KIND, {"of": "features"}, **options)
+        learnt = fit(lesson, course, folder, {"of": "features"}, **options)
         rows = (folder / "metrics.jsonl").read_text().splitlines()
         return learnt, [{**json.loads(row), "seconds": 0} for row in rows]
 
@@ -125,9 +132,7 @@ def test_what_diverges_leaves_what_was_finite(tmp_path):
 
     lesson = Lesson(np.ones(2, np.float32), objective, optax.sgd(0.25), advice="slowly")
     with pytest.raises(Diverged, match="loss became inf in epoch 1: slowly, with --ov"):
-        fit(
-            lesson, Course(1, 4, batches), ONE, tmp_path, KIND, {}, checkpoint_seconds=0
-        )
+        fit(lesson, Course(1, 4, batches), tmp_path, checkpoint_seconds=0)
     with closing(Checkpoints(tmp_path / "checkpoint")) as kept:
         assert kept.notes()["step"] == 2
         state = Learner(lesson, ONE).begin()._asdict()
@@ -149,9 +154,9 @@ def test_a_measurement_may_be_no_number(nothing, tmp_path):
     asked = iter(range(9))
     with pytest.raises(Interrupted):
         stop = partial(next, map(lambda step: step == 1, asked))
-        fit(nothing, course, ONE, tmp_path, KIND, {}, should_stop=stop)
+        fit(nothing, course, tmp_path, should_stop=stop)
     events = []
-    fit(nothing, course, ONE, tmp_path, KIND, {}, on_event=events.append)
+    fit(nothing, course, tmp_path, on_event=events.append)
     assert events[-1].far == Far(4, 4) and np.isnan(events[-1].row["odd"])
 
 
@@ -172,11 +177,11 @@ def test_a_rate_falls_where_the_loss_does_not():
 def test_an_epoch_has_as_many_batches_as_its_course_says(nothing, tmp_path):
     endless = Course(2, 3, lambda epoch, first: repeat(np.ones((2, 1))))
     events = []
-    fit(nothing, endless, ONE, tmp_path / "endless", KIND, {}, on_event=events.append)
+    fit(nothing, endless, tmp_path / "endless", on_event=events.append)
     assert events[-1].far == Far(6, 6)
     short = Course(1, 3, lambda epoch, first: iter([np.ones((2, 1))] * 2))
     with pytest.raises(DataError, match="epoch 1: expected 3 batches, found 2"):
-        fit(nothing, short, ONE, tmp_path / "short", KIND, {})
+        fit(nothing, short, tmp_path / "short")
 
 
 def before(folder, lesson, notes):
@@ -192,11 +197,11 @@ def test_work_of_whole_epochs_is_gone_on_with(tiny, stripes, tmp_path):
     before(tmp_path, lesson, {"epoch": 1})
     (tmp_path / "config.json").write_text('{"lesson": {"of": "features"}}')
     rows = []
-    arguments = ONE, tmp_path, KIND, {"of": "features"}
-    fit(lesson, features_course(stripes), *arguments, on_event=rows.append)
+    course, of = features_course(stripes), {"of": "features"}
+    fit(lesson, course, tmp_path, of, on_event=rows.append)
     assert [one.row["epoch"] for one in rows if isinstance(one, Measured)] == [2, 3]
     with pytest.raises(FolderError, match="another configuration"):
-        fit(lesson, features_course(stripes), ONE, tmp_path, KIND, {"of": "others"})
+        fit(lesson, course, tmp_path, {"of": "others"})
 
 
 @pytest.mark.parametrize("notes", [{"batch": 1}, {"epoch": "one"}, {"epoch": -1}])
@@ -205,26 +210,56 @@ def test_foreign_notes_are_refused(tiny, stripes, tmp_path, notes):
     before(tmp_path, lesson, notes)
     (tmp_path / "config.json").write_text('{"lesson": {}}')
     with pytest.raises(FolderError, match="notes are not those of a lesson"):
-        fit(lesson, features_course(stripes), ONE, tmp_path, KIND, {})
+        fit(lesson, features_course(stripes), tmp_path)
 
 
-def test_what_was_not_measured_from_the_beginning_has_no_mean(nothing, tmp_path):
+def levels(*names):
+    """A lesson that measures the level of its batches under some names."""
+
+    def objective(trained, frozen, state, batch, key):
+        value = jnp.mean(batch) + trained
+        return value, (state, dict.fromkeys(names, value))
+
+    return Lesson(np.float32(0), objective, optax.set_to_zero())
+
+
+def rising(epoch, first):
+    return (np.full(16, step, np.float32) for step in range(first, 4))
+
+
+def test_what_was_not_measured_from_the_beginning_has_the_mean_of_the_rest(tmp_path):
     """As where an earlier version, which measured less, was stopped in an epoch."""
+    course, asked = Course(2, 4, rising), iter([False, True])
+    with pytest.raises(Interrupted):
+        fit(levels(), course, tmp_path, should_stop=lambda: next(asked))
+    fit(levels("level"), course, tmp_path)
+    first, second = map(json.loads, (tmp_path / "metrics.jsonl").open())
+    assert first["loss"] == 1.5 and first["level"] == 2.5
+    assert second["loss"] == second["level"] == 1.5
 
-    def lesson(*names):
-        def objective(trained, frozen, state, batch, key):
-            value = jnp.mean(batch) + trained
-            return value, (state, dict.fromkeys(names, value))
 
-        return Lesson(np.float32(0), objective, optax.set_to_zero())
+def test_a_mean_is_over_the_steps_that_measure(tmp_path):
+    """As where two take turns: each step tells what its own one did."""
+
+    def objective(trained, frozen, state, batch, key):
+        # Batches of other sizes are of other programs.
+        value = jnp.mean(batch) + trained
+        odd = batch.shape[0] == 32
+        return value, (state, {"loss": None, "odd": value} if odd else {})
 
     def batches(epoch, first):
-        return (np.full(16, step, np.float32) for step in range(first, 4))
+        yield from (
+            np.full(16 * (1 + step % 2), step, np.float32) for step in range(first, 4)
+        )
 
-    course, asked = Course(2, 4, batches), iter([False, True])
+    lesson = Lesson(np.float32(0), objective, optax.set_to_zero())
+    course, asked = Course(1, 4, batches), iter([False, False, True])
     with pytest.raises(Interrupted):
-        fit(lesson(), course, ONE, tmp_path, KIND, {}, should_stop=lambda: next(asked))
-    fit(lesson("level"), course, ONE, tmp_path, KIND, {})
-    first, second = map(json.loads, (tmp_path / "metrics.jsonl").open())
-    assert first["loss"] == 1.5 and "level" not in first
-    assert second["loss"] == second["level"] == 1.5
+        fit(lesson, course, tmp_path, should_stop=lambda: next(asked))
+    events = []
+    fit(lesson, course, tmp_path, on_event=events.append)
+    (row,) = map(json.loads, (tmp_path / "metrics.jsonl").open())
+    assert row["loss"] == (0 + 2) / 2 and row["odd"] == (1 + 3) / 2
+    # Who looks after a step of one alone is told the other's too.
+    looked = [event.row for event in events if isinstance(event, Learning)]
+    assert looked[-1] == {"loss": 1, "odd": 3}

@@ -13,7 +13,9 @@ from jinv.engine.checkpoints import Checkpoints
 from jinv.engine.events import Cost
 from jinv.errors import ConfigError, FolderError, Interrupted
 from jinv.models import zoo
+from jinv.models.classify import classify
 from jinv.synthesis.synthetic_set import SyntheticSet
+from jinv.transfer.accuracy import accuracy
 from jinv.transfer.distill import distill, make_pool
 from jinv.transfer.distillations import DISTILLATIONS, find_distillation
 from jinv.transfer.drawing import drawn
@@ -189,6 +191,42 @@ def test_work_that_is_killed_anywhere_ends_with_the_same_bytes(
                 without_data(teacher, student, tmp_path / "parts", method)
     without_data(teacher, student, tmp_path / "parts", method)
     assert files_of(tmp_path / "parts") == files_of(undisturbed[method])
+
+
+@pytest.mark.parametrize("gone", ["checkpoint", "metrics.jsonl"])
+def test_finished_work_that_lost_a_part_ends_as_before(
+    teacher, student, undisturbed, tmp_path, gone
+):
+    """The images are there: what is gone is learnt once more, or not told."""
+    shutil.copytree(undisturbed[FAST], tmp_path / "run")
+    lost = tmp_path / "run" / gone
+    shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    again = without_data(teacher, student, tmp_path / "run")
+    assert files_of(tmp_path / "run") == files_of(undisturbed[FAST])
+    card = json.loads(again.weights.with_suffix(".json").read_text())
+    assert card["budget"]["images"] == 24
+    assert (card["agreement"] is None) == (gone == "metrics.jsonl")
+
+
+def test_a_test_set_may_come_later_or_be_another(
+    teacher, student, stripes, undisturbed, tmp_path
+):
+    shutil.copytree(undisturbed[FAST], tmp_path / "run")
+
+    def card(test):
+        found = without_data(teacher, student, tmp_path / "run", test=test)
+        return found, json.loads(found.weights.with_suffix(".json").read_text())
+
+    assert card(None)[1]["test_accuracy"] is None
+    found, told = card(stripes[1])
+    right = accuracy(found.classifier, found.classifier.variables, stripes[1])
+    assert told["test_accuracy"] == right and told["test_images"] == len(stripes[1])
+    # All its labels are wrong, and what was measured by others is not its best.
+    classes = len(teacher.spec.classes)
+    logits = classify(found.classifier, stripes[1].images, 500)
+    wrong = ArrayImages(stripes[1].images, (np.argmax(logits, -1) + 1) % classes)
+    _, told = card(wrong)
+    assert told["test_accuracy"] == told["best"]["test_accuracy"] == 0
 
 
 def test_a_pool_may_start_from_images(teacher, student, stripes, tmp_path):

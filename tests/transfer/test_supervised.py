@@ -9,7 +9,7 @@ from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, Diverged, FolderError, Interrupted
 from jinv.transfer.accuracy import best_accuracy
 from jinv.transfer.population import population_statistics
-from jinv.transfer.supervised import train
+from jinv.transfer.train import train
 from jinv.transfer.train_config import TrainConfig
 
 CONFIG = TrainConfig(epochs=4, batch_size=32, lr=0.1, warmup_epochs=1, margin=1)
