@@ -18,7 +18,7 @@ from jinv.decoders.learn import learn_decoder
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import Precision, activation_type
-from jinv.errors import ConfigError, Interrupted
+from jinv.errors import ConfigError
 from jinv.metrics.measures import MEASURES
 from jinv.models.features import check_layers
 from jinv.models.loading import load_classifier
@@ -97,25 +97,21 @@ def run(options: LearnDecoder) -> int:
         console, "round", config.rounds, _tested, "reading photographs"
     )
     with Stop() as stop, progress:
-        try:
-            learnt = learn_decoder(
-                network,
-                options.layer,
-                Photographs(known, network.spec.channels)[:],
-                options.out,
-                Photographs(tested, network.spec.channels)[:] if tested else [],
-                names=names_of(tested),
-                devices=options.devices,
-                overwrite=options.overwrite,
-                about={"command": command_line("decoder")},
-                on_start=announce,
-                on_event=progress.on_event,
-                should_stop=stop.requested,
-                **asdict(config),
-            )
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
+        learnt = learn_decoder(
+            network,
+            options.layer,
+            Photographs(known, network.spec.channels)[:],
+            options.out,
+            Photographs(tested, network.spec.channels)[:] if tested else [],
+            names=names_of(tested),
+            devices=options.devices,
+            overwrite=options.overwrite,
+            about={"command": command_line("decoder")},
+            on_start=announce,
+            on_event=progress.on_event,
+            should_stop=stop.requested,
+            **asdict(config),
+        )
     said = [
         f"{MEASURES[name].title} {value:.4g} {MEASURES[name].unit}".strip()
         for name, value in learnt.errors.items()

@@ -9,6 +9,7 @@ import tyro
 
 from jinv.cli.job_options import word_after
 from jinv.cli.networks import NetworkFacts, load_network
+from jinv.cli.running import preset_told
 from jinv.cli.stopping import Stop
 from jinv.cli.student_progress import StudentProgress
 from jinv.cli.training import command_line, has_tests, load_images
@@ -17,7 +18,7 @@ from jinv.data.labelled import LabelledImages
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.precision import activation_type
-from jinv.errors import ConfigError, Interrupted
+from jinv.errors import ConfigError
 from jinv.inversion.settings import at_sizes, in_place
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
@@ -147,7 +148,11 @@ def run(options: Distill) -> int:
     given = options.data or options.start_from
 
     def announce() -> None:
-        source = f"{options.data} ({len(data)} images)" if data else "no data"
+        if data:
+            source = f"{options.data} ({len(data)} images)"
+        else:
+            preset = find_distillation(options.preset or "default")
+            source = f"no data, {preset_told(options.preset, preset)}"
         console.print(
             f"{student.spec.name} learns from {teacher.spec.name} by {source}: "
             f"{config.steps} steps of {config.batch_size} images ({backend()}); "
@@ -155,33 +160,29 @@ def run(options: Distill) -> int:
         )
 
     with Stop() as stop, StudentProgress(console) as progress:
-        try:
-            distilled = distill(
-                teacher,
-                student,
-                options.out,
-                data,
-                test,
-                preset=options.preset,
-                synthesis=None if data else method,
-                images_at_once=options.images_at_once,
-                warmup_batches=options.warmup_batches,
-                start=start,
-                leaves=options.leaves,
-                turns=options.turns,
-                devices=options.devices,
-                overwrite=options.overwrite,
-                cost=cost_of(folder_of(given)) if given else None,
-                beside=_beside(options.beside),
-                about=_about(options),
-                on_start=announce,
-                on_event=progress.on_event,
-                should_stop=stop.requested,
-                **asdict(config),
-            )
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
+        distilled = distill(
+            teacher,
+            student,
+            options.out,
+            data,
+            test,
+            preset=options.preset,
+            synthesis=None if data else method,
+            images_at_once=options.images_at_once,
+            warmup_batches=options.warmup_batches,
+            start=start,
+            leaves=options.leaves,
+            turns=options.turns,
+            devices=options.devices,
+            overwrite=options.overwrite,
+            cost=cost_of(folder_of(given)) if given else None,
+            beside=_beside(options.beside),
+            about=_about(options),
+            on_start=announce,
+            on_event=progress.on_event,
+            should_stop=stop.requested,
+            **asdict(config),
+        )
     said = ", ".join(
         f"{name.replace('_', ' ')} {value:.2f} %"
         for name, value in distilled.achieved.items()

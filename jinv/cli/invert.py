@@ -15,7 +15,7 @@ from jinv.cli.job_options import (
     prepare,
     verdict_line,
 )
-from jinv.cli.running import run_in_folder, told
+from jinv.cli.running import preset_told, run_in_folder, told, warn_of_batches
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
@@ -68,11 +68,14 @@ def run(options: Invert) -> int:
 
 def _announce(options: Invert, job: Job, begun: bool, console: Console) -> None:
     name = job.classifier.spec.name
+    preset = find_preset(options.preset or "default")
     console.print(
         f"{'Going on with' if begun else 'Inverting'} {name}: {job.count} images "
-        f"in batches of {job.batch_size} on {devices_of(job)}, preset {options.preset} "
-        f"({find_preset(options.preset or 'default').source})"
+        f"in batches of {job.batch_size} on {devices_of(job)}, "
+        + preset_told(options.preset, preset)
     )
+    whose = f"the preset {options.preset}"
+    warn_of_batches(whose, preset.batch_size, job.batch_size, console)
     if not job.classifier.batchnorm_names:
         console.print(
             f"{name} has no BatchNorm statistics: the images come from the class and "

@@ -17,7 +17,7 @@ from jinv.inversion.job import Job
 from jinv.inversion.learned import COMMON_WEIGHT
 from jinv.inversion.make_job import make_job
 from jinv.inversion.methods import METHODS, method_name
-from jinv.inversion.presets import default_preset, find_preset
+from jinv.inversion.presets import PRESETS, default_preset, find_preset
 from jinv.inversion.settings import at_sizes, in_place
 from jinv.metrics.judge import translate_labels
 from jinv.models.classifier import Classifier
@@ -39,7 +39,9 @@ class WorkOptions:
     facts: tyro.conf.OmitArgPrefixes[NetworkFacts] = field(default_factory=NetworkFacts)
     batch_size: Count | None = None
     """Images optimised together; by default chosen for the device."""
-    preset: str | None = None
+    preset: Annotated[
+        str | None, tyro.conf.arg(metavar=f"{{{','.join(PRESETS)},FILE.json}}")
+    ] = None
     """Named settings of a method, or a .json file as `jinv search` leaves it;
     overridden by any option that is given too."""
     seed: Seed = 0

@@ -9,12 +9,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jinv
 from jinv.cli.former_flags import todays_words
 from jinv.cli.stopping import Stopped, signals_that_stop
-from jinv.errors import STOPPED, JinvError, JinvWarning, explain
+from jinv.errors import STOPPED, Interrupted, JinvError, JinvWarning, explain
 from jinv.suggest import near
 
 
@@ -120,6 +120,9 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> int:
     try:
         with signals_that_stop(), _warnings_in_one_line():
             return _run(name, list(sys.argv[1:] if arguments is None else arguments))
+    except Interrupted as reason:
+        _say(f"{reason}; the same command goes on")
+        return reason.exit_status
     except JinvError as error:
         return _refuse(str(error), error.exit_status)
     except BrokenPipeError:
@@ -196,6 +199,12 @@ def _refuse(message: str, status: int = JinvError.exit_status) -> int:
 
 
 def _print(kind: Literal["error", "warning"], message: str) -> None:
-    from jinv.console import make_console, remark
+    from jinv.console import remark
 
-    make_console().print(remark(kind, message))
+    _say(remark(kind, message))
+
+
+def _say(line: Any) -> None:
+    from jinv.console import make_console
+
+    make_console().print(line)

@@ -9,6 +9,7 @@ import tyro
 from rich.table import Table
 
 from jinv.console import make_console
+from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.loading import outline_classifier
 from jinv.models.receptive_fields import fields_of
@@ -28,11 +29,20 @@ class Models:
 
     name: Annotated[str | None, tyro.conf.Positional] = None
     """Classifier to describe, by its name; without one, all are listed."""
+    classes: str | None = None
+    """List the classes of NAME whose names have this text in them, with their numbers;
+    "" for all of them."""
 
 
 def run(options: Models) -> int:
     """Carry the command out; returns the exit status."""
     console = make_console(stderr=False, soft_wrap=False)
+    if options.classes is not None:
+        if options.name is None:
+            raise ConfigError("--classes lists those of one model: give its NAME")
+        for line in _classes(classifier_spec(options.name), options.classes):
+            print(line)
+        return 0
     if options.name is None:
         console.print(_table([classifier_spec(name) for name in classifier_names()]))
     else:
@@ -42,6 +52,25 @@ def run(options: Models) -> int:
         console.print()
         console.print(_features(classifier))
     return 0
+
+
+def _classes(spec: ClassifierSpec, text: str) -> list[str]:
+    """Numbers and names of the classes that have a text in their names.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    found = [
+        f"{number:>4}  {name}"
+        for number, name in enumerate(spec.classes)
+        if text.lower() in name.lower()
+    ]
+    if not found:
+        raise ConfigError(
+            f"no class of {spec.name} has {text!r} in its name; --classes '' lists all "
+            f"{len(spec.classes)}"
+        )
+    return found
 
 
 def _table(specs: list[ClassifierSpec]) -> Table:
@@ -85,7 +114,7 @@ def _details(classifier: Classifier) -> Table:
     rows = {
         "model": spec.name,
         "classes": f"{len(spec.classes)}: {', '.join(spec.classes[:10])}"
-        + (", …" if len(spec.classes) > 10 else ""),
+        + (", … (--classes '' lists all)" if len(spec.classes) > 10 else ""),
         "input": f"{spec.input_size} x {spec.input_size} px, in [0, 1], "
         f"mean {spec.mean}, std {spec.std}",
         "parameters": f"{_parameters(classifier):,}",

@@ -17,7 +17,7 @@ from jinv.console import make_console
 from jinv.data.photographs import unlabelled_images
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.errors import ConfigError, Interrupted
+from jinv.errors import ConfigError
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
 from jinv.priors.config import PriorConfig
@@ -94,26 +94,22 @@ def run(options: LearnPrior) -> int:
         console, "round", config.rounds, _held_out, "drawing patches"
     )
     with Stop() as stop, progress:
-        try:
-            prior = learn_prior(
-                images,
-                options.out,
-                network=network,
-                layer=options.layer or "",
-                chosen=options.channels,
-                grey=None if network is not None else options.grey,
-                preset=options.preset,
-                overwrite=options.overwrite,
-                about={**about, "command": command_line("prior")},
-                on_start=announce,
-                on_end=partial(write_prior_page, options.out),
-                on_event=progress.on_event,
-                should_stop=stop.requested,
-                **settings,
-            )
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
+        prior = learn_prior(
+            images,
+            options.out,
+            network=network,
+            layer=options.layer or "",
+            chosen=options.channels,
+            grey=None if network is not None else options.grey,
+            preset=options.preset,
+            overwrite=options.overwrite,
+            about={**about, "command": command_line("prior")},
+            on_start=announce,
+            on_end=partial(write_prior_page, options.out),
+            on_event=progress.on_event,
+            should_stop=stop.requested,
+            **settings,
+        )
     measured = prior.card["measured"]
     console.print(
         f"natural patches have less energy than Gaussian ones in "

@@ -18,7 +18,7 @@ from jinv.cli.job_options import (
     word_after,
     words_after,
 )
-from jinv.cli.running import run_in_folder, told
+from jinv.cli.running import preset_told, run_in_folder, told
 from jinv.console import make_console
 from jinv.data.photographs import Photographs, names_of, photographs_in
 from jinv.data.pictures import cut
@@ -53,8 +53,8 @@ class Reconstruct(WorkOptions):
     """Network whose features are inverted, by its name in the zoo (`jinv models`); by
     default with --decoder, the one that the decoder learnt from."""
     decoder: Path | None = None
-    """Decoder of one of --layers, as `jinv decoder` writes it; --layers is by default
-    its own layer."""
+    """Decoder of one of --layers, as `jinv decoder` writes it, or its folder; --layers
+    is by default its own layer."""
     preset: Annotated[
         str | None, tyro.conf.arg(metavar=f"{{{','.join(RECONSTRUCTIONS)}}}")
     ] = None
@@ -154,6 +154,6 @@ def _announce(options: Reconstruct, job: Job, begun: bool, console: Console) -> 
     console.print(
         f"{'Going on with' if begun else 'Reconstructing'} {job.request.about()} of "
         f"{job.classifier.spec.name}, in batches of {job.batch_size} on "
-        f"{devices_of(job)}, preset {options.preset} "
-        f"({find_reconstruction(options.preset or 'default').source})"
+        f"{devices_of(job)}, "
+        + preset_told(options.preset, find_reconstruction(options.preset or "default"))
     )

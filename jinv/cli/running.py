@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from rich.console import Console
 
@@ -68,6 +68,38 @@ def run_in_folder(
         summary = folder.finish(status.name, total, status.outcome, judge, extra)
     conclude(summary, f" ({time.monotonic() - started:.0f} s)")
     return status.code
+
+
+class Sourced(Protocol):
+    """What presets of all kinds say of themselves."""
+
+    @property
+    def source(self) -> str:
+        """Where the settings come from."""
+        ...
+
+    @property
+    def expected(self) -> str:
+        """What they are known to yield; "" where nobody knows."""
+        ...
+
+
+def preset_told(name: str | None, preset: Sourced) -> str:
+    """Say which preset it is, where it comes from, and what it is known to yield.
+
+    Args:
+        name: Its name; None for "default".
+        preset: The preset.
+    """
+    facts = [preset.source, preset.expected and f"expected: {preset.expected}"]
+    return f"preset {name or 'default'} ({'; '.join(filter(None, facts))})"
+
+
+def warn_of_batches(whose: str, meant: int, found: int, console: Console) -> None:
+    """Say so where weights are for batches of another size; 0 is for any."""
+    if meant not in (0, found):
+        about = f"the weights of {whose} are for batches of {meant}"
+        console.print(remark("warning", f"{about}, not {found}"))
 
 
 def told(summary: dict[str, Any], out: Path, console: Console, took: str) -> None:

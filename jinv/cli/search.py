@@ -18,17 +18,18 @@ from jinv.cli.job_options import (
     settings_in,
     word_after,
 )
+from jinv.cli.running import warn_of_batches
 from jinv.cli.search_objective import ObjectiveOptions, build_objective
 from jinv.cli.search_reconstruction import (
     defaults_of_photographs,
     prepare_reconstruction,
 )
 from jinv.cli.stopping import Stop
-from jinv.console import make_console, remark
+from jinv.console import make_console
 from jinv.devices import device_name
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
-from jinv.errors import ConfigError, Interrupted
+from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.reconstruction.photographs import PhotographRequest
 from jinv.report.html import count
@@ -142,9 +143,6 @@ def run(options: Search) -> int:
             try:
                 worker = _Worker(plan, folder, trials, console)
                 study.run(trials, worker, stop.requested)
-            except Interrupted as reason:
-                console.print(f"{reason}; the same command goes on")
-                return stop.exit_status
             finally:
                 folder.write(plan, study.results())
         _print(study.results(), console)
@@ -246,9 +244,9 @@ def _plan(options: Search, console: Console) -> Plan:
         )
     plan = Plan(job, space, objective, strategy, options.pruner)
     plan.check()
-    if options.grid and (meant := find_grid(options.grid).batch_size) != job.batch_size:
-        about = f"the weights of the grid {options.grid} are for batches of {meant}"
-        console.print(remark("warning", f"{about}, not {job.batch_size}"))
+    if options.grid:
+        meant, whose = find_grid(options.grid).batch_size, f"the grid {options.grid}"
+        warn_of_batches(whose, meant, job.batch_size, console)
     return plan
 
 

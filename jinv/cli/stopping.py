@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
-from jinv.errors import STOPPED
+from jinv.errors import STOPPED, Interrupted
 
 _WATCHED = (signal.SIGINT, signal.SIGTERM)
 
@@ -41,7 +41,8 @@ def signals_that_stop() -> Iterator[None]:
 class Stop:
     """Notes a signal instead of ending at once; a second one does.
 
-    A context manager: afterwards, signals do again what they did before.
+    A context manager: afterwards, signals do again what they did before, and work that
+    was interrupted for a signal ends with the exit status of that.
     """
 
     def __init__(self) -> None:
@@ -52,8 +53,10 @@ class Stop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
         _restore(self._before)
+        if isinstance(error, Interrupted):
+            error.exit_status = self.exit_status
 
     def requested(self) -> bool:
         """Whether a signal came."""

@@ -21,7 +21,7 @@ from jinv.cli.training import (
 )
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.errors import ConfigError, Interrupted
+from jinv.errors import ConfigError
 from jinv.folders import Folder, Kind
 from jinv.models.facts import Facts
 from jinv.models.weights.writing import write_variables
@@ -120,23 +120,19 @@ def _search(options: FindSupermask, data: str) -> int:
         console, "Searching", spec, splits[0], options.config, options.out
     )
     with Stop() as stop, epoch_progress(console, options.config.epochs) as progress:
-        try:
-            found = find_subnetwork(
-                spec,
-                *splits,
-                options.mask,
-                options.config,
-                options.out,
-                devices=options.devices,
-                overwrite=options.overwrite,
-                about=about_sets("supermask", data, options.test, splits),
-                on_start=announce,
-                on_event=progress.on_event,
-                should_stop=stop.requested,
-            )
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
+        found = find_subnetwork(
+            spec,
+            *splits,
+            options.mask,
+            options.config,
+            options.out,
+            devices=options.devices,
+            overwrite=options.overwrite,
+            about=about_sets("supermask", data, options.test, splits),
+            on_start=announce,
+            on_event=progress.on_event,
+            should_stop=stop.requested,
+        )
     console.print(
         f"test accuracy {found.achieved['test_accuracy']:.2f} % with "
         f"{found.achieved['kept']:.4g} % of the weights; wrote {found.path}"

@@ -18,14 +18,16 @@ from jinv.cli.job_options import (
     verdict_line,
 )
 from jinv.cli.progress import Progress
+from jinv.cli.running import preset_told, warn_of_batches
 from jinv.cli.stopping import Stop
 from jinv.console import make_console, remark
 from jinv.data.exporting import Form
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.hosts import from_first_host, is_first_host, join_hosts
-from jinv.errors import ConfigError, Diverged, Interrupted
+from jinv.errors import ConfigError, Diverged
 from jinv.inversion.job import Job
+from jinv.inversion.presets import find_preset
 from jinv.synthesis.recipe import Recipe
 from jinv.synthesis.synthetic_set import SyntheticSet
 from jinv.values import Count
@@ -112,9 +114,6 @@ def run(options: Synthesize) -> int:
 
             try:
                 job.run(on_event, stop.requested, checkpoints, True, numbers)
-            except Interrupted as reason:
-                progress.note(f"{reason}; the same command goes on")
-                return stop.exit_status
             except Diverged as reason:
                 kept = "finished batches are kept"
                 progress.note(remark("error", f"{reason}; {kept}"))
@@ -137,12 +136,16 @@ def _announce(
             "begins it anew"
         )
         return
+    preset = find_preset(options.preset or "default")
     console.print(
         f"Synthesising {job.count} images from {job.classifier.spec.name} in "
-        f"{job.batch_count} batches of {job.batch_size} on {devices_of(job)}, preset "
-        f"{options.preset}; {len(numbers)} to do here"
+        f"{job.batch_count} batches of {job.batch_size} on {devices_of(job)}, "
+        f"{preset_told(options.preset, preset)}; "
+        f"{len(numbers)} to do here"
         + (f" (shard {options.shard})" if options.shard != "0/1" else "")
     )
+    whose = f"the preset {options.preset}"
+    warn_of_batches(whose, preset.batch_size, job.batch_size, console)
 
 
 def _conclude(growing: SyntheticSet, console: Console, seconds: float) -> None:

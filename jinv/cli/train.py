@@ -19,7 +19,6 @@ from jinv.cli.training import (
 )
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
-from jinv.errors import Interrupted
 from jinv.json_text import parse_json
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.weights.checksums import sha256_of
@@ -103,25 +102,21 @@ def run(options: Train) -> int:
         "initial_weights": _card_of(options.init),
     }
     with Stop() as stop, epoch_progress(console, config.epochs) as progress:
-        try:
-            trained = train(
-                classifier,
-                *splits,
-                config,
-                options.out,
-                devices=options.devices,
-                overwrite=options.overwrite,
-                storage=options.storage,
-                about=about,
-                on_start=announce,
-                on_event=progress.on_event,
-                should_stop=stop.requested,
-                soft_labels=soft and soft.logits,
-                real=real,
-            )
-        except Interrupted as reason:
-            console.print(f"{reason}; the same command goes on")
-            return stop.exit_status
+        trained = train(
+            classifier,
+            *splits,
+            config,
+            options.out,
+            devices=options.devices,
+            overwrite=options.overwrite,
+            storage=options.storage,
+            about=about,
+            on_start=announce,
+            on_event=progress.on_event,
+            should_stop=stop.requested,
+            soft_labels=soft and soft.logits,
+            real=real,
+        )
     found = trained.achieved
     console.print(
         f"test accuracy {found['test_accuracy']:.2f} % (the best was "

@@ -17,7 +17,7 @@ from jinv.cli.job_options import (
     settings_in,
     word_after,
 )
-from jinv.cli.running import run_in_folder, told
+from jinv.cli.running import preset_told, run_in_folder, told
 from jinv.console import make_console
 from jinv.data.directions import read_directions
 from jinv.data.photographs import Photographs, names_of, photographs_in
@@ -172,9 +172,9 @@ def _photographs(
 
 def _announce(options: Visualize, job: Job, begun: bool, console: Console) -> None:
     height, width = job.shape[:2]
-    source = VISUALIZATIONS[options.preset or "default"].source
+    preset = VISUALIZATIONS[options.preset or "default"]
     console.print(
         f"{'Going on with' if begun else 'Visualising'} {job.request.about()} of "
         f"{job.classifier.spec.name}, {height}x{width} pixels in batches of "
-        f"{job.batch_size} on {devices_of(job)}, preset {options.preset} ({source})"
+        f"{job.batch_size} on {devices_of(job)}, " + preset_told(options.preset, preset)
     )

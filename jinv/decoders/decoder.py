@@ -23,6 +23,8 @@ from jinv.models.weights.state_dict import to_state_dict
 from jinv.models.weights.writing import write_weights
 from jinv.values import Count, Positive, converted
 
+NAME = "decoder.safetensors"
+"""Name of a decoder's file in its folder."""
 FORMAT = 2
 """Format of the files that are written here."""
 
@@ -170,9 +172,13 @@ def write_decoder(path: Path, decoder: Decoder) -> str:
 def read_about(path: Path) -> About:
     """Read what a file says of the decoder in it, without its weights.
 
+    Args:
+        path: The file, or the folder that `jinv decoder` left.
+
     Raises:
         WeightsError: The file is missing, broken, or holds no decoder.
     """
+    path = _file(path)
     try:
         if kind_of(path) != "safetensors":
             raise ValueError("it is no .safetensors file")
@@ -209,7 +215,7 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
     """Load a decoder of a network's layer.
 
     Args:
-        path: File that `jinv decoder` or `learn_decoder` wrote.
+        path: File that `jinv decoder` or `learn_decoder` wrote, or their folder.
         classifier: Network whose features it decodes.
 
     Raises:
@@ -232,6 +238,7 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
         >>> decoder.layer
         'middle1'
     """
+    path = _file(path)
     about = read_about(path)
     _check_network(about, classifier, str(path))
     try:
@@ -255,6 +262,11 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
         raise WeightsError(f"cannot read the decoder {path}: {reason}") from error
     params = jax.tree.map(jnp.asarray, variables["params"])
     return Decoder(design, params, about, sha256_of(path))
+
+
+def _file(path: Path) -> Path:
+    """The file itself, where its folder may be given."""
+    return path / NAME if path.is_dir() else path
 
 
 def _check_network(about: About, classifier: Classifier, who: str) -> None:

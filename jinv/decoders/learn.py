@@ -15,7 +15,7 @@ from jinv.checked import checked
 from jinv.data.photographs import named
 from jinv.decoders.config import DecoderConfig
 from jinv.decoders.crops import as_taken, batches_of, laid_out, middles
-from jinv.decoders.decoder import About, Decoder, write_decoder
+from jinv.decoders.decoder import NAME, About, Decoder, write_decoder
 from jinv.decoders.design import crop_of, design_decoder
 from jinv.decoders.lesson import decoder_lesson, station_scales
 from jinv.devices import peak_memory_mib, provenance
@@ -35,9 +35,6 @@ from jinv.report.reconstruction import reconstruction_errors, save_differences
 from jinv.suggest import check_options
 from jinv.values import Natural
 
-NAME = "decoder"
-"""Stem of the names of a decoder's file and of its card."""
-
 DECODER = Kind(
     "decoder",
     "decoder",
@@ -47,8 +44,8 @@ DECODER = Kind(
         "index.html",
         "curves.png",
         "differences.png",
-        f"{NAME}.safetensors",
-        f"{NAME}.json",
+        NAME,
+        "decoder.json",
     ),
 )
 _LOOKS, _SHOWN, _SCALES = 16, 8, 64
@@ -146,7 +143,7 @@ def learn_decoder(
         cut = middles(tested, size)
         request = PhotographRequest(classifier, cut, names, (layer,))
     described = _description(classifier, layer, config, size, known, tested)
-    path = folder / f"{NAME}.safetensors"
+    path = folder / NAME
     with Folder(folder, DECODER, described, overwrite=overwrite) as held:
         on_start()
         scales = station_scales(design, middles(known[:_SCALES], size))

@@ -119,7 +119,10 @@ TEXTS = {
         "preset": [["nonsense"], ["mahendran"]],
         "out": OUTS,
     },
-    "models": {"name": [["nonsense"], ["tinny"]]},
+    "models": {
+        "name": [["nonsense"], ["tinny"]],
+        "classes": [["sharc", "tiny"], ["shark"]],
+    },
     "prune": LEARNT
     | {
         "weights": JOB["weights"],

@@ -33,3 +33,16 @@ def test_one_model_is_described(capsys, monkeypatch):
 def test_an_unknown_model_is_refused(capsys):
     assert main(["models", "resnet51"]) == 2
     assert "did you mean resnet50" in capsys.readouterr().err
+
+
+def test_classes_are_listed_with_their_numbers(capsys):
+    assert main(["models", "resnet50", "--classes", "Shark"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["2", "3"]
+    assert "great white shark" in lines[0]
+    assert main(["models", "resnet50", "--classes", ""]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 1000
+    assert main(["models", "resnet50", "--classes", "sharc"]) == 2
+    assert "no class of resnet50 has 'sharc'" in capsys.readouterr().err
+    assert main(["models", "--classes", "shark"]) == 2
+    assert "give its NAME" in capsys.readouterr().err
