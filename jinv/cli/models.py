@@ -31,7 +31,7 @@ class Models:
     """Classifier to describe, by its name; without one, all are listed."""
     classes: str | None = None
     """List the classes of NAME whose names have this text in them, with their numbers;
-    "" for all of them."""
+    `all` for all of them."""
 
 
 def run(options: Models) -> int:
@@ -63,11 +63,11 @@ def _classes(spec: ClassifierSpec, text: str) -> list[str]:
     found = [
         f"{number:>4}  {name}"
         for number, name in enumerate(spec.classes)
-        if text.lower() in name.lower()
+        if text == "all" or text.lower() in name.lower()
     ]
     if not found:
         raise ConfigError(
-            f"no class of {spec.name} has {text!r} in its name; --classes '' lists all "
+            f"no class of {spec.name} has {text!r} in its name; --classes all lists "
             f"{len(spec.classes)}"
         )
     return found
@@ -114,7 +114,7 @@ def _details(classifier: Classifier) -> Table:
     rows = {
         "model": spec.name,
         "classes": f"{len(spec.classes)}: {', '.join(spec.classes[:10])}"
-        + (", … (--classes '' lists all)" if len(spec.classes) > 10 else ""),
+        + (", … (--classes all lists them)" if len(spec.classes) > 10 else ""),
         "input": f"{spec.input_size} x {spec.input_size} px, in [0, 1], "
         f"mean {spec.mean}, std {spec.std}",
         "parameters": f"{_parameters(classifier):,}",

@@ -75,12 +75,12 @@ class Sourced(Protocol):
 
     @property
     def source(self) -> str:
-        """Where the settings come from."""
+        """Source of the settings."""
         ...
 
     @property
     def expected(self) -> str:
-        """What they are known to yield; "" where nobody knows."""
+        """Yield that they are known for; "" where nobody knows."""
         ...
 
 
@@ -88,8 +88,8 @@ def preset_told(name: str | None, preset: Sourced) -> str:
     """Say which preset it is, where it comes from, and what it is known to yield.
 
     Args:
-        name: Its name; None for "default".
-        preset: The preset.
+        name: Name of the preset; None for "default".
+        preset: Preset of that name.
     """
     facts = [preset.source, preset.expected and f"expected: {preset.expected}"]
     return f"preset {name or 'default'} ({'; '.join(filter(None, facts))})"

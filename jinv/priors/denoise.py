@@ -64,7 +64,7 @@ def denoise(
         ((32, 32, 1), True)
     """
     removal = make_removal(prior, sigma, tv=tv, weight=weight, steps=steps)
-    found = levels_of(images)
+    found = as_floats(images)
     for number, image in enumerate(found):
         removal.check(image.shape[-1], f"image {number}")
     return [cleaned(removal, image) for image in found]
@@ -102,7 +102,7 @@ def make_removal(
     return prior_removal(prior, deviation, weight, steps)
 
 
-def levels_of(images: Any) -> list[np.ndarray]:
+def as_floats(images: Any) -> list[np.ndarray]:
     """Bring images to floats, 0 for black and 1 for white.
 
     Raises:

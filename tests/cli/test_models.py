@@ -40,7 +40,7 @@ def test_classes_are_listed_with_their_numbers(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["2", "3"]
     assert "great white shark" in lines[0]
-    assert main(["models", "resnet50", "--classes", ""]) == 0
+    assert main(["models", "resnet50", "--classes", "all"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 1000
     assert main(["models", "resnet50", "--classes", "sharc"]) == 2
     assert "no class of resnet50 has 'sharc'" in capsys.readouterr().err
