@@ -193,6 +193,7 @@ def distil(study: Ablation, arm: str, spec: ClassifierSpec) -> None:
         f"--data {quoted(source)} --test {quoted(study.data)} "
         f"--steps {study.student_steps} --seed {study.seed} "
         f"--out {quoted(student_of(study, arm))}",
+        student_of(study, arm) / f"{study.student}.json",
     )
 
 

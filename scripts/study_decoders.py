@@ -83,23 +83,18 @@ class Run:
     seed: int
     folder: Path
 
-    @property
-    def finished(self) -> bool:
-        return (self.folder / CARD).is_file()
-
-    def done(self, study: Study) -> "Run":
-        """Carry it out, unless it is done."""
-        if not self.finished:
-            weights = f"--weights {quoted(study.weights)}" if study.weights else ""
-            words = (
-                f"{quoted(*study.photographs)} --test {quoted(*study.test)} "
-                f"--model {study.model} {weights} --layer {self.layer} "
-                f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
-                f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
-                f"--out {quoted(self.folder)}"
-            )
-            call("decoder", words)
-        return self
+    def carry_out(self, study: Study) -> None:
+        """Do it, unless it is done."""
+        weights = f"--weights {quoted(study.weights)}" if study.weights else ""
+        call(
+            "decoder",
+            f"{quoted(*study.photographs)} --test {quoted(*study.test)} "
+            f"--model {study.model} {weights} --layer {self.layer} "
+            f"{ARMS[self.arm]} --seed {self.seed} --steps {study.steps} "
+            f"--batch-size {study.batch_size} --crop {study.crop} {study.more} "
+            f"--out {quoted(self.folder)}",
+            self.folder / CARD,
+        )
 
 
 def main(study: Study) -> None:
@@ -112,7 +107,7 @@ def main(study: Study) -> None:
         for seed in study.seeds:
             for layer in study.layers:
                 for arm in study.arms:
-                    run_of(study, layer, arm, seed).done(study)
+                    run_of(study, layer, arm, seed).carry_out(study)
                     write_table(study.folder, COLUMNS, rows(study))
         sheets(study, network)
         page(study)

@@ -136,6 +136,7 @@ def main(study: Study) -> None:
 
 def carry_out(study: Study, arm: Arm) -> None:
     """Do what an arm asks for, unless it is done."""
+    last = arm.weights(study).with_suffix(".json")
     model = f"--model {study.model}"
     given = f" --weights {quoted(study.weights)}" if study.weights else ""
     cut = f"{model}{given} --ratio {arm.ratio:g} --where {study.where}"
@@ -149,9 +150,9 @@ def carry_out(study: Study, arm: Arm) -> None:
     measured = arm._replace(recovery=STATISTICS)
     match arm.recovery:
         case "cut":
-            call("prune", f"{cut} {common}")
+            call("prune", f"{cut} {common}", last)
         case "statistics":
-            call("prune", f"{cut} {data} {common}")
+            call("prune", f"{cut} {data} {common}", last)
         case "taught":
             student = f"--student {quoted(f'{study.model}={measured.weights(study)}')}"
             call(
@@ -159,6 +160,7 @@ def carry_out(study: Study, arm: Arm) -> None:
                 f"{student} {model}{given} {data} {learning} "
                 f"--lr {study.lr} --steps {study.steps} --round-steps "
                 f"{rounds(study.steps)} {common}",
+                last,
             )
         case "labels" | "scratch":
             start, lr = measured, study.lr
@@ -178,6 +180,7 @@ def carry_out(study: Study, arm: Arm) -> None:
                 f"{model} --init {quoted(start.weights(study))} {data} {learning} "
                 f"--lr {lr} --weight-decay 1e-4 --warmup-epochs 0 --epochs {epochs} "
                 f"{common}",
+                last,
             )
 
 

@@ -56,6 +56,7 @@ def carry_out(study: Study) -> None:
                     f"--test {data} --real {data} --batch-size {BATCH} "
                     f"--epochs {max(1, study.updates * BATCH // count)} "
                     f"--seed {study.seed} --out {quoted(folder)}",
+                    folder / f"{student}.json",
                 )
                 rows.append([student, f"{count:,} {source}", *measured(folder)])
                 write_table(study.out, COLUMNS, rows)

@@ -109,6 +109,7 @@ def carry_out(study: Study) -> None:
             f"--student {study.student} --model {study.model} {words} "
             f"--test {quoted(study.data)} --steps {study.steps} --seed {study.seed} "
             f"--out {quoted(study.out / arm)}",
+            study.out / arm / f"{study.student}.json",
         )
         tell(study)
 

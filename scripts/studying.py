@@ -46,7 +46,9 @@ def claim(study: Any, folder: Path, *free: str) -> Folder:
         sys.exit(f"error: {error}")
 
 
-def call(command: str, words: str, allowed: Iterable[int] = ()) -> None:
+def call(
+    command: str, words: str, last: Path | None = None, allowed: Iterable[int] = ()
+) -> None:
     """Run a sub-command of jinv to its end, and say which.
 
     When a study is called again, what a command has done is not done again.
@@ -54,8 +56,11 @@ def call(command: str, words: str, allowed: Iterable[int] = ()) -> None:
     Args:
         command: Name of the sub-command.
         words: All that follows.
+        last: File by which it is known to be done, where its own look would take long.
         allowed: Statuses other than 0 with which it may end and the study goes on.
     """
+    if last is not None and last.exists():
+        return
     print(f"jinv {command} {words}", flush=True)
     arguments = [command, *shlex.split(words)]
     # As `jinv` itself has it; jax in this process says 1 (see `jinv/cli/__init__.py`).

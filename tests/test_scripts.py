@@ -67,6 +67,12 @@ def test_a_command_that_fails_ends_the_study(studying):
         studying.call("models", "nosuch")
 
 
+def test_what_is_known_to_be_done_is_not_called(studying, tmp_path, capsys):
+    (tmp_path / "card.json").write_text("{}")
+    studying.call("models", "nosuch", tmp_path / "card.json")
+    assert capsys.readouterr().out == ""
+
+
 def test_some_real_images_are_drawn_once(studying, tiny, tmp_path):
     labels = np.arange(30, dtype=np.int32) % 6
     images = np.broadcast_to(
