@@ -21,11 +21,10 @@ from jinv.models.channels import channels_of
 from jinv.models.classifier import Classifier
 from jinv.models.costs import costs_of, milliseconds_of
 from jinv.models.listing import init_shapes
-from jinv.models.loading import load_classifier, outline_classifier
+from jinv.models.loading import load_classifier
 from jinv.models.spec import ClassifierSpec
-from jinv.models.zoo import classifier_spec
 from jinv.transfer.prune import prune
-from jinv.transfer.prunings import PRUNINGS
+from jinv.transfer.prunings import PRUNINGS, Pruning
 
 RECORDED = json.loads((Path(__file__).parent / "recorded/pruning.json").read_text())
 
@@ -252,11 +251,18 @@ def test_a_pruning_that_cannot_be_is_one_line(message, tiny):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("name", ["cifar10_resnet110", "cifar10_vgg11_bn"])
-def test_what_is_published_for_one_network_is_refused_for_others(name):
-    network = outline_classifier(classifier_spec(name))
-    with pytest.raises(ConfigError, match=f"which {name} is not"):
-        prune(network, preset="resnet56-b")
+@pytest.mark.parametrize(("blocks", "fits"), [((1, 1), True), ((1,), False)])
+def test_what_is_published_for_one_network_is_refused_for_others(
+    tiny, monkeypatch, blocks, fits
+):
+    """Also for a larger one, which has all the layers."""
+    published = Pruning(ratio=(0.5,), skip=("layer1.0.conv1",), blocks=blocks)
+    monkeypatch.setitem(PRUNINGS, "published", published)
+    if fits:
+        assert prune(tiny, preset="published").after.parameters > 0
+    else:
+        with pytest.raises(ConfigError, match="which tiny is not: give ratio"):
+            prune(tiny, preset="published")
 
 
 def test_a_network_of_another_kind_cannot_be_narrowed(unnormalised):
