@@ -24,7 +24,7 @@ from jinv.transfer.accuracy import accuracy
 from jinv.transfer.description import described_images
 from jinv.transfer.prune import Pruned, prune
 from jinv.transfer.prunings import PRUNINGS, Where
-from jinv.values import Seed, ShareBelow1
+from jinv.values import Count, Seed, ShareBelow1
 
 _BATCH = 64
 """Images of a batch whose time is measured."""
@@ -55,6 +55,9 @@ class Prune:
     that all blocks write to, or both."""
     skip: tuple[str, ...] = ()
     """Layers that keep all filters, by name or pattern, e.g. 'layer4.*'."""
+    multiple: Count | None = None
+    """Number of which the filters that a layer keeps are to be a multiple, e.g. 8: some
+    more are kept, which many devices compute as fast."""
     data: str | None = None
     """Set on whose images BatchNorm statistics are measured anew, synthetic or real."""
     split: str = "train"
@@ -91,6 +94,7 @@ def run(options: Prune) -> int:
         preset=options.preset,
         where=options.where,
         skip=options.skip or None,
+        multiple=options.multiple,
     )
     if options.fresh and data:
         raise ConfigError("--fresh draws weights that no --data was seen by: leave one")

@@ -1,5 +1,6 @@
 """Pruning as one call: the filters of the least L1 norm are cut out of a network."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -23,7 +24,7 @@ from jinv.suggest import near
 from jinv.transfer.description import described_images
 from jinv.transfer.population import population_statistics
 from jinv.transfer.prunings import Pruning, Where, find_pruning, first_convolutions
-from jinv.values import Range, ShareBelow1
+from jinv.values import Count, Range, ShareBelow1
 
 Ratio = Annotated[float, Range(over=0, below=1)]
 
@@ -83,6 +84,8 @@ class Pruned:
                 "ratio": pruning.ratio,
                 "where": pruning.where,
                 "skip": pruning.skip,
+                # What was cut before there were multiples is told as before.
+                **({} if pruning.multiple == 1 else {"multiple": pruning.multiple}),
                 "source": pruning.source,
                 "kept": {name: each.tolist() for name, each in self.kept.items()},
             },
@@ -120,6 +123,7 @@ def prune(
     preset: str | None = None,
     where: Where | None = None,
     skip: Sequence[str] | None = None,
+    multiple: Count | None = None,
     data: LabelledImages | None = None,
 ) -> Pruned:
     """Cut filters out of a network, which becomes really smaller.
@@ -138,6 +142,8 @@ def prune(
         where: "inside" blocks, as published: channels that one layer writes and one
             reads; on the "trunk": all others; or "both".
         skip: Patterns of the names of layers that keep their channels.
+        multiple: Number of which the channels that a group keeps are to be a multiple:
+            some more are kept. Many devices compute 8 or 16 channels as fast as 5 or 9.
         data: Images on which BatchNorm statistics are measured anew; their labels do
             not count.
 
@@ -157,18 +163,17 @@ def prune(
         >>> pruned.classifier.spec.narrowed["layer1.0.conv1"]
         8
     """
-    pruning = _chosen(ratio, preset, where, skip)
+    pruning = _chosen(ratio, preset, where, skip, multiple)
     check_narrowing(classifier)
     channels, kernels = channels_of(classifier), kernels_of(classifier)
     _check(classifier, channels.groups, pruning)
-    ratios = {group: _ratio(group, pruning) for group in channels.groups}
-    if not any(ratios.values()):
+    kept = {group: _strongest(kernels, group, pruning) for group in channels.groups}
+    if all(len(rows) == len(group.channels) for group, rows in kept.items()):
         raise ConfigError(
             f"nothing of {classifier.spec.name} is cut where={pruning.where!r}, with "
-            f"ratio {', '.join(map(str, pruning.ratio))} and {len(pruning.skip)} "
-            "layer(s) to skip: choose otherwise"
+            f"ratio {', '.join(map(str, pruning.ratio))}, {len(pruning.skip)} layer(s) "
+            f"to skip and multiples of {pruning.multiple}: choose otherwise"
         )
-    kept = {group: _strongest(kernels, group, ratios[group]) for group in ratios}
     small, numbers = narrow(classifier, channels, kept)
     pruned = Pruned(
         small, classifier, pruning, numbers, costs_of(classifier), costs_of(small)
@@ -208,6 +213,7 @@ def _chosen(
     preset: str | None,
     where: Where | None,
     skip: Sequence[str] | None,
+    multiple: int | None,
 ) -> Pruning:
     """The settings of a preset, and what differs from them."""
     given: dict[str, Any] = {}
@@ -217,6 +223,8 @@ def _chosen(
         given["where"] = where
     if skip is not None:
         given["skip"] = tuple(skip)
+    if multiple is not None:
+        given["multiple"] = multiple
     if preset is not None:
         return replace(find_pruning(preset), **given)
     if not given.get("ratio"):
@@ -261,10 +269,10 @@ def _ratio(group: Group, pruning: Pruning) -> float:
 
 
 def _strongest(
-    kernels: Mapping[str, np.ndarray], group: Group, ratio: float
+    kernels: Mapping[str, np.ndarray], group: Group, pruning: Pruning
 ) -> np.ndarray:
     """The rows of a group's channels that are kept."""
-    count = len(group.channels)
+    count, ratio = len(group.channels), _ratio(group, pruning)
     # 0.9 of 10 leave 1, which floating point misses by a hair.
     keep = int(count * (1 - ratio) + 1e-9)
     if keep == 0:
@@ -272,6 +280,7 @@ def _strongest(
             f"ratio {ratio:g} leaves {group.layers[0]} none of its {count} filters: "
             f"take at most {1 - 1 / count:.4g}, or skip it"
         )
+    keep = math.ceil(keep / pruning.multiple) * pruning.multiple
     return np.argsort(-filter_norms(kernels, group), kind="stable")[:keep]
 
 

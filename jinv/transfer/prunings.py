@@ -5,7 +5,7 @@ from typing import Literal
 
 from jinv.checked import Checked
 from jinv.suggest import check_known
-from jinv.values import ShareBelow1
+from jinv.values import Count, ShareBelow1
 
 Where = Literal["inside", "trunk", "both"]
 """Which channels are cut: those inside blocks, those that several layers write to or
@@ -20,6 +20,8 @@ class Pruning(Checked):
         ratio: Share of the channels that is cut: one everywhere, or one for each stage.
         where: Which channels are cut.
         skip: Patterns of the names of layers that keep theirs, e.g. "layer4.*".
+        multiple: Number of which the channels that are kept are a multiple, or all:
+            more are kept than the ratio says.
         blocks: Numbers of basic blocks by stage that the network has for which these
             settings are published; empty for any network.
         source: Where these settings come from.
@@ -29,6 +31,7 @@ class Pruning(Checked):
     ratio: tuple[ShareBelow1, ...]
     where: Where = "inside"
     skip: tuple[str, ...] = ()
+    multiple: Count = 1
     blocks: tuple[int, ...] = ()
     source: str = ""
     expected: str = ""

@@ -136,6 +136,17 @@ def test_a_ratio_for_each_stage_and_layers_to_skip():
     assert list(pruned.kept) == ["layer1.0.conv1"]
 
 
+def test_as_many_channels_are_kept_as_devices_like():
+    network = lively("vgg")
+    usual, rounded = prune(network, 0.7), prune(network, 0.7, multiple=4)
+    for layer, count in rounded.classifier.spec.narrowed.items():
+        assert count % 4 == 0 and 0 <= count - len(usual.kept[layer]) < 4
+        # Those that are kept anyway, and the strongest of the others.
+        assert set(usual.kept[layer]) <= set(rounded.kept[layer])
+    assert rounded.card()["pruned"]["multiple"] == 4
+    assert "multiple" not in usual.card()["pruned"]
+
+
 def test_published_layers_are_skipped():
     assert PRUNINGS["resnet34-a"].skip == (
         "layer1.0.conv1", "layer2.0.conv1", "layer2.3.conv1", "layer3.0.conv1",
@@ -238,6 +249,7 @@ REFUSED = {
     },
     "no layer 'layer9' that could be cut": {"ratio": 0.5, "skip": ["layer9"]},
     "nothing of tiny is cut": {"ratio": 0.5, "skip": ["*"]},
+    "to skip and multiples of 16: choose": {"ratio": 0.5, "multiple": 16},
     "unknown preset 'resnet56'": {"preset": "resnet56"},
     "where: expected inside or trunk or both": {"ratio": 0.5, "where": "outside"},
     "published for a network of .9, 9, 9. basic blocks": {"preset": "resnet56-b"},
