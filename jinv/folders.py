@@ -7,6 +7,7 @@ finished work once its last file is there. Nothing is ever removed but names of 
 own making, directly below the folder.
 """
 
+import glob
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -52,6 +53,24 @@ class Kind:
     scraps: tuple[str, ...] = ()
     shared: bool = False
     clear: Callable[[Path, Mapping[str, Any]], None] = lambda *_: None
+
+
+def weights_kind(name: str, model: str, *owned: str, once: bool = False) -> Kind:
+    """Make the kind of a work that leaves weights of a model, and their card.
+
+    Args:
+        name: Name that people have for the work.
+        model: Name of the model, and of both files.
+        *owned: Patterns of what else it leaves.
+        once: Whether there is nothing more to do once the card is there.
+    """
+    stem = glob.escape(model)
+    return Kind(
+        name,
+        name,
+        owned=(*owned, f"{stem}.safetensors", f"{stem}.json"),
+        last=f"{model}.json" if once else "",
+    )
 
 
 class Held(ABC):

@@ -16,7 +16,7 @@ from typing import Literal
 
 import tyro
 from reconstructing import COLUMNS, Run, sheet_of, targets
-from studying import claim, write_page
+from studying import begin, claim, write_page
 
 from jinv.data.photographs import photographs_in
 from jinv.models.loading import outline_classifier
@@ -156,8 +156,11 @@ def coursework(study: Study) -> None:
         write_page(folder, question, ["", *COLUMNS], table)
 
 
+def main(study: Study) -> None:
+    folder = study.model if study.what == "papers" else study.what
+    with claim(study, study.out / folder, "layers", "presets"):
+        {"papers": papers, "coursework": coursework}[study.what](study)
+
+
 if __name__ == "__main__":
-    asked = tyro.cli(Study)
-    folder = asked.model if asked.what == "papers" else asked.what
-    with claim(asked, asked.out / folder, "layers", "presets"):
-        {"papers": papers, "coursework": coursework}[asked.what](asked)
+    begin(main, Study)

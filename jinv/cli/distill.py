@@ -220,15 +220,12 @@ def _about(options: Distill) -> dict[str, Any]:
 
 
 def _test(options: Distill, teacher: Classifier) -> LabelledImages | None:
-    test, split = options.test, options.test_split
-    if options.data is None:
-        there = test is not None
-    else:
-        there = has_tests(options.data, options.split, test, split)
-    if (source := test or options.data) is None:
+    data, test, split = options.data, options.test, options.test_split
+    if (source := test or data) is None:
         if split != "test":
             raise ConfigError("--test-split is a split of --test SET: give that too")
         return None
+    there = data is None or has_tests(data, options.split, test, split)
     # What was asked for and is missing is refused where it is read.
     if not there and test is None and split == "test":
         return None

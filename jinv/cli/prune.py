@@ -1,6 +1,5 @@
 """`jinv prune`: a network made smaller, filter by filter."""
 
-import glob
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +15,7 @@ from jinv.data.labelled import LabelledImages
 from jinv.devices import backend
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, weights_kind
 from jinv.models.costs import milliseconds_of
 from jinv.models.loading import load_classifier, make_classifier
 from jinv.models.zoo import beyond_zoo
@@ -105,13 +104,7 @@ def run(options: Prune) -> int:
         "test": test and described_images(test),
         "fresh": options.seed if options.fresh else None,
     }
-    name = glob.escape(spec.name)
-    kind = Kind(
-        "pruning",
-        "pruning",
-        owned=(f"{name}.safetensors", f"{name}.json"),
-        last=f"{spec.name}.json",
-    )
+    kind = weights_kind("pruning", spec.name, once=True)
     with Folder(options.out, kind, description, overwrite=options.overwrite) as folder:
         if folder.finished:
             console.print(f"{options.out} holds this network already")

@@ -1,6 +1,5 @@
 """`jinv supermask`: find a network hidden in a random one, and write it down."""
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from jinv.cli.training import (
 from jinv.console import make_console
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, weights_kind
 from jinv.models.facts import Facts
 from jinv.models.weights.writing import write_variables
 from jinv.models.zoo import classifier_spec
@@ -161,13 +160,7 @@ def _convert(options: FindSupermask, published: Path) -> int:
         "keep_fraction_from": found.origin,
     }
     path = options.out / f"{spec.name}.safetensors"
-    name = glob.escape(spec.name)
-    kind = Kind(
-        "conversion",
-        "conversion",
-        owned=(f"{name}.safetensors", f"{name}.json"),
-        last=f"{spec.name}.json",
-    )
+    kind = weights_kind("conversion", spec.name, once=True)
     console = make_console()
     with Folder(options.out, kind, card, overwrite=options.overwrite) as folder:
         if folder.finished:

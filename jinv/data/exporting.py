@@ -18,6 +18,7 @@ from numpy.lib import format as npy
 
 from jinv.atomic import new_folder, remove
 from jinv.data.class_folders import folder_names
+from jinv.data.npz_set import NPZ
 from jinv.data.pictures import to_picture
 from jinv.errors import DataError, FolderError
 
@@ -25,7 +26,7 @@ Form = Literal["folder", "npz", "array_record"]
 
 EXPORTED = (
     "metadata.jsonl",
-    "set.npz",
+    NPZ,
     "synthetic-*.array_record-*",
     "dataset_info.json",
     "features.json",
@@ -167,7 +168,7 @@ def _write_npz(
 ) -> None:
     split, classes, count = description[:3]
     labels = np.empty(count, np.int32)
-    with zipfile.ZipFile(root / "set.npz", "w") as archive:
+    with zipfile.ZipFile(root / NPZ, "w") as archive:
         with archive.open(f"x_{split}.npy", "w", force_zip64=True) as file:
             shape = (count, *description.shape)
             header = {"descr": "|u1", "fortran_order": False, "shape": shape}

@@ -10,6 +10,9 @@ from jinv.data.labels import to_labels
 from jinv.errors import DataError
 from jinv.formats.archives import TORN, names_in_npz, read_npz
 
+NPZ = "set.npz"
+"""Name of the file that `export` leaves in the form "npz"."""
+
 _NAMES = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
 """Names of a split's images and labels: Keras' and ours, and MedMNIST's."""
 _COLOURS = {1: "grey", 3: "colour"}
@@ -27,7 +30,7 @@ class NpzSet:
         """The .npz file that a source is, or that `export` left in it."""
         path = Path(source).expanduser()
         if path.is_dir() and not (path / split).is_dir():
-            path = path / "set.npz"
+            path = path / NPZ
         return cls(path) if path.suffix.lower() == ".npz" and path.is_file() else None
 
     def has(self, split: str) -> bool:

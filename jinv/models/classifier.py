@@ -98,6 +98,10 @@ class Classifier:
         """
         return replace(self, variables=variables, sha256=sha256, seed=None)
 
+    def with_activations(self, dtype: Any) -> "Classifier":
+        """Make the same network with activations of another type."""
+        return replace(self, module=self.spec.make_module(dtype=dtype))
+
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Compute logits (batch, classes), float32, of inputs."""
         logits, _ = self._apply(variables, inputs)

@@ -128,10 +128,8 @@ def learn_prior(
     draw_patches(material, np.zeros(1, int), 1, crop, config.seed)
     with Folder(folder, PRIOR_KIND, described, overwrite=overwrite) as held:
         on_start()
-        draw, parts = (
-            partial(draw_patches, material),
-            parted(len(material), config.seed),
-        )
+        draw = partial(draw_patches, material)
+        parts = parted(len(material), config.seed)
         taught, examples, tests = _drawn(draw, parts, inner, config, crop)
         course = Course(
             config.rounds,
@@ -168,8 +166,8 @@ def learn_prior(
             **(about or {}),
             **provenance(),
         }
-        made = Prior(form, variables, card)
-        prior = write_prior(folder / "prior.safetensors", made)
+        path = folder / "prior.safetensors"
+        prior = write_prior(path, Prior(form, variables, card))
         on_end(prior)
     return prior
 

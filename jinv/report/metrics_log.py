@@ -1,7 +1,9 @@
 """The log of a run, `metrics.jsonl`."""
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from jinv.atomic import JsonLines
 from jinv.former import renewed
@@ -12,3 +14,14 @@ METRICS = "metrics.jsonl"
 def metrics_log(folder: Path) -> JsonLines:
     """The rows that a run leaves in its folder, by today's names."""
     return JsonLines(folder / METRICS, partial(renewed, kind=METRICS))
+
+
+def tested_on(row: Mapping[str, Any], test: str) -> bool:
+    """Whether the test accuracy in a row of the log, if any, is that on one set.
+
+    Args:
+        row: Row of the log; one that does not name the set, as once none did, is of the
+            set at hand.
+        test: Name of the set.
+    """
+    return row.get("test_set", test) == test

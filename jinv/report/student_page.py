@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from jinv.data.npz_set import NPZ
 from jinv.data.sets import batch_numbers_of
 from jinv.errors import ConfigError, FolderError
 from jinv.formats.archives import read_npz
@@ -114,9 +115,9 @@ def _others(own: StudentRecord, beside: Mapping[str, Path]) -> dict[str, Student
 
 def _save_pool(folder: Path, found: Mapping[str, Any]) -> None:
     pool = folder / "pool"
-    if not (pool / "set.npz").is_file():
+    if not (pool / NPZ).is_file():
         return
-    images = read_npz(pool / "set.npz", ["x_train"])["x_train"]
+    images = read_npz(pool / NPZ, ["x_train"])["x_train"]
     batches = batch_numbers_of(pool, "train", len(images))
     if batches is not None:
         warmup = int(number(found, "images", "warmup_batches") or 0)

@@ -9,7 +9,7 @@ from jinv.folders import CONFIG
 from jinv.json_text import parse_json
 from jinv.report.arm import Arm
 from jinv.report.facts import number, text
-from jinv.report.metrics_log import METRICS, metrics_log
+from jinv.report.metrics_log import METRICS, metrics_log, tested_on
 
 
 class StudentRecord(NamedTuple):
@@ -54,13 +54,11 @@ def record_of(card: Mapping[str, Any], folder: Path) -> StudentRecord:
 
     Tests on other images than those of the card are left out.
     """
-    steps, test = int(number(card, "round_steps") or 1), card.get("test_set")
-    rows = [
-        {n: x for n, x in row.items() if n != "test_accuracy"}
-        if test is not None and row.get("test_set", test) != test
-        else row
-        for row in metrics_log(folder).rows()
-    ]
+    steps, rows = int(number(card, "round_steps") or 1), metrics_log(folder).rows()
+    if test := text(card, "test_set"):
+        for row in rows:
+            if not tested_on(row, test):
+                row.pop("test_accuracy", None)
     return StudentRecord(card, Arm(rows, steps))
 
 

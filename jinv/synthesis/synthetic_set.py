@@ -14,6 +14,7 @@ import numpy as np
 from jinv.atomic import replacing, write_json
 from jinv.checked import checked
 from jinv.data.exporting import EXPORTED, Description, Example, export, remove_split
+from jinv.data.npz_set import NPZ
 from jinv.data.soft_labels import (
     SOFT_LABELS,
     SoftLabels,
@@ -337,7 +338,7 @@ def synthesize(
 def folder_of(source: str) -> Path:
     """Find the folder of a set of ours, which is given, or the file in it."""
     path = Path(source).expanduser()
-    return path.parent if path.name == "set.npz" else path
+    return path.parent if path.name == NPZ else path
 
 
 def cost_of(path: Path) -> Cost | None:

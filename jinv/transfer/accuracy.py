@@ -8,6 +8,7 @@ import numpy as np
 from jinv.data.labelled import LabelledImages, minibatches
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
+from jinv.report.metrics_log import tested_on
 
 
 def accuracy(
@@ -25,14 +26,11 @@ def tests_on(rows: Iterable[Mapping[str, Any]], test: str) -> list[dict[str, Any
     """Choose those rows of a log that tell the test accuracy on one set.
 
     Args:
-        rows: Rows of the log; those that do not name the set, as once they did not,
-            are of the one at hand.
-        test: Name of the set; see `set_name`.
+        rows: Rows of the log.
+        test: Name of the set; see `set_name` and `tested_on`.
     """
     return [
-        dict(row)
-        for row in rows
-        if "test_accuracy" in row and row.get("test_set", test) == test
+        dict(row) for row in rows if "test_accuracy" in row and tested_on(row, test)
     ]
 
 

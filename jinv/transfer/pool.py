@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
+from jinv.data.npz_set import NPZ
 from jinv.engine.events import BatchDone, Cost, Event, Logged
 from jinv.engine.phase import STUDENT
 from jinv.engine.session import Session
@@ -108,7 +109,7 @@ class Pool(KeptImages):
         if self.set.complete:
             # Its parts are gone. The student may have to learn once more, as where its
             # checkpoint was removed.
-            arrays = read_npz(self.set.path / "set.npz", ["x_train", "y_train"])
+            arrays = read_npz(self.set.path / NPZ, ["x_train", "y_train"])
             self._images, self._labels = arrays["x_train"], arrays["y_train"]
             self._made = self.job.batch_count
             self._pay(cost_of(self.set.path) or Cost(0, 0.0))

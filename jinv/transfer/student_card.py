@@ -35,9 +35,10 @@ def student_card(
         test: Images on which both are tested, if any.
     """
     rows, cost, student = taught.rows, taught.cost, taught.classifier
-    tested = []
+    tested, test_set = [], None
     if test is not None:
-        tested = tests_on(rows, set_name(test))
+        test_set = set_name(test)
+        tested = tests_on(rows, test_set)
         if not tested or tested[-1]["round"] != config.rounds:
             found = accuracy(student, student.variables, test)
             tested.append({"round": config.rounds, "test_accuracy": found})
@@ -69,7 +70,7 @@ def student_card(
             "peak_memory_mib": round(peak_memory_mib()),
         },
         "test_images": 0 if test is None else len(test),
-        "test_set": None if test is None else set_name(test),
+        "test_set": test_set,
         "test_accuracy": tested[-1]["test_accuracy"] if tested else None,
         "best": best and {name: best[name] for name in ("round", "test_accuracy")},
         "agreement": rows[-1]["agreement"] if rows else None,

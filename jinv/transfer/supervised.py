@@ -1,7 +1,6 @@
 """Training a classifier on labelled images: what it learns, and in which steps."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,7 +32,7 @@ _MOST_REAL = 10_000
 """Real images that are measured after every epoch: more would tell little more."""
 
 
-class Learnt(NamedTuple):
+class LearntLabels(NamedTuple):
     """What labels have taught.
 
     Attributes:
@@ -85,8 +84,7 @@ class Supervised:
                 the soft labels are not those of the images.
         """
         self._dtype = activation_type(config.precision)
-        module = classifier.spec.make_module(dtype=self._dtype)
-        self.classifier = classifier = replace(classifier, module=module)
+        self.classifier = classifier = classifier.with_activations(self._dtype)
         self.training, self.config = training, config
         self.soft_labels = soft_labels
         self.steps = len(training) // config.batch_size
@@ -123,7 +121,7 @@ class Supervised:
         folder: Folder,
         on_event: Callable[[LessonEvent], None],
         should_stop: Callable[[], bool],
-    ) -> Learnt:
+    ) -> LearntLabels:
         """Train, or go on with it; see `fit` for the arguments and what is raised."""
         classifier, config, placement = self.classifier, self.config, self._placement
         others = beside(classifier.variables)
@@ -158,7 +156,7 @@ class Supervised:
         rows = tests_on(JsonLines(folder.path / "metrics.jsonl").rows(), self.tested_on)
         achieved |= best_accuracy(rows, config.epochs, achieved["test_accuracy"])
         variables = jax.tree.map(jnp.asarray, placement.get(variables))
-        return Learnt(
+        return LearntLabels(
             classifier.with_weights(variables), placement.get(learnt.trained), achieved
         )
 

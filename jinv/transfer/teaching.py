@@ -1,8 +1,7 @@
 """Teaching a student, round by round, in a folder where a later call goes on."""
 
-import glob
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import jax
@@ -16,7 +15,7 @@ from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, Kind, weights_kind
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.models.zoo import beyond_zoo
@@ -48,14 +47,9 @@ class Taught:
 
 def distillation_kind(model: str) -> Kind:
     """Tell what the distillation of a model leaves in a folder."""
-    name = glob.escape(model)
     pictures = "curves.png", "pool.png"
-    owned = ("checkpoint", "metrics.jsonl", "pool", "index.html", *pictures)
-    return Kind(
-        "distillation",
-        "distillation",
-        owned=(*owned, f"{name}.safetensors", f"{name}.json"),
-    )
+    owned = "checkpoint", "metrics.jsonl", "pool", "index.html", *pictures
+    return weights_kind("distillation", model, *owned)
 
 
 class Teaching:
@@ -91,10 +85,10 @@ class Teaching:
         """
         check_pair(teacher, student)
         self.teacher, self.supply, self.test = teacher, supply, test
+        self._tested_on = None if test is None else set_name(test)
         self.config = config = config.whole()
         self._dtype = activation_type(config.precision)
-        module = student.spec.make_module(dtype=self._dtype)
-        self.student = student = replace(student, module=module)
+        self.student = student = student.with_activations(self._dtype)
         check_training(student)
         self._placement = make_placement("jit", devices, config.batch_size)
         self._lesson = supply.lesson(teacher, student, config)
@@ -173,7 +167,7 @@ class Teaching:
         if self.test is not None and due:
             variables = student_variables(self._lesson, trained, state)
             row["test_accuracy"] = accuracy(self.student, variables, self.test)
-            row["test_set"] = set_name(self.test)
+            row["test_set"] = self._tested_on
         return row
 
     def _prepare(self, number: int, trained: Any, state: Any) -> None:

@@ -1,6 +1,5 @@
 """Training as one call: a network that learns labels, its weights, card and page."""
 
-import glob
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from jinv.data.labelled import LabelledImages
 from jinv.devices import provenance
 from jinv.engine.events import LessonEvent, Measured
 from jinv.engine.precision import activation_type
-from jinv.folders import Folder, Kind
+from jinv.folders import Folder, Kind, weights_kind
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
@@ -27,13 +26,8 @@ from jinv.values import Natural
 
 def training_kind(model: str) -> Kind:
     """Tell what training a model leaves in a folder."""
-    name = glob.escape(model)
-    owned = ("checkpoint", "metrics.jsonl", "index.html", "curves.png")
-    return Kind(
-        "training",
-        "training",
-        owned=(*owned, f"{name}.safetensors", f"{name}.json"),
-    )
+    owned = "checkpoint", "metrics.jsonl", "index.html", "curves.png"
+    return weights_kind("training", model, *owned)
 
 
 class Trained(NamedTuple):
