@@ -2,6 +2,7 @@
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 import subprocess
 import sys
@@ -28,6 +29,25 @@ def test_importing_jinv_does_not_import_jax():
 def test_every_public_class_and_function_has_an_example(name):
     public = getattr(jinv, name)
     assert not callable(public) or ">>>" in public.__doc__
+
+
+def paths(public):
+    """Kinds of the parameters that are paths."""
+    try:
+        parameters = inspect.signature(public).parameters
+    except (TypeError, ValueError):  # of what is no function
+        return []
+    kinds = [str(each.annotation) for each in parameters.values()]
+    return [kind for kind in kinds if "Path" in kind]
+
+
+@pytest.mark.parametrize("name", jinv.__all__)
+def test_every_path_may_be_text(name):
+    public = getattr(jinv, name)
+    own = vars(public).items() if isinstance(public, type) else ()
+    methods = (value for key, value in own if key[0] != "_" and callable(value))
+    for kind in (kind for each in (public, *methods) for kind in paths(each)):
+        assert "Path | str" in kind or "str | os.PathLike" in kind
 
 
 def modules():

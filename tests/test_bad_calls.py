@@ -190,6 +190,10 @@ CALLS = {
         ),
         "takes no crops of 9 pixels",
     ),
+    "nobody beside": (
+        lambda e: jinv.distill(e.tiny, e.tiny, "x", e.data, beside={"a": "nowhere"}),
+        "nowhere: expected the folder of a student",
+    ),
     "no such checkpoint": (
         lambda e: jinv.load_published("nowhere.pth", e.tiny.spec),
         "no weights file at nowhere.pth",

@@ -211,7 +211,7 @@ def read_about(path: Path) -> About:
 
 
 @checked
-def load_decoder(path: Path, classifier: Classifier) -> Decoder:
+def load_decoder(path: Path | str, classifier: Classifier) -> Decoder:
     """Load a decoder of a network's layer.
 
     Args:
@@ -238,7 +238,7 @@ def load_decoder(path: Path, classifier: Classifier) -> Decoder:
         >>> decoder.layer
         'middle1'
     """
-    path = _file(path)
+    path = _file(Path(path))
     about = read_about(path)
     _check_network(about, classifier, str(path))
     try:

@@ -74,7 +74,7 @@ def learn_decoder(
     classifier: Classifier,
     layer: str,
     photographs: Sequence[Any],
-    folder: Path,
+    folder: Path | str,
     held_out: Sequence[Any] = (),
     *,
     names: Sequence[str] = (),
@@ -143,6 +143,7 @@ def learn_decoder(
         cut = middles(tested, size)
         request = PhotographRequest(classifier, cut, names, (layer,))
     described = _description(classifier, layer, config, size, known, tested)
+    folder = Path(folder)
     path = folder / NAME
     with Folder(folder, DECODER, described, overwrite=overwrite) as held:
         on_start()

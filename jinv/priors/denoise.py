@@ -26,7 +26,7 @@ LEVELS = 255
 @checked
 def denoise(
     images: Any,
-    prior: Prior | Path | None = None,
+    prior: Prior | Path | str | None = None,
     sigma: Positive = 25.0,
     *,
     tv: Positive | None = None,
@@ -71,7 +71,7 @@ def denoise(
 
 
 def make_removal(
-    prior: Prior | Path | None,
+    prior: Prior | Path | str | None,
     sigma: float,
     *,
     tv: float | None = None,
@@ -97,7 +97,7 @@ def make_removal(
         return VariationRemoval(deviation, tv, *(() if steps is None else (steps,)))
     if prior is None:
         prior = embedded_prior()
-    elif isinstance(prior, Path):
+    elif not isinstance(prior, Prior):
         prior = load_prior(prior)
     return prior_removal(prior, deviation, weight, steps)
 

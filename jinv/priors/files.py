@@ -48,7 +48,7 @@ def write_prior(path: Path, prior: Prior) -> Prior:
 
 
 @checked
-def load_prior(path: Path) -> Prior:
+def load_prior(path: Path | str) -> Prior:
     """Read a prior that `jinv prior` or `learn_prior` wrote.
 
     Args:
@@ -73,6 +73,7 @@ def load_prior(path: Path) -> Prior:
         >>> prior.form.expert, prior.variables["filters"].shape
         ('student-t', (2, 3, 3, 1))
     """
+    path = Path(path)
     if path.is_dir():
         path = path / "prior.safetensors"
     if not path.is_file():

@@ -58,7 +58,7 @@ _CROPS = 16
 @checked
 def learn_prior(
     images: Any,
-    folder: Path,
+    folder: Path | str,
     *,
     network: Classifier | None = None,
     layer: str = "",
@@ -126,6 +126,7 @@ def learn_prior(
     # A first patch before the folder: what cannot be read is refused at once.
     crop = _crop(material, config, form.size)
     draw_patches(material, np.zeros(1, int), 1, crop, config.seed)
+    folder = Path(folder)
     with Folder(folder, PRIOR_KIND, described, overwrite=overwrite) as held:
         on_start()
         draw = partial(draw_patches, material)

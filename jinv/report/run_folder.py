@@ -284,7 +284,7 @@ class RunFolder(Held):
 @checked
 def save_run(
     result: Result,
-    path: Path,
+    path: Path | str,
     *,
     judge: Classifier | None = None,
     overwrite: bool = False,
@@ -312,7 +312,7 @@ def save_run(
         ...     save_run(result, Path(folder) / "run").name
         'index.html'
     """
-    with RunFolder(path, result.job, overwrite=overwrite) as folder:
+    with RunFolder(Path(path), result.job, overwrite=overwrite) as folder:
         if folder.begun and not overwrite:
             raise FolderError(
                 f"{path} already holds a run: overwrite=True replaces it, or choose "

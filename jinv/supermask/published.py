@@ -58,7 +58,7 @@ class Published(NamedTuple):
 
 
 def load_published(
-    path: Path, spec: ClassifierSpec, keep_fraction: float | None = None
+    path: Path | str, spec: ClassifierSpec, keep_fraction: float | None = None
 ) -> Published:
     """Load a checkpoint of the original repository, and mask its weights.
 

@@ -50,7 +50,7 @@ def find_subnetwork(
     test: LabelledImages,
     supermask: Supermask,
     config: TrainConfig,
-    folder: Path,
+    folder: Path | str,
     report: Callable[[dict[str, float]], None] = lambda _: None,
     devices: Natural = 1,
     *,
@@ -106,6 +106,7 @@ def find_subnetwork(
     hidden = hide(spec, supermask)
     network = make_classifier(spec, config.seed)
     lessons = Supervised(network, training, test, config, hidden.trainable, devices)
+    folder = Path(folder)
     path = folder / f"{spec.name}.safetensors"
     with Folder(
         folder, training_kind(spec.name), lessons.described, overwrite=overwrite

@@ -288,7 +288,7 @@ class SyntheticSet(Held):
 @checked
 def synthesize(
     job: Job,
-    path: Path,
+    path: Path | str,
     *,
     overwrite: bool = False,
     on_event: Callable[[Event], None] = lambda _: None,
@@ -320,7 +320,7 @@ def synthesize(
         {'3': 1, '8': 1}
     """
     recipe = _recipe(job, options)
-    with SyntheticSet(path, recipe, overwrite=overwrite) as growing:
+    with SyntheticSet(Path(path), recipe, overwrite=overwrite) as growing:
 
         def note(event: Event) -> None:
             growing.on_event(event)

@@ -55,7 +55,7 @@ class Distilled(NamedTuple):
 def distill(
     teacher: Classifier,
     student: Classifier,
-    folder: Path,
+    folder: Path | str,
     data: LabelledImages | None = None,
     test: LabelledImages | None = None,
     *,
@@ -69,7 +69,7 @@ def distill(
     cost: Cost | None = None,
     devices: Natural = 1,
     overwrite: bool = False,
-    beside: Mapping[str, Path] | None = None,
+    beside: Mapping[str, Path | str] | None = None,
     about: Mapping[str, Any] | None = None,
     on_start: Callable[[], None] = lambda: None,
     on_event: Callable[[Event | LessonEvent], None] = lambda _: None,
@@ -136,7 +136,8 @@ def distill(
         ['agreement']
     """
     check_pair(teacher, student)
-    for other in (beside or {}).values():
+    others = {name: Path(other) for name, other in (beside or {}).items()}
+    for other in others.values():
         read_record(other)  # refuses what the page could not show
     way = find_distillation(preset or "default")
     usual = way.config if preset or data is None else DistillConfig()
@@ -170,6 +171,7 @@ def distill(
             supply = GivenImages(_joined(data, fallen), cost)
     lessons = Teaching(teacher, student, supply, config, test, devices)
     name = student.spec.name
+    folder = Path(folder)
     path = folder / f"{name}.safetensors"
     with Folder(
         folder, distillation_kind(name), lessons.described, overwrite=overwrite
@@ -181,7 +183,7 @@ def distill(
         card = student_card(teacher, taught, supply, config, test)
         card |= {**(about or {}), **facts}
         write_json(path.with_suffix(".json"), card)
-        write_student_page(folder, card, beside)
+        write_student_page(folder, card, others)
     achieved = {
         name: card[name]
         for name in ("test_accuracy", "agreement")

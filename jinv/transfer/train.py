@@ -52,7 +52,7 @@ def train(
     training: LabelledImages,
     test: LabelledImages,
     config: TrainConfig,
-    folder: Path,
+    folder: Path | str,
     report: Callable[[dict[str, float]], None] = lambda _: None,
     devices: Natural = 1,
     *,
@@ -118,7 +118,7 @@ def train(
     lessons = Supervised(
         classifier, training, test, config, None, devices, soft_labels, real
     )
-    spec = classifier.spec
+    spec, folder = classifier.spec, Path(folder)
     path = folder / f"{spec.name}.safetensors"
     with Folder(
         folder, training_kind(spec.name), lessons.described, overwrite=overwrite
