@@ -21,7 +21,7 @@ from jinv.devices import peak_memory_mib
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.errors import ConfigError, DataError
 from jinv.folders import Folder, description_of
-from jinv.metrics.evaluation import Measured, measure
+from jinv.metrics.evaluation import Measurements, measure
 from jinv.metrics.extraction import Extractor, extract, sample_positions
 from jinv.metrics.judge import make_judge
 from jinv.metrics.subject import Reference
@@ -144,7 +144,7 @@ def _evaluate(
         )
         reference = Reference.of(real.seen.features[extractor.feature])
 
-    def measured(row: LookedAt) -> Measured:
+    def measured(row: LookedAt) -> Measurements:
         # Scores depend on the number of images: all rows have as many, if they can.
         rng = np.random.default_rng(options.seed)
         some = sample_positions(len(row.seen), len(evaluated.seen), rng)

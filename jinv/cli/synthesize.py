@@ -21,7 +21,7 @@ from jinv.cli.progress import Progress
 from jinv.cli.running import preset_told, warn_of_batches
 from jinv.cli.stopping import Stop
 from jinv.console import make_console, remark
-from jinv.data.exporting import Form
+from jinv.data.exporting import SetForm
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event
 from jinv.engine.hosts import from_first_host, is_first_host, join_hosts
@@ -48,7 +48,7 @@ class Synthesize(JobOptions):
     """Images to make in all, instead of --per-class; the classes take turns."""
     out: Path = Path("runs/synthesize")
     """Folder of the set."""
-    form: Form = "folder"
+    form: SetForm = "folder"
     """An ImageFolder of PNGs, one .npz file, or array_record for tfds."""
     split: str = "train"
     """Name of the split that the images make."""

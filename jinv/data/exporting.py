@@ -22,7 +22,7 @@ from jinv.data.npz_set import NPZ
 from jinv.data.pictures import to_picture
 from jinv.errors import DataError, FolderError
 
-Form = Literal["folder", "npz", "array_record"]
+SetForm = Literal["folder", "npz", "array_record"]
 
 EXPORTED = (
     "metadata.jsonl",
@@ -76,7 +76,7 @@ class Description(NamedTuple):
 
 
 def export(
-    form: Form, folder: Path, description: Description, examples: Iterable[Example]
+    form: SetForm, folder: Path, description: Description, examples: Iterable[Example]
 ) -> None:
     """Write a set, replacing one that is there.
 
@@ -237,7 +237,7 @@ _WRITERS: dict[str, Callable[[Path, Description, Iterable[Example]], None]] = {
 }
 
 
-def check_form(form: Form) -> None:
+def check_form(form: SetForm) -> None:
     """Find out whether a form can be written here, before anything is computed.
 
     Raises:

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Literal
 
-Kind = Literal["safetensors", "npz", "torch archive", "pickle", "msgpack"]
+FileKind = Literal["safetensors", "npz", "torch archive", "pickle", "msgpack"]
 
 KINDS = (
     "safetensors, .npz, PyTorch's files, a pickle or msgpack of Flax parameters, or an "
@@ -53,7 +53,7 @@ _YAML = re.compile(r"^\s*(- |[\w.-]+:(\s|$))", re.M)
 _ONNX = re.compile(rb"\x08[\x01-\x20](\x12[\x01-\x40][\w. -]+|\x42|\x3a)")
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> FileKind:
     """Tell how a file is to be read.
 
     Raises:
@@ -90,7 +90,7 @@ def _header(head: bytes) -> int:
     return int.from_bytes(head[:8], "little")
 
 
-def _archive(path: Path) -> Kind:
+def _archive(path: Path) -> FileKind:
     if not zipfile.is_zipfile(path):
         raise ValueError(f"it is the beginning of a zip archive: {_AGAIN}")
     with zipfile.ZipFile(path) as archive:

@@ -15,7 +15,7 @@ from jinv.metrics.table import metrics_by, top1_name
 
 
 @dataclass(eq=False)
-class Measured:
+class Measurements:
     """All metrics that could be had of one set.
 
     Attributes:
@@ -45,7 +45,7 @@ def measure(
     judges: Sequence[Judge] = (),
     *,
     seed: int = 0,
-) -> Measured:
+) -> Measurements:
     """Measure a set by all metrics that can be had of it.
 
     A metric that cannot be had becomes a warning, and the others are still measured.
@@ -62,7 +62,7 @@ def measure(
         top1_name(judge.name): replace(subject, judge=judge, place=place)
         for place, judge in enumerate(judges, 1)
     }
-    result, failed = Measured(), defaultdict(list)
+    result, failed = Measurements(), defaultdict(list)
     for name, metric in metrics_by([judge.name for judge in judges]).items():
         of = judged.get(name, subject)
         if not metric.can_be_had(of):

@@ -7,12 +7,12 @@ from jinv.checked import Checked
 from jinv.engine.rounds import whole_rounds
 from jinv.errors import ConfigError
 from jinv.losses.experts import Expert
-from jinv.priors.form import Kind, Layout
+from jinv.priors.form import Layout, PriorKind
 from jinv.priors.whitening import Whiten
 from jinv.values import Count, Natural, NotNegative, Positive, Range, Seed
 
-Objective = Literal["score-matching", "denoising", "unrolled"]
-Mean = Literal["auto", "keep", "drop"]
+ObjectiveName = Literal["score-matching", "denoising", "unrolled"]
+MeanChoice = Literal["auto", "keep", "drop"]
 Shrink = Annotated[float, Range(over=0, most=1)]
 
 
@@ -62,15 +62,15 @@ class PriorConfig(Checked):
         100
     """
 
-    kind: Kind = "experts"
+    kind: PriorKind = "experts"
     expert: Expert = "student-t"
     layout: Layout = "full"
-    objective: Objective = "score-matching"
+    objective: ObjectiveName = "score-matching"
     patch: Natural = 0
     filters: Count = 128
     whitening: Whiten = "pca"
     components: Natural = 0
-    dc: Mean = "auto"
+    dc: MeanChoice = "auto"
     patches: Count = 50_000
     shrink: Shrink = 1.0
     crops: Count = 4_000
@@ -113,7 +113,7 @@ class PriorConfig(Checked):
         return self.steps // self.round_steps
 
     @property
-    def followed(self) -> Objective:
+    def followed(self) -> ObjectiveName:
         """The objective that is followed."""
         return "denoising" if self.kind == "dae" else self.objective
 

@@ -28,7 +28,7 @@ class Convolution(NamedTuple):
     bias: Any
 
 
-def denoise(layers: Sequence[Convolution], noisy: jax.Array) -> jax.Array:
+def apply_denoiser(layers: Sequence[Convolution], noisy: jax.Array) -> jax.Array:
     """Estimate clean values from noisy ones.
 
     Args:

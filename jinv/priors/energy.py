@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jinv.losses.experts import potential
-from jinv.priors.denoiser import denoise
+from jinv.priors.denoiser import apply_denoiser
 from jinv.priors.form import Form
 
 Variables = Mapping[str, Any]
@@ -269,7 +269,7 @@ def _separable(
 def _denoising(variables: Variables, values: jax.Array) -> jax.Array:
     """Mean over pixels of ½ |n|² / sigma², as if D(x) did not depend on x."""
     scaled = _scaled(variables, values)
-    clean = lax.stop_gradient(denoise(variables["layers"], scaled))
+    clean = lax.stop_gradient(apply_denoiser(variables["layers"], scaled))
     noise = scaled - clean
     noise -= lax.stop_gradient(jnp.mean(noise, (1, 2), keepdims=True))
     squares = jnp.sum(jnp.square(noise), -1)

@@ -10,7 +10,7 @@ from jinv.models.classifier import Classifier
 from jinv.suggest import near
 from jinv.values import Count, Natural
 
-Kind = Literal["experts", "dae"]
+PriorKind = Literal["experts", "dae"]
 Layout = Literal["full", "separable", "channelwise"]
 
 COLOURS = {1: "grey", 3: "RGB"}
@@ -111,7 +111,7 @@ class Form(Checked):
     subject: Subject
     height: Count
     width: Count
-    kind: Kind = "experts"
+    kind: PriorKind = "experts"
     expert: Expert = "student-t"
     layout: Layout = "full"
 

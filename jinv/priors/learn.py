@@ -23,7 +23,7 @@ from jinv.priors.config import PriorConfig
 from jinv.priors.denoiser import DEPTH
 from jinv.priors.files import write_prior
 from jinv.priors.form import Form
-from jinv.priors.lessons import Taught, make_lesson, recipe_of
+from jinv.priors.lessons import PriorLesson, make_lesson, recipe_of
 from jinv.priors.material import FeatureMaterial, ImageMaterial, Material
 from jinv.priors.measuring import measure_prior
 from jinv.priors.patches import draw_patches, parted
@@ -179,7 +179,7 @@ def _drawn(
     form: Form,
     config: PriorConfig,
     crop: tuple[int, int],
-) -> tuple[Taught, np.ndarray, np.ndarray]:
+) -> tuple[PriorLesson, np.ndarray, np.ndarray]:
     """Make a lesson; what it learns from, and what is looked at meanwhile, are drawn.
 
     Args:
@@ -302,7 +302,7 @@ def _batches(
 
 
 def _measure(
-    taught: Taught, tests: np.ndarray, seed: int
+    taught: PriorLesson, tests: np.ndarray, seed: int
 ) -> Callable[[int, Any, Any], dict[str, float]]:
     objective = jax.jit(taught.lesson.objective)
     frozen = taught.lesson.frozen

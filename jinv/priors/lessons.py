@@ -23,7 +23,7 @@ _WEIGHT, _RATE = 0.1, 0.3
 the rate of its steps."""
 
 
-class Taught(NamedTuple):
+class PriorLesson(NamedTuple):
     """A lesson, and what is needed to use it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Taught(NamedTuple):
     scale: Scale
 
 
-def make_lesson(form: Form, config: PriorConfig, patches: np.ndarray) -> Taught:
+def make_lesson(form: Form, config: PriorConfig, patches: np.ndarray) -> PriorLesson:
     """Put the lesson of a prior together.
 
     Args:
@@ -73,7 +73,7 @@ def make_lesson(form: Form, config: PriorConfig, patches: np.ndarray) -> Taught:
     if form.layout == "channelwise" and not config.on_crops:
         prepare = _after(partial(alone, scale), prepare)
     lesson = _lesson(config, trained, objective, frozen)
-    return Taught(lesson, prepare, partial(experts, form), scale)
+    return PriorLesson(lesson, prepare, partial(experts, form), scale)
 
 
 def recipe_of(scale: Scale, trained: Any) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def recipe_of(scale: Scale, trained: Any) -> dict[str, Any]:
     return {"sigma": scale.sigma, "weight": float(weight), "rates": rates.tolist()}
 
 
-def _of_denoiser(form: Form, config: PriorConfig, scale: Scale) -> Taught:
+def _of_denoiser(form: Form, config: PriorConfig, scale: Scale) -> PriorLesson:
     """Put the lesson of a denoising network together."""
     layers = draw_denoiser(jax.random.key(config.seed), len(scale.centre))
     own, sigma = scale.scale, np.float32(config.sigma / 100)
@@ -106,7 +106,8 @@ def _of_denoiser(form: Form, config: PriorConfig, scale: Scale) -> Taught:
         plain = {"mean": jnp.zeros(()), "deviation": jnp.ones(())}
         return {"layers": trained, **frozen, **plain}
 
-    return Taught(_lesson(config, layers, denoised, frozen), _same, variables, scale)
+    lesson = _lesson(config, layers, denoised, frozen)
+    return PriorLesson(lesson, _same, variables, scale)
 
 
 def _lesson(config: PriorConfig, trained: Any, objective: Any, frozen: Any) -> Lesson:

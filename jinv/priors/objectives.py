@@ -10,17 +10,17 @@ import jax
 import jax.numpy as jnp
 
 from jinv import losses
-from jinv.priors.denoiser import denoise
-from jinv.priors.denoising import map_step
+from jinv.priors.denoiser import apply_denoiser
 from jinv.priors.experts import directions, experts
 from jinv.priors.form import Form
+from jinv.priors.map_step import map_step
 
-Outcome = tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]
+ObjectiveValue = tuple[jax.Array, tuple[Any, dict[str, jax.Array]]]
 
 
 def score_matching(
     form: Form, trained: Any, frozen: Any, state: Any, whitened: Any, key: jax.Array
-) -> Outcome:
+) -> ObjectiveValue:
     """Mean objective of score matching, in whitened space."""
     del key
     alphas = jax.nn.softplus(trained["alphas"])
@@ -45,7 +45,7 @@ def denoising(
     state: Any,
     patches: jax.Array,
     key: jax.Array,
-) -> Outcome:
+) -> ObjectiveValue:
     """Mean objective of denoising score matching, in the space of the patches."""
     variables = experts(form, trained, frozen)
     if form.layout == "separable":
@@ -70,7 +70,7 @@ def unrolled(
     state: Any,
     crops: jax.Array,
     key: jax.Array,
-) -> Outcome:
+) -> ObjectiveValue:
     """Half the mean squared error of denoised crops, in squares of the noise.
 
     The gradient passes through all steps of the denoiser, as of Chen, Ranftl & Pock
@@ -92,17 +92,17 @@ def unrolled(
 
 def denoised(
     trained: Any, frozen: Any, state: Any, crops: jax.Array, key: jax.Array
-) -> Outcome:
+) -> ObjectiveValue:
     """Half the mean squared error of a denoising network, in squares of the noise."""
     centre, scale = (frozen[name][None, None, None] for name in ("centre", "scale"))
     clean, sigma = (crops - centre) * scale, frozen["sigma"]
     noisy = clean + sigma * jax.random.normal(key, clean.shape)
-    return _error(denoise(trained, noisy), clean, sigma, state)
+    return _error(apply_denoiser(trained, noisy), clean, sigma, state)
 
 
 def _error(
     found: jax.Array, clean: jax.Array, sigma: jax.Array | float, state: Any
-) -> Outcome:
+) -> ObjectiveValue:
     error = jnp.mean(jnp.square(found - clean))
     measured = {"psnr": -10 * jnp.log10(error)}
     return error / (2 * jnp.square(sigma)), (state, measured)

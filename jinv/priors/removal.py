@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jinv.errors import ConfigError
-from jinv.priors.denoising import map_step
 from jinv.priors.energy import Variables
 from jinv.priors.form import Form
+from jinv.priors.map_step import map_step
 from jinv.priors.prior import Prior
 from jinv.priors.variation import begin_variation, variation_step
 from jinv.values import Positive, converted

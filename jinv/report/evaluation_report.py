@@ -8,7 +8,7 @@ import numpy as np
 
 from jinv.atomic import write_json
 from jinv.folders import Kind
-from jinv.metrics.evaluation import Measured
+from jinv.metrics.evaluation import Measurements
 from jinv.metrics.extraction import Extractor
 from jinv.metrics.judge import Judge, per_class
 from jinv.metrics.table import metrics_by
@@ -41,7 +41,7 @@ def write_report(
     folder: Path,
     evaluated: LookedAt,
     real: LookedAt | None,
-    rows: Mapping[str, Measured],
+    rows: Mapping[str, Measurements],
     extractor: Extractor,
     judges: Sequence[Judge],
     warnings: Sequence[str],
@@ -131,7 +131,7 @@ def write_report(
 
 
 def _metrics(
-    rows: Mapping[str, Measured], judges: Sequence[Judge]
+    rows: Mapping[str, Measurements], judges: Sequence[Judge]
 ) -> dict[str, dict[str, Any]]:
     """Titles and meanings of the metrics that any row has, judges' first."""
     known = metrics_by([judge.name for judge in judges])

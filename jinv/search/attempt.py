@@ -13,7 +13,7 @@ from jinv.errors import ConfigError, DataError, Diverged
 from jinv.metrics.bootstrap import Estimate
 from jinv.search.follower import Follower
 from jinv.search.plan import Plan
-from jinv.search.results import State
+from jinv.search.results import TrialEnd
 
 _BEFORE_PRUNING = 3  # other trials
 
@@ -110,7 +110,7 @@ def _hopeless(plan: Plan, trial: optuna.Trial, found: Estimate, count: int) -> b
     return plan.objective.is_better(median(others), hope)
 
 
-def _end(trial: optuna.Trial, how: State, note: str) -> optuna.TrialPruned:
+def _end(trial: optuna.Trial, how: TrialEnd, note: str) -> optuna.TrialPruned:
     trial.set_user_attr("end", how)
     trial.set_user_attr("note", note)
     return optuna.TrialPruned(note)

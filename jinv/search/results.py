@@ -11,7 +11,7 @@ from jinv.report.evaluation_table import MISSING, spread
 from jinv.search.objective import Objective
 from jinv.search.space import Space
 
-State = Literal["complete", "pruned", "failed"]
+TrialEnd = Literal["complete", "pruned", "failed"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Trial:
     """
 
     number: int
-    state: State
+    state: TrialEnd
     settings: Mapping[str, Any]
     value: float | None = None
     low: float | None = None

@@ -9,7 +9,7 @@ import numpy as np
 from jinv import losses
 from jinv.checked import Checked
 from jinv.data.class_folders import check_folders
-from jinv.data.exporting import Form, check_form
+from jinv.data.exporting import SetForm, check_form
 from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.metrics.judge import translate_labels
@@ -38,7 +38,7 @@ class Recipe(Checked):
     """
 
     job: Job
-    form: Form = "folder"
+    form: SetForm = "folder"
     split: str = "train"
     judge: Classifier | None = None
     accepted_only: bool = False

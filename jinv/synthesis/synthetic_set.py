@@ -50,7 +50,7 @@ _SAMPLE = 100
 """Images on the set's picture."""
 
 
-class Part(NamedTuple):
+class StoredBatch(NamedTuple):
     """A finished batch, as it lies in the folder of its set.
 
     Attributes:
@@ -152,14 +152,14 @@ class SyntheticSet(Held):
             case BatchDone(position=position, made=made, complete=True, cost=cost):
                 self._write_part(position.batch, made, cost)
 
-    def read(self, batch: int) -> Part:
+    def read(self, batch: int) -> StoredBatch:
         """Read a finished batch of a set that is not finished."""
         with np.load(self._part(batch)) as part:
             facts = json.loads(str(part["facts"]))
             labels = [renewed(fact, "fact")["label"] for fact in facts]
             bill = json.loads(str(part["bill"]))
             cost = Cost(bill["passes"], bill["seconds"])
-            return Part(part["images"], np.asarray(labels, np.int32), cost)
+            return StoredBatch(part["images"], np.asarray(labels, np.int32), cost)
 
     def finish(self) -> dict[str, Any] | None:
         """Make the set of its parts, if all are there.

@@ -10,9 +10,9 @@ import pytest
 import jinv
 from jinv.errors import ConfigError, DataError
 from jinv.losses import total_variation
-from jinv.priors.denoising import _mirrored
 from jinv.priors.energy import score
 from jinv.priors.form import Form, Subject
+from jinv.priors.map_step import _mirrored
 from jinv.priors.prior import Prior
 from jinv.priors.removal import (
     STEPS,

@@ -7,10 +7,10 @@ import pytest
 
 from jinv.losses import potential
 from jinv.priors import energy as energies
-from jinv.priors.denoiser import denoise, draw_denoiser
-from jinv.priors.denoising import map_step
+from jinv.priors.denoiser import apply_denoiser, draw_denoiser
 from jinv.priors.energy import draw_shifts
 from jinv.priors.form import Form, Subject
+from jinv.priors.map_step import map_step
 
 # Compiled whole, as in a step: part by part it takes longer.
 energy = jax.jit(energies.energy, static_argnums=0, static_argnames="stride")
@@ -141,7 +141,7 @@ def denoiser():
 def test_the_gradient_of_a_denoiser_is_what_it_takes_away(denoiser):
     values = draw(2, 6, 7, 3)
     scaled = (values - denoiser["centre"]) * denoiser["scale"]
-    away = np.asarray(scaled - denoise(denoiser["layers"], scaled)) / 0.5**2
+    away = np.asarray(scaled - apply_denoiser(denoiser["layers"], scaled)) / 0.5**2
     # But for the mean of an image, of which it says nothing.
     away -= away.mean((1, 2), keepdims=True)
     slope = jax.grad(lambda x: energy(DAE, denoiser, x).sum())(values)

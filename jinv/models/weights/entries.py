@@ -21,7 +21,7 @@ _OPTIMIZERS = re.compile(
 _COLLECTIONS = ("params", "batch_stats")
 
 
-class Pruned(NamedTuple):
+class MaskedWeight(NamedTuple):
     """A weight as `torch.nn.utils.prune` keeps it: what it was, and a mask."""
 
     original: np.ndarray
@@ -113,7 +113,7 @@ def _multiply_out(by_name: dict[str, Entry]) -> None:
         plain = name.removesuffix("_mask")
         original = by_name.get(f"{plain}_orig")
         if original is not None and plain not in by_name:
-            pair = Pruned(original.value, by_name[name].value)
+            pair = MaskedWeight(original.value, by_name[name].value)
             if all(isinstance(part, np.ndarray) for part in pair):
                 by_name[plain] = original._replace(value=pair)
                 del by_name[name], by_name[f"{plain}_orig"]
@@ -121,7 +121,7 @@ def _multiply_out(by_name: dict[str, Entry]) -> None:
 
 def same(one: Any, other: Any) -> bool:
     """Whether two values of entries hold the same numbers."""
-    if isinstance(one, Pruned) and isinstance(other, Pruned):
+    if isinstance(one, MaskedWeight) and isinstance(other, MaskedWeight):
         return same(one.original, other.original) and same(one.mask, other.mask)
     arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
     return one is other or (arrays and np.array_equal(one, other))

@@ -16,7 +16,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from jinv.errors import WeightsError
 from jinv.formats.inert import Inert
 from jinv.formats.trees import Arrays
-from jinv.models.weights.entries import Entries, Entry, Pruned, entries_of, same
+from jinv.models.weights.entries import Entries, Entry, MaskedWeight, entries_of, same
 from jinv.models.weights.normalisers import is_normaliser
 from jinv.models.weights.state_dict import (
     is_kernel,
@@ -211,7 +211,7 @@ def _describe(misshapen: dict[str, Shapes]) -> str:
 
 def _numbers(key: str, value: Any, source: str) -> np.ndarray:
     """A tensor's values, if a network can have them."""
-    if isinstance(value, Pruned):
+    if isinstance(value, MaskedWeight):
         if value.mask.shape != value.shape:
             raise WeightsError(f"{source}: the mask of {key} has another shape than it")
         value = value.original * value.mask

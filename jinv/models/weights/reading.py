@@ -16,7 +16,7 @@ from safetensors import safe_open
 from jinv.errors import JinvWarning, WeightsError, explain
 from jinv.formats.archives import read_npz
 from jinv.formats.inert import Inert
-from jinv.formats.kinds import Kind, kind_of
+from jinv.formats.kinds import FileKind, kind_of
 from jinv.formats.msgpack_trees import read_msgpack
 from jinv.formats.orbax_folders import orbax_folder, read_orbax
 from jinv.formats.trees import Arrays, containers, first_inert
@@ -159,7 +159,7 @@ def _read_place(path: Path) -> tuple[dict[str, Arrays], Facts, Path]:
     return _found(_READERS[kind](path)), Facts(), path
 
 
-_READERS: dict[Kind, Callable[[Path], Any]] = {
+_READERS: dict[FileKind, Callable[[Path], Any]] = {
     "npz": read_npz,
     "torch archive": read_torch_file,
     "pickle": read_torch_file,
