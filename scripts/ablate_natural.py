@@ -77,7 +77,7 @@ USUAL = (
 """The whole, each part left out, and nothing of it."""
 SOME, REAL = "as many real images", "all real images"
 SHOWN = 10
-"""Images of each arm on the picture, one of each class in turn."""
+"""Classes on the picture, by an image of each arm."""
 
 
 @dataclass(frozen=True)
@@ -240,16 +240,21 @@ def tell(study: Ablation, spec: ClassifierSpec) -> None:
 
 
 def show(study: Ablation, spec: ClassifierSpec) -> None:
-    """Show some images of each arm, below real ones."""
+    """Show the last image of each class in each arm, below real ones.
+
+    Of the last batch: one generator for all has made the first as one for each did.
+    """
     real = load_labelled(
         study.data, "train", spec.classes, spec.input_size, spec.channels
     )
-    chosen = [int(np.argmax(real.labels == label)) for label in range(SHOWN)]
-    arms = {
-        arm: read_npz(study.out / arm / "set/set.npz", ["x_train"])["x_train"][:SHOWN]
-        for arm in study.arms
-    }
-    sheet = layer_sheet(real.read(np.array(chosen))[0], arms, first="real images")
+    arms, classes = {}, np.arange(0)
+    for arm in study.arms:
+        found = read_npz(study.out / arm / "set/set.npz", ["x_train", "y_train"])
+        classes = np.unique(found["y_train"])[:SHOWN]  # the same in all arms
+        last = [np.flatnonzero(found["y_train"] == label)[-1] for label in classes]
+        arms[arm.replace("+", " + ")] = found["x_train"][last]
+    known = np.array([np.argmax(real.labels == label) for label in classes])
+    sheet = layer_sheet(real.read(known)[0], arms, first="real images")
     save_picture(study.out / "images.png", sheet)
 
 
