@@ -27,6 +27,7 @@ import numpy as np
 from studying import begin, call, claim, quoted, save_real, write_page
 
 from jinv.cli.networks import load_extractor, load_network
+from jinv.data.npz_set import NPZ
 from jinv.data.sets import has_split, load_labelled
 from jinv.engine.compilation import keep_compiled_programs
 from jinv.engine.events import Event, Logged
@@ -247,14 +248,14 @@ def show(study: Ablation, spec: ClassifierSpec) -> None:
     real = load_labelled(
         study.data, "train", spec.classes, spec.input_size, spec.channels
     )
-    arms, classes = {}, np.arange(0)
-    for arm in study.arms:
-        found = read_npz(study.out / arm / "set/set.npz", ["x_train", "y_train"])
-        classes = np.unique(found["y_train"])[:SHOWN]  # the same in all arms
-        last = [np.flatnonzero(found["y_train"] == label)[-1] for label in classes]
-        arms[arm.replace("+", " + ")] = found["x_train"][last]
+    names = "x_train", "y_train"
+    sets = {arm: read_npz(study.out / arm / "set" / NPZ, names) for arm in study.arms}
+    labels = sets[study.arms[0]]["y_train"]  # those of all arms
+    classes = np.unique(labels)[:SHOWN]
+    last = [np.flatnonzero(labels == label)[-1] for label in classes]
+    made = {arm.replace("+", " + "): sets[arm]["x_train"][last] for arm in study.arms}
     known = np.array([np.argmax(real.labels == label) for label in classes])
-    sheet = layer_sheet(real.read(known)[0], arms, first="real images")
+    sheet = layer_sheet(real.read(known)[0], made, first="real images")
     save_picture(study.out / "images.png", sheet)
 
 
