@@ -81,7 +81,7 @@ def converted(kind: Any, value: Any, name: str) -> Any:
 
     Args:
         kind: Kind by annotation: numbers, text, `Path`, `Literal`, tuples, sequences,
-            unions and classes are checked; anything else is taken as it is.
+            mappings, unions and classes are checked; anything else is taken as it is.
         value: Value of Python or of JSON.
         name: Name in the message.
 
@@ -131,6 +131,10 @@ def describe_kind(kind: Any) -> str:
         return ", or ".join(map(describe_kind, arguments))
     if origin is Sequence:
         return _describe_tuple((arguments[0], ...))
+    if origin is Mapping:
+        key, each = arguments
+        of = "" if each is Any else f", each of {describe_kind(each)}"
+        return f"a mapping by {describe_kind(key)}{of}"
     return _WORDS.get(kind) or f"a {getattr(origin or kind, '__name__', kind)}"
 
 
@@ -171,6 +175,10 @@ def _convert(kind: Any, value: Any) -> Any:
     if origin is Sequence:
         _only(value, _is_list(value))
         return [_convert(arguments[0], each) for each in value]
+    if origin is Mapping:
+        _only(value, isinstance(value, Mapping))
+        key, each = arguments
+        return {_convert(key, k): _convert(each, v) for k, v in value.items()}
     if kind in _CONVERSIONS:
         return _CONVERSIONS[kind](value)
     wanted = origin or kind

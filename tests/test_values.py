@@ -1,7 +1,7 @@
 """Annotations say what a value may be, and are believed everywhere."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -49,6 +49,7 @@ from jinv.values import (
         (Path, "~/runs", Path.home() / "runs"),
         (Literal["adam", "sgd"], "sgd", "sgd"),
         (Sequence[str], ("a", "b"), ["a", "b"]),
+        (Mapping[str, Path | str], {"a": "~/b"}, {"a": Path.home() / "b"}),
         (Any, object, object),
     ],
 )
@@ -80,6 +81,8 @@ def test_what_fits_is_taken_in_pythons_own_types(kind, value, expected):
         (Path, 3, "expected a path, found 3"),
         (Seed | None, "a", "a whole number from 0 to 4,294,967,295, or None"),
         (str, b"a", "expected text, found b'a'"),
+        (Mapping[str, Path], {"a": 3}, "a mapping by text, each of a path, found {'a'"),
+        (Mapping[str, Any], ["a"], "expected a mapping by text, found ['a']"),
         (Execution, 3, "expected a Execution, found 3"),
         (float, np.zeros((2, 3)), "found an array of shape (2, 3)"),
         (float, "long" * 99, "lon...long"),

@@ -136,7 +136,7 @@ def distill(
         ['agreement']
     """
     check_pair(teacher, student)
-    others = {n: Path(path).expanduser() for n, path in (beside or {}).items()}
+    others = {name: Path(other) for name, other in (beside or {}).items()}
     for other in others.values():
         read_record(other)  # refuses what the page could not show
     way = find_distillation(preset or "default")
