@@ -1,6 +1,5 @@
 """What priors are learnt from: images, or what a layer of a network makes of them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from jinv.data.pictures import cut, to_picture
 from jinv.errors import DataError
 from jinv.levels import from_uint8
 from jinv.models.classifier import Classifier
+from jinv.models.weights.checksums import fingerprint_of
 from jinv.priors.form import Subject
 
 _BATCH = 16
@@ -66,11 +66,8 @@ class ImageMaterial:
 
     def describe(self) -> dict[str, Any]:
         """Describe the images, as JSON: how many there are, and the outermost two."""
-        ends = (np.asarray(self._images[n]).tobytes() for n in (0, len(self) - 1))
-        return {
-            "images": len(self),
-            "outermost": [hashlib.sha256(each).hexdigest() for each in ends],
-        }
+        ends = (np.asarray(self._images[n]) for n in (0, len(self) - 1))
+        return {"images": len(self), "outermost": [*map(fingerprint_of, ends)]}
 
 
 class FeatureMaterial:

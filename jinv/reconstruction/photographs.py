@@ -1,6 +1,5 @@
 """Photographs as a request: of each, only what a network's layers keep is asked for."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from jinv.errors import ConfigError
 from jinv.inversion.request import START, Arrays, Request, target, targeted
 from jinv.models.classifier import Classifier
 from jinv.models.features import features_of
+from jinv.models.weights.checksums import fingerprint_of
 from jinv.values import shown
 
 
@@ -97,7 +97,7 @@ class PhotographRequest(Request):
 
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON: names and checksums of the photographs."""
-        sums = [hashlib.sha256(x.tobytes()).hexdigest() for x in self.photographs]
+        sums = map(fingerprint_of, self.photographs)
         about = {"photographs": dict(zip(self.names, sums, strict=True))}
         return about | ({"decoder": self.decoder.sha256} if self.decoder else {})
 

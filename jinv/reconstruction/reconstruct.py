@@ -17,14 +17,14 @@ from jinv.errors import ConfigError
 from jinv.inversion.job import Job
 from jinv.inversion.learned import cast_priors
 from jinv.inversion.settings import with_given
-from jinv.levels import to_uint8
 from jinv.models.classifier import Classifier
 from jinv.models.features import parse_layers
+from jinv.models.photographs import levels_of
 from jinv.priors.energy import STRIDE
 from jinv.reconstruction.feature_inversion import FeatureInversion
 from jinv.reconstruction.photographs import Decodes, PhotographRequest
 from jinv.reconstruction.presets import find_reconstruction
-from jinv.values import Count, Seed, shown
+from jinv.values import Count, Seed
 
 
 # Compared by identity, as a job is.
@@ -66,8 +66,9 @@ def reconstruct(
 
     Args:
         classifier: Network, e.g. from `load_classifier`.
-        photographs: Photographs (images, height, width, channels): uint8, or floats in
-            [0, 1]; of other sizes than the network's they are resized.
+        photographs: Photographs (images, height, width, channels), or one of them:
+            uint8, or floats in [0, 1]; of other sizes than the network's they are
+            resized.
         layers: Layers whose features are known, e.g. "conv3_1,pool5"; those above the
             deepest are not computed.
         **options: Options of `make_reconstruction`.
@@ -133,7 +134,8 @@ def make_reconstruction(
     """
     if isinstance(layers, str):
         layers = parse_layers(layers)
-    targets = _photographs(classifier, photographs)
+    size = (classifier.spec.input_size,) * 2
+    targets = levels_of(classifier, "photographs", photographs, size)
     names = named(names, len(targets))
     if decoder is not None:
         _check_decoder(decoder, classifier, layers)
@@ -172,14 +174,3 @@ def _check_decoder(
             f"{', '.join(layers)}: whoever starts from it would know more; add "
             f"{decoder.layer}, or teach a decoder of one of these"
         )
-
-
-def _photographs(classifier: Classifier, given: Any) -> np.ndarray:
-    """Photographs as the network takes them, of levels that can be saved."""
-    found = np.asarray(given)
-    if found.ndim != 4 or found.shape[-1] not in (1, 3) or not len(found):
-        raise ConfigError(
-            "photographs: expected an array (images, height, width, 3), or 1 where "
-            f"grey, uint8 or floats in [0, 1], found {shown(given)}"
-        )
-    return to_uint8(classifier.denormalise(np.asarray(classifier.inputs_of(found))))

@@ -9,6 +9,7 @@ import numpy as np
 
 from jinv.data.labelled import LabelledImages
 from jinv.models.classifier import Classifier
+from jinv.models.weights.checksums import fingerprint_of
 from jinv.models.zoo import beyond_zoo
 from jinv.transfer.train_config import TrainConfig
 
@@ -22,7 +23,7 @@ def description(
 ) -> dict[str, Any]:
     """Describe all that the outcome of a training depends on, as JSON."""
     # Trainings begun before there were soft labels go on.
-    softly = {} if soft_labels is None else {"soft_labels": _fingerprint(soft_labels)}
+    softly = {} if soft_labels is None else {"soft_labels": fingerprint_of(soft_labels)}
     return {
         "model": classifier.spec.name,
         **beyond_zoo(classifier.spec).to_json(),
@@ -38,8 +39,8 @@ def described_images(data: LabelledImages) -> dict[str, Any]:
     """Describe labelled images, as JSON, without reading all of them."""
     return {
         "images": len(data),
-        "labels": _fingerprint(data.labels.astype(np.int32)),
-        "first_image": _fingerprint(data.read(np.arange(1))[0]),
+        "labels": fingerprint_of(data.labels.astype(np.int32)),
+        "first_image": fingerprint_of(data.read(np.arange(1))[0]),
     }
 
 
@@ -47,7 +48,3 @@ def set_name(data: LabelledImages) -> str:
     """A short name of labelled images, by which a log tells sets apart."""
     told = json.dumps(described_images(data), sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()[:16]
-
-
-def _fingerprint(array: np.ndarray) -> str:
-    return hashlib.sha256(array.tobytes()).hexdigest()

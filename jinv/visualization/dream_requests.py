@@ -8,8 +8,9 @@ import numpy as np
 
 from jinv import losses
 from jinv.inversion.request import Arrays, target
+from jinv.models.weights.checksums import fingerprint_of
 from jinv.visualization.dreams import Caricature
-from jinv.visualization.request import VisualRequest, sums
+from jinv.visualization.request import VisualRequest
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -95,4 +96,5 @@ class CaricatureRequest(VisualRequest):
 
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON: names, and checksums of the photographs."""
-        return super().describe() | {"photographs": sums(self.targets)}
+        sums = [fingerprint_of(target) for target in self.targets]
+        return super().describe() | {"photographs": sums}

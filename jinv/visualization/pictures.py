@@ -8,9 +8,8 @@ import numpy as np
 
 from jinv.data.photographs import named
 from jinv.errors import ConfigError
-from jinv.levels import to_uint8
 from jinv.models.classifier import Classifier
-from jinv.values import shown
+from jinv.models.photographs import levels_of
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -85,34 +84,3 @@ class Pictures:
                 f"{len(self.starts)}"
             )
         return np.broadcast_to(self.starts, (questions, *self.starts.shape[1:]))
-
-
-def levels_of(
-    classifier: Classifier, name: str, given: Any, size: tuple[int, ...]
-) -> np.ndarray:
-    """Make levels of photographs, as they can be saved.
-
-    Args:
-        classifier: Network that takes them.
-        name: Name of the photographs in errors.
-        given: Photographs (images, height, width, channels), or one of them: uint8, or
-            floats in [0, 1].
-        size: Height and width, in pixels; empty for those of the photographs.
-
-    Returns:
-        Photographs (images, height, width, channels), uint8, of as many channels as the
-        network takes.
-
-    Raises:
-        ConfigError: They are no photographs.
-    """
-    found = np.asarray(given)
-    found = found[None] if found.ndim == 3 else found
-    if found.ndim != 4 or found.shape[-1] not in (1, 3) or not found.size:
-        raise ConfigError(
-            f"{name}: expected photographs (images, height, width, 3), or 1 where "
-            f"grey, uint8 or floats in [0, 1], found {shown(given)}"
-        )
-    height, width = size if len(size) == 2 else found.shape[1:3]
-    inputs = classifier.inputs_of(found, (height, width))
-    return to_uint8(classifier.denormalise(np.asarray(inputs)))

@@ -1,6 +1,5 @@
 """What visualisations have in common as requests: questions, and where images start."""
 
-import hashlib
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy as np
 from jinv.inversion.request import START, Arrays, Request
 from jinv.models.classifier import Classifier
 from jinv.models.features import features_of
+from jinv.models.weights.checksums import fingerprint_of
 
 _GREY = 0.5
 _AT_ONCE = 32
@@ -88,8 +88,10 @@ class VisualRequest(Request):
 
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON."""
-        about = {"questions": list(self.questions)}
-        return about | ({} if self.starts is None else {"starts": sums(self.starts)})
+        about: dict[str, Any] = {"questions": list(self.questions)}
+        if self.starts is not None:
+            about["starts"] = [fingerprint_of(start) for start in self.starts]
+        return about
 
     def about(self) -> str:
         """Say what is asked for, and how many images there are."""
@@ -115,8 +117,3 @@ class VisualRequest(Request):
             for first in range(0, len(images), _AT_ONCE)
         ]
         return {name: np.concatenate([p[name] for p in parts]) for name in self.layers}
-
-
-def sums(arrays: Any) -> list[str]:
-    """Checksums of arrays, one by one."""
-    return [hashlib.sha256(array.tobytes()).hexdigest() for array in arrays]

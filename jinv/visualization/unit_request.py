@@ -8,7 +8,8 @@ import numpy as np
 
 from jinv import losses
 from jinv.inversion.request import Arrays
-from jinv.visualization.request import VisualRequest, sums
+from jinv.models.weights.checksums import fingerprint_of
+from jinv.visualization.request import VisualRequest
 from jinv.visualization.units import Unit
 from jinv.visualization.visualization import POSITION, direction
 
@@ -65,5 +66,5 @@ class UnitRequest(VisualRequest):
 
     def describe(self) -> dict[str, Any]:
         """All that is asked, as JSON: names, and checksums of the directions."""
-        directions = sums(unit.direction for unit in self.units)
+        directions = [fingerprint_of(unit.direction) for unit in self.units]
         return super().describe() | {"directions": directions}

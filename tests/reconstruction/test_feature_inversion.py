@@ -241,9 +241,31 @@ def test_what_cannot_be_is_refused(tiny, photographs, layers, options, message):
 
 
 def test_what_is_no_photograph_is_refused(tiny):
-    for given in (np.zeros((8, 8, 3)), np.zeros((0, 8, 8, 3)), "photo.png", None):
+    for given in (np.zeros((8, 8)), np.zeros((0, 8, 8, 3)), "photo.png", None):
         with pytest.raises(ConfigError, match="photographs: expected an array"):
             make_reconstruction(tiny, given, "stage1")
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        (np.array([-2.5, 2.5]), "float64 from -2.5 to 2.5"),  # already normalised
+        (np.array([0, 255]), "int64 from 0 to 255"),
+        (np.array([0.5, np.nan]), "float64 from nan to nan"),
+    ],
+)
+def test_what_is_not_between_black_and_white_is_refused(tiny, given, found):
+    given = np.broadcast_to(given[:, None, None, None], (2, 8, 8, 3))
+    with pytest.raises(ConfigError, match=f"floats in .0, 1., found {found}"):
+        make_reconstruction(tiny, given, "stage1")
+
+
+def test_one_photograph_is_a_list_of_one(tiny, photographs):
+    one, listed = (
+        make_reconstruction(tiny, given, "stage1").request.describe()
+        for given in (photographs[0], photographs[:1])
+    )
+    assert one == listed
 
 
 def test_photographs_of_one_name_are_refused(tiny, photographs):
