@@ -1,4 +1,4 @@
-"""The log of a run, `metrics.jsonl`."""
+"""The log of all long work, `metrics.jsonl`: a row for each of its measurements."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +12,7 @@ METRICS = "metrics.jsonl"
 
 
 def metrics_log(folder: Path) -> JsonLines:
-    """The rows that a run leaves in its folder, by today's names."""
+    """The rows that work leaves in its folder, by today's names."""
     return JsonLines(folder / METRICS, partial(renewed, kind=METRICS))
 
 

@@ -34,6 +34,7 @@ from jinv.engine.events import Event, Logged
 from jinv.engine.execution import Execution
 from jinv.formats.archives import read_npz
 from jinv.inversion.make_job import make_job
+from jinv.metrics_log import metrics_log
 from jinv.models.classifier import Classifier
 from jinv.models.loading import load_classifier
 from jinv.models.spec import ClassifierSpec
@@ -41,7 +42,6 @@ from jinv.models.zoo import classifier_spec
 from jinv.report.evaluation_table import MISSING, value_text
 from jinv.report.layer_sheet import layer_sheet
 from jinv.report.loss_curves import plot_losses
-from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import save_picture
 from jinv.report.student_curves import plot_students
 from jinv.report.student_record import read_record

@@ -19,12 +19,12 @@ from reconstructing import COLUMNS, Run, sheet_of, targets
 from studying import begin, claim, write_page
 
 from jinv.data.photographs import photographs_in
+from jinv.metrics_log import metrics_log
 from jinv.models.loading import outline_classifier
 from jinv.models.weights.finding import local_weights
 from jinv.models.zoo import classifier_spec
 from jinv.reconstruction.presets import find_reconstruction
 from jinv.report.loss_curves import plot_losses
-from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import save_picture
 
 PRESETS = "mahendran-2015", "mahendran-2016", "default"

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.atomic import JsonLines, write_json
+from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.data.photographs import named
 from jinv.decoders.config import DecoderConfig
@@ -27,6 +27,7 @@ from jinv.levels import to_uint8
 from jinv.metrics.feature_errors import feature_errors
 from jinv.metrics.fidelity import psnr
 from jinv.metrics.means import mean_of
+from jinv.metrics_log import METRICS, metrics_log
 from jinv.models.classifier import Classifier
 from jinv.models.zoo import beyond_zoo
 from jinv.reconstruction.photographs import PhotographRequest
@@ -40,7 +41,7 @@ DECODER = Kind(
     "decoder",
     owned=(
         "checkpoint",
-        "metrics.jsonl",
+        METRICS,
         "index.html",
         "curves.png",
         "differences.png",
@@ -182,7 +183,7 @@ def learn_decoder(
         decoder = Decoder(design, params, told)
         decoder = replace(decoder, sha256=write_decoder(path, decoder))
         errors = _errors(folder, decoder, request)
-        rows = JsonLines(folder / "metrics.jsonl").rows()
+        rows = metrics_log(folder).rows()
         card = _card(decoder, len(known), len(tested), rows, errors)
         card |= dict(about or {})
         write_json(path.with_suffix(".json"), card)

@@ -20,6 +20,7 @@ from jinv.engine.placement import Placement
 from jinv.errors import DataError, Diverged, Interrupted
 from jinv.folders import Folder
 from jinv.former import FORMER, renewed
+from jinv.metrics_log import metrics_log
 
 _LOOK_SECONDS = 1.0
 """Between two looks at the losses, each of which waits for the steps sent off."""
@@ -90,7 +91,7 @@ def fit(
             placement,
             course,
             checkpoints,
-            JsonLines(folder.path / "metrics.jsonl"),
+            metrics_log(folder.path),
             on_event,
             should_stop,
             checkpoint_seconds,

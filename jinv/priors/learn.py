@@ -9,7 +9,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jinv.atomic import JsonLines
 from jinv.checked import checked
 from jinv.devices import peak_memory_mib, provenance
 from jinv.engine.events import LessonEvent
@@ -17,6 +16,7 @@ from jinv.engine.fit import Course, fit
 from jinv.engine.placement import make_placement
 from jinv.errors import ConfigError
 from jinv.folders import Folder, Kind
+from jinv.metrics_log import METRICS, metrics_log
 from jinv.models.classifier import Classifier
 from jinv.models.receptive_fields import fields_of
 from jinv.priors.config import PriorConfig
@@ -37,7 +37,7 @@ PRIOR_KIND = Kind(
     "prior",
     owned=(
         "checkpoint",
-        "metrics.jsonl",
+        METRICS,
         "prior.safetensors",
         "prior.json",
         "index.html",
@@ -152,7 +152,7 @@ def learn_prior(
         apart = draw(parts[1], count, form.size, config.seed + 2)
         measured = measure_prior(inner, variables, apart, config.seed)
         variables |= {n: np.float32(measured[n]) for n in ("mean", "deviation")}
-        rows = JsonLines(folder / "metrics.jsonl").rows()
+        rows = metrics_log(folder).rows()
         card = {
             "prior": str(form),
             "of": asdict(form.subject),

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jinv.metrics.measures import MEASURES
+from jinv.metrics_log import metrics_log
 from jinv.report.decoder_curves import plot_decoder
 from jinv.report.facts import number, text
 from jinv.report.html import (
@@ -19,7 +20,6 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
-from jinv.report.metrics_log import metrics_log
 from jinv.report.reconstruction import DIFFERENCES, errors_table
 
 _CURVES = (

@@ -1,6 +1,5 @@
 """The folder that denoising leaves behind: images, how good they are, and a page."""
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -9,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from jinv.atomic import JsonLines, write_json
+from jinv.atomic import write_json
 from jinv.folders import Folder, Held, Kind
 from jinv.levels import from_uint8, to_uint8
 from jinv.metrics.fidelity import psnr
 from jinv.metrics.means import mean_of
+from jinv.metrics_log import METRICS, metrics_log
+from jinv.models.weights.checksums import fingerprint_of
 from jinv.priors.denoise import LEVELS
 from jinv.priors.removal import Removal
 from jinv.report.boxes import PALE_INK, Box, Column, Row, Text, Tile
@@ -40,7 +41,7 @@ from jinv.report.sheet import GAP, compose_sheet
 DENOISING = Kind(
     "denoising",
     "denoising",
-    owned=("images", "metrics.jsonl", "denoised.png", "index.html"),
+    owned=("images", METRICS, "denoised.png", "index.html"),
     last="summary.json",
 )
 _SHOWN = 24
@@ -82,9 +83,7 @@ class NoisyImages:
 
     def describe(self) -> dict[str, Any]:
         """All that is given, as JSON."""
-        sums = (
-            hashlib.sha256(np.asarray(x).tobytes()).hexdigest() for x in self.images
-        )
+        sums = (fingerprint_of(np.asarray(x)) for x in self.images)
         noise = {"seed": self.seed} if self.added else {}
         return {
             "sigma": self.sigma,
@@ -119,7 +118,7 @@ class DenoisedFolder(Held):
         self.path, self._noisy = path, noisy
         described = removal.describe() | noisy.describe()
         self._folder = Folder(path, DENOISING, described, overwrite=overwrite)
-        self._log = JsonLines(path / "metrics.jsonl")
+        self._log = metrics_log(path)
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from jinv.metrics_log import metrics_log
 from jinv.report.findings import FINDINGS, pictures_of, tables_of
 from jinv.report.html import (
     card,
@@ -20,7 +21,6 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
-from jinv.report.metrics_log import metrics_log
 from jinv.report.pictures import magnification, read_picture, saved_images
 
 _MOST_IMAGES = 200

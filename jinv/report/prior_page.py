@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jinv.metrics_log import metrics_log
 from jinv.priors.prior import Prior
 from jinv.report.facts import number, text
 from jinv.report.html import (
@@ -20,7 +21,6 @@ from jinv.report.html import (
     read_json,
     write_html,
 )
-from jinv.report.metrics_log import metrics_log
 from jinv.report.prior_figures import plot_prior, save_filters
 
 _FILTERS = (

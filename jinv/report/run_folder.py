@@ -18,12 +18,12 @@ from jinv.inversion.invert import Result
 from jinv.inversion.job import Job
 from jinv.levels import to_uint8
 from jinv.metrics import judge as judging
+from jinv.metrics_log import METRICS, metrics_log
 from jinv.models.classifier import Classifier
 from jinv.report.curves import plot_curves
 from jinv.report.evolution import save_evolution
 from jinv.report.findings import FINDINGS, find
 from jinv.report.grid import grid
-from jinv.report.metrics_log import metrics_log
 from jinv.report.page import write_page
 from jinv.report.pictures import (
     magnified,
@@ -37,7 +37,7 @@ RUN = Kind(
     "run",
     "inversion",
     owned=(
-        "metrics.jsonl",
+        METRICS,
         "images",
         "grid.png",
         "curves.png",

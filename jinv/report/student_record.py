@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from jinv.errors import FolderError
 from jinv.folders import CONFIG
 from jinv.json_text import parse_json
+from jinv.metrics_log import METRICS, metrics_log, tested_on
 from jinv.report.arm import Arm
 from jinv.report.facts import number, text
-from jinv.report.metrics_log import METRICS, metrics_log, tested_on
 
 
 class StudentRecord(NamedTuple):

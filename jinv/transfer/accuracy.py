@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from jinv.data.labelled import LabelledImages, minibatches
+from jinv.metrics_log import tested_on
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
-from jinv.report.metrics_log import tested_on
 
 
 def accuracy(

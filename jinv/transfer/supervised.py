@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jinv.atomic import JsonLines
 from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.engine.events import LessonEvent
 from jinv.engine.fit import Course, fit
@@ -18,6 +17,7 @@ from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
 from jinv.folders import Folder
+from jinv.metrics_log import metrics_log
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.transfer.accuracy import accuracy, best_accuracy, tests_on
@@ -153,7 +153,7 @@ class Supervised:
         variables = as_learnt(learnt.trained, frozen, learnt.state)
         variables |= population_statistics(classifier, variables, self.training)
         achieved = self._accuracies(variables)
-        rows = tests_on(JsonLines(folder.path / "metrics.jsonl").rows(), self.tested_on)
+        rows = tests_on(metrics_log(folder.path).rows(), self.tested_on)
         achieved |= best_accuracy(rows, config.epochs, achieved["test_accuracy"])
         variables = jax.tree.map(jnp.asarray, placement.get(variables))
         return LearntLabels(

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jinv.atomic import JsonLines
 from jinv.data.labelled import LabelledImages
 from jinv.engine.events import Cost, Event, LessonEvent
 from jinv.engine.fit import Course, fit
@@ -16,6 +15,7 @@ from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
 from jinv.folders import Folder, Kind, weights_kind
+from jinv.metrics_log import METRICS, metrics_log
 from jinv.models.classifier import Classifier
 from jinv.models.wrapping import check_training
 from jinv.models.zoo import beyond_zoo
@@ -48,7 +48,7 @@ class Taught:
 def distillation_kind(model: str) -> Kind:
     """Tell what the distillation of a model leaves in a folder."""
     pictures = "curves.png", "pool.png"
-    owned = "checkpoint", "metrics.jsonl", "pool", "index.html", *pictures
+    owned = "checkpoint", METRICS, "pool", "index.html", *pictures
     return weights_kind("distillation", model, *owned)
 
 
@@ -155,7 +155,7 @@ class Teaching:
         variables = jax.tree.map(jnp.asarray, self._placement.get(variables))
         return Taught(
             self.student.with_weights(variables),
-            JsonLines(folder.path / "metrics.jsonl").rows(),
+            metrics_log(folder.path).rows(),
             supply.cost,
         )
 

@@ -14,6 +14,7 @@ from jinv.devices import provenance
 from jinv.engine.events import LessonEvent, Measured
 from jinv.engine.precision import activation_type
 from jinv.folders import Folder, Kind, weights_kind
+from jinv.metrics_log import METRICS
 from jinv.models.classifier import Classifier
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
@@ -26,7 +27,7 @@ from jinv.values import Natural
 
 def training_kind(model: str) -> Kind:
     """Tell what training a model leaves in a folder."""
-    owned = "checkpoint", "metrics.jsonl", "index.html", "curves.png"
+    owned = "checkpoint", METRICS, "index.html", "curves.png"
     return weights_kind("training", model, *owned)
 
 
