@@ -191,13 +191,15 @@ class Classifier:
         """Whether the network takes inputs of another height and width, in pixels.
 
         Networks that flatten their last activations, and compute from them by a dense
-        layer, take those of one size only.
+        layer, take those of one size only; and of what is too small, convolutions
+        without padding leave nothing.
         """
         if size not in self._taken:
             shape = (1, size, size, self.spec.channels)
             example = jax.ShapeDtypeStruct(shape, jnp.float32)
             try:
-                jax.eval_shape(self.logits, self.variables, example)
+                with nn.intercept_methods(_refuse_nothing):
+                    jax.eval_shape(self.logits, self.variables, example)
             except Exception:  # a module may raise what it likes
                 self._taken[size] = False
             else:
@@ -330,3 +332,11 @@ def _named(features: Mapping[str, Any]) -> dict[str, jax.Array]:
     """Activations by their own names, whatever module reported them."""
     found = flatten_dict(dict(features))
     return in_natural_order({path[-1]: value for path, value in found.items()})
+
+
+def _refuse_nothing(call: Any, args: Any, kwargs: Any, context: Any) -> Any:
+    """Call a module's method, of which something has to be left."""
+    made = call(*args, **kwargs)
+    if any(leaf.size == 0 for leaf in jax.tree.leaves(made) if hasattr(leaf, "size")):
+        raise ValueError(f"nothing is left of the input in {context.module.path}")
+    return made

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -64,3 +65,17 @@ def test_inputs_may_be_of_a_size_asked_for(tiny):
     np.testing.assert_array_equal(
         tiny.inputs_of(images, (8, 8)), tiny.inputs_of(images)
     )
+
+
+class Unpadded(nn.Module):
+    @nn.compact
+    def __call__(self, x, train=False):
+        x = nn.Conv(2, (5, 5), padding="VALID")(x)
+        return nn.Dense(6)(x.mean((1, 2)))
+
+
+def test_inputs_of_which_nothing_would_be_left_are_not_taken(tiny):
+    module = Unpadded()
+    variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
+    unpadded = replace(tiny, module=module, variables=variables)
+    assert unpadded.takes(5) and not unpadded.takes(4)
