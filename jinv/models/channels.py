@@ -60,10 +60,13 @@ class Channels(NamedTuple):
     Attributes:
         groups: Channels that can be cut, by who writes them.
         sources: What convolutions, dense layers and BatchNorm read, by their names.
+        carriers: Names of the depthwise convolutions: they put out the channels that
+            they read, one for one, as BatchNorm does.
     """
 
     groups: tuple[Group, ...]
     sources: dict[str, Sources]
+    carriers: tuple[str, ...]
 
 
 def channels_of(classifier: Classifier) -> Channels:
@@ -80,7 +83,7 @@ def channels_of(classifier: Classifier) -> Channels:
 
 
 def _found(classifier: Classifier) -> Channels:
-    writers, told = _marks(classifier)
+    writers, carriers, told = _marks(classifier)
     features = [name for name in told if isinstance(name, tuple)]
     heard = {name: told.pop(name) for name in features}
     ends = told.pop(_OUTPUT)
@@ -119,7 +122,7 @@ def _found(classifier: Classifier) -> Channels:
         known = [stage for layer in layers if (stage := stages[layer]) is not None]
         stage = min(known, default=None)
         groups.append(Group(layers, np.array(members), inside, stage))
-    return Channels(tuple(groups), sources)
+    return Channels(tuple(groups), sources, carriers)
 
 
 _NOBODY, _SEVERAL = -1, -2
@@ -165,13 +168,14 @@ class _Sums:
 
 def _marks(
     classifier: Classifier,
-) -> tuple[dict[str, int], dict[Any, dict[str, np.ndarray]]]:
+) -> tuple[dict[str, int], tuple[str, ...], dict[Any, dict[str, np.ndarray]]]:
     """Run the network with marks, once for each layer that writes.
 
     Returns:
         Numbers of channels by layer, in the order in which an input meets the layers;
-        and by who listens, and by layer that is heard, the number that each input of
-        the former is, see `_numbers`. Features listen as `FEATURES` and their name.
+        the depthwise convolutions, which carry what others write; and by who listens,
+        and by layer that is heard, the number that each input of the former is, see
+        `_numbers`. Features listen as `FEATURES` and their name.
     """
     spec = classifier.spec
     size = min(_SMALL, spec.input_size)
@@ -179,11 +183,13 @@ def _marks(
     # What is heard inside of a block that is recomputed would not come out of it.
     module = classifier.module.clone(remat=False)
     widths: dict[str, int] = {}
+    carriers: list[str] = []
     names: list[Any] = []
 
     def run(variables: Any, chosen: jax.Array) -> list[jax.Array]:
         heard: dict[Any, jax.Array] = {}
         widths.clear()
+        carriers.clear()
 
         def listen(call, args, kwargs, context):
             layer, name = context.module, ".".join(context.module.path)
@@ -196,10 +202,14 @@ def _marks(
                 return call(*args, **kwargs)
             heard[name] = _by_channel(args[0])
             made = call(*args, **kwargs)  # of whose numbers nothing is computed
-            number = len(widths)
-            widths[name] = made.shape[-1]
-            codes = jnp.asarray(_codes(digits, made.shape[-1]))
-            codes = jnp.where(chosen == number, codes, 0).astype(made.dtype)
+            if _is_depthwise(layer, args[0]):
+                carriers.append(name)
+                codes = heard[name].astype(made.dtype)
+            else:
+                number = len(widths)
+                widths[name] = made.shape[-1]
+                codes = jnp.asarray(_codes(digits, made.shape[-1]))
+                codes = jnp.where(chosen == number, codes, 0).astype(made.dtype)
             spatial = tuple(range(1, made.ndim - 1))
             return jnp.broadcast_to(jnp.expand_dims(codes, spatial), made.shape)
 
@@ -226,7 +236,12 @@ def _marks(
             numbers = _numbers(marks)
             if (numbers != _NOBODY).any():
                 told[name][writer] = numbers
-    return widths, told
+    return widths, tuple(carriers), told
+
+
+def _is_depthwise(layer: nn.Module, x: jax.Array) -> bool:
+    """Whether a convolution puts out as many channels as it reads, each of one."""
+    return isinstance(layer, Conv) and layer.groups == layer.features == x.shape[-1]
 
 
 def _codes(digits: int, count: int) -> np.ndarray:

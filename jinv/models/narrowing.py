@@ -12,6 +12,9 @@ from jinv.errors import ConfigError
 from jinv.models.channels import Channel, Channels, Group, Sources
 from jinv.models.classifier import Classifier
 
+Place = tuple[int, int]
+"""A family of groups whose layers meet, and the place of a channel in it."""
+
 
 def check_narrowing(classifier: Classifier) -> None:
     """Refuse a network of an architecture whose layers have no widths of their own.
@@ -21,8 +24,8 @@ def check_narrowing(classifier: Classifier) -> None:
     """
     if not hasattr(classifier.module, "narrowed"):
         raise ConfigError(
-            f"{classifier.spec.name} cannot be narrowed: expected a ResNet, a wide "
-            "ResNet, a VGG, an AlexNet or a Conv-N of the zoo"
+            f"{classifier.spec.name} cannot be narrowed: expected a network of the "
+            "zoo, whose modules take widths by layer"
         )
 
 
@@ -62,15 +65,17 @@ def narrow(
     }
     flat: dict[tuple, Any] = dict(flatten_dict(classifier.variables))
     kernels = {_layer(path) for path in flat if path[-1] == "kernel"}
+    mixing = kernels.difference(channels.carriers)
+    """Layers that put out other channels than they read."""
     cut = {}
     for path, value in flat.items():
         layer, value = _layer(path), np.asarray(value)
         if layer in written:
             value = np.take(value, written[layer], -1)
-        if layer in read and path[-1] == "kernel":
-            value = np.take(value, read[layer], -2)
-        elif layer in read and layer not in kernels:  # one of BatchNorm's
+        if layer in read and layer not in mixing:
             value = np.take(value, read[layer], -1)
+        elif layer in read and path[-1] == "kernel":
+            value = np.take(value, read[layer], -2)
         cut[path] = jnp.asarray(value)
     spec = classifier.spec
     narrower = {
@@ -98,20 +103,26 @@ def _layer(path: tuple[str, ...]) -> str:
 
 
 def _left(
-    sources: Sources, order: Mapping[Channel, int], widths: Mapping[str, int]
+    sources: Sources, order: Mapping[Channel, Place], widths: Mapping[str, int]
 ) -> np.ndarray:
-    """The inputs that a layer still reads, in the order of those who write them."""
-    places = {
-        number: order.get(source, -1) if source else -1
-        for number, source in enumerate(sources)
-        if source is None or source in order or source[0] not in widths
-    }
+    """The inputs that a layer still reads, in the order of those who write them.
+
+    What lies side by side stays so: a family's channels are where its first one was.
+    """
+    places: dict[int, tuple[int, int]] = {}
+    firsts: dict[int, int] = {}
+    for number, source in enumerate(sources):
+        if source is None or source[0] not in widths:
+            places[number] = number, 0
+        elif source in order:
+            family, place = order[source]
+            places[number] = firsts.setdefault(family, number), place
     return np.array(sorted(places, key=places.__getitem__))
 
 
 def _order(
     groups: Iterable[Group], kept: Mapping[Group, np.ndarray]
-) -> dict[Channel, int]:
+) -> dict[Channel, Place]:
     """Places of the channels that are kept, one after the other in every layer.
 
     Where layers of several groups meet, a shortcut has padded channels with zeros, as
@@ -130,9 +141,9 @@ def _order(
                 break
         else:
             families.append((set(group.layers), rows))
-    places = [each for _, rows in families for each in rows]
     return {
-        (layer, int(number)): place
-        for place, (group, row) in enumerate(places)
+        (layer, int(number)): (family, place)
+        for family, (_, rows) in enumerate(families)
+        for place, (group, row) in enumerate(rows)
         for layer, number in zip(group.layers, group.channels[row], strict=True)
     }

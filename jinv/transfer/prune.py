@@ -14,7 +14,7 @@ from jinv.atomic import write_json
 from jinv.checked import checked
 from jinv.data.labelled import LabelledImages, check_size
 from jinv.errors import ConfigError
-from jinv.models.channels import Group, channels_of
+from jinv.models.channels import Channels, Group, channels_of
 from jinv.models.classifier import Classifier
 from jinv.models.costs import Costs, costs_of
 from jinv.models.facts import Facts
@@ -131,7 +131,8 @@ def prune(
     Of each group of channels, those that the same layers write, the share `ratio` with
     the least L1 norm is cut: out of the layers that write them, the BatchNorm layers
     behind, and the inputs of the layers that read them (Li et al. 2017). Of a trunk, to
-    which several layers write, the norms of all their filters are added up.
+    which several layers write, the norms of all their filters are added up, and so are
+    those of depthwise convolutions that a channel passes through.
 
     Args:
         classifier: Network to cut; it stays as it is.
@@ -167,7 +168,10 @@ def prune(
     check_narrowing(classifier)
     channels, kernels = channels_of(classifier), kernels_of(classifier)
     _check(classifier, channels.groups, pruning)
-    kept = {group: _strongest(kernels, group, pruning) for group in channels.groups}
+    kept = {
+        group: _strongest(filter_norms(kernels, channels, group), group, pruning)
+        for group in channels.groups
+    }
     if all(len(rows) == len(group.channels) for group, rows in kept.items()):
         raise ConfigError(
             f"nothing of {classifier.spec.name} is cut where={pruning.where!r}, with "
@@ -191,21 +195,41 @@ def kernels_of(classifier: Classifier) -> dict[str, np.ndarray]:
     }
 
 
-def filter_norms(kernels: Mapping[str, np.ndarray], group: Group) -> np.ndarray:
+def filter_norms(
+    kernels: Mapping[str, np.ndarray], channels: Channels, group: Group
+) -> np.ndarray:
     """The L1 norms of a group's filters, summed over all layers that write to it.
+
+    Those of depthwise convolutions, which read a channel and put it out again, count
+    too.
 
     Args:
         kernels: Kernels by layer; the last axis counts the filters.
-        group: Group of channels.
+        channels: Channels of the network.
+        group: Group of them.
 
     Returns:
         Norms (channels,), one for each row of `Group.channels`.
     """
     total = np.zeros(len(group.channels))
     for layer, numbers in zip(group.layers, group.channels.T, strict=True):
-        filters = np.abs(kernels[layer].astype(np.float64))
-        total += filters.reshape(-1, filters.shape[-1]).sum(0)[numbers]
+        total += _norms(kernels[layer])[numbers]
+    rows = {
+        (layer, int(number)): row
+        for row, numbers in enumerate(group.channels)
+        for layer, number in zip(group.layers, numbers, strict=True)
+    }
+    for carrier in channels.carriers:
+        norms = _norms(kernels[carrier])
+        for norm, source in zip(norms, channels.sources.get(carrier, ()), strict=False):
+            if source in rows:
+                total[rows[source]] += norm
     return total
+
+
+def _norms(kernel: np.ndarray) -> np.ndarray:
+    filters = np.abs(kernel.astype(np.float64))
+    return filters.reshape(-1, filters.shape[-1]).sum(0)
 
 
 def _chosen(
@@ -268,10 +292,8 @@ def _ratio(group: Group, pruning: Pruning) -> float:
     return pruning.ratio[-1 if group.stage is None else group.stage - 1]
 
 
-def _strongest(
-    kernels: Mapping[str, np.ndarray], group: Group, pruning: Pruning
-) -> np.ndarray:
-    """The rows of a group's channels that are kept."""
+def _strongest(norms: np.ndarray, group: Group, pruning: Pruning) -> np.ndarray:
+    """The rows of a group's channels that are kept, of these norms."""
     count, ratio = len(group.channels), _ratio(group, pruning)
     # 0.9 of 10 leave 1, which floating point misses by a hair.
     keep = int(count * (1 - ratio) + 1e-9)
@@ -281,7 +303,7 @@ def _strongest(
             f"take at most {1 - 1 / count:.4g}, or skip it"
         )
     keep = math.ceil(keep / pruning.multiple) * pruning.multiple
-    return np.argsort(-filter_norms(kernels, group), kind="stable")[:keep]
+    return np.argsort(-norms, kind="stable")[:keep]
 
 
 def _match(layers: Sequence[str], patterns: Sequence[str]) -> bool:

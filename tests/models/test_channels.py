@@ -5,6 +5,9 @@ from functools import partial
 import numpy as np
 import pytest
 
+from jinv.models.architectures import mobilenet
+from jinv.models.architectures.densenet import DenseNet
+from jinv.models.architectures.mobilenet import EFFICIENTNET, MobileNet
 from jinv.models.architectures.resnet import Bottleneck, ResNet
 from jinv.models.architectures.small import SmallNet
 from jinv.models.architectures.vgg import VGG
@@ -77,6 +80,32 @@ def test_wide_networks_read_a_trunk_through_batchnorm():
     (trunk,) = [g for g in found.groups if "conv1" in g.layers]
     assert trunk.layers == ("conv1", "block1.layer.0.conv2")
     np.testing.assert_array_equal(trunk.channels, np.arange(16)[:, None].repeat(2, 1))
+
+
+def test_depthwise_convolutions_carry_what_they_read():
+    rows = mobilenet.Group(1, 8, 1, 1), mobilenet.Group(2, 8, 1, 2)
+    found = channels_of(network(partial(MobileNet, rows, EFFICIENTNET, 6, head=4)))
+    carriers = "_blocks.0._depthwise_conv", "_blocks.1._depthwise_conv"
+    assert found.carriers == carriers
+    assert found.sources[carriers[0]] == tuple(("_conv_stem", n) for n in range(6))
+    by_layers = {group.layers: group.inside for group in found.groups}
+    assert by_layers == {
+        ("_conv_stem",): True,
+        ("_blocks.0._project_conv",): True,  # the next block halves the resolution
+        ("_blocks.1._expand_conv",): True,
+        ("_blocks.1._project_conv",): True,
+        ("_conv_head",): True,
+    }
+
+
+def test_what_lies_side_by_side_is_read_so():
+    found = channels_of(network(partial(DenseNet, (2,), growth=2, stem=3)))
+    layer = "features.denseblock1.denselayer{}.conv2".format
+    written = "features.conv0", layer(1), layer(2)
+    widths = dict(zip(written, (3, 2, 2), strict=True))
+    wanted = tuple((name, n) for name in written for n in range(widths[name]))
+    assert found.sources["features.norm5"] == wanted
+    assert {g.layers: g.inside for g in found.groups}[layer(1),] is False
 
 
 @pytest.mark.parametrize("name", ["layer1.0.conv1", "conv1"])

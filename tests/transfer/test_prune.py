@@ -13,6 +13,9 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 import jinv
 from jinv.data.labelled import ArrayImages
 from jinv.errors import ConfigError, DataError, WeightsError
+from jinv.models.architectures import mobilenet
+from jinv.models.architectures.densenet import DenseNet
+from jinv.models.architectures.mobilenet import TORCHVISION, MobileNet
 from jinv.models.architectures.resnet import Bottleneck, ResNet
 from jinv.models.architectures.small import SmallNet
 from jinv.models.architectures.vgg import VGG
@@ -66,6 +69,7 @@ def masked(network, kept):
     return unflatten_dict(flat)
 
 
+MOBILE = mobilenet.Group(1, 8, 1, 1), mobilenet.Group(3, 10, 2, 1, 5)
 NETWORKS = {
     "padding": partial(ResNet, (1, 2), (6, 14), stem="cifar", shortcut="padding"),
     "projection": partial(ResNet, (2, 1), (6, 10), stem="cifar"),
@@ -73,6 +77,8 @@ NETWORKS = {
     "wide": partial(WideResNet, 10, 1),
     "vgg": partial(VGG, (2, 1), (10, 8), head="linear"),
     "small": partial(SmallNet, (6,), hidden=(8,), input_size=8),
+    "mobilenet": partial(MobileNet, MOBILE, TORCHVISION, stem=6, head=12),
+    "densenet": partial(DenseNet, (2, 2), growth=6, stem=10),
 }
 
 
@@ -114,6 +120,20 @@ def test_padded_channels_change_places_where_more_are_cut_on_one_side():
         rtol=0,
         atol=1e-5,
     )
+
+
+def test_depthwise_filters_count_where_a_channel_passes_them():
+    network = lively("mobilenet")
+    flat = {path: np.array(x) for path, x in flatten_dict(network.variables).items()}
+    block = "params", "features.2.conv"
+    for layer in ("0.0", "1.0"):
+        kernel = flat[*block, layer, "kernel"]
+        kernel /= np.abs(kernel).sum((0, 1, 2))  # all alike
+    flat[*block, "0.0", "kernel"][..., :6] *= 1.5
+    flat[*block, "1.0", "kernel"][..., -12:] *= 2
+    network = replace(network, variables=unflatten_dict(flat))
+    kept = prune(network, 0.5).kept["features.2.conv.0.0"]
+    np.testing.assert_array_equal(kept, range(12, 24))
 
 
 def test_filters_are_ranked_as_pytorch_does():

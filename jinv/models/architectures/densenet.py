@@ -4,14 +4,14 @@
 channels that the K-th layer adds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv
+from jinv.models.operations.layers import NOT_NARROWED, BatchNorm, Conv, width_of
 from jinv.models.operations.pooling import average_pool, global_average, max_pool
 from jinv.models.operations.taps import tap
 
@@ -24,6 +24,7 @@ class DenseNet(nn.Module):
         growth: Number of channels that each layer adds.
         stem: Number of channels of the first convolution.
         num_classes: Number of logits.
+        narrowed: Channels of layers that put out fewer, by their names.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each layer's activations in the backward pass: the paper's
             memory grows with the square of depth.
@@ -33,6 +34,7 @@ class DenseNet(nn.Module):
     growth: int = 32
     stem: int = 64
     num_classes: int = 1000
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
@@ -45,14 +47,15 @@ class DenseNet(nn.Module):
             return nn.relu(norm(x, train))
 
         def conv(module, name: str, x, features: int, size: int, stride: int = 1):
+            width = width_of(module, name, features)
             layer = Conv(
-                features, size, stride, dtype=self.dtype, name=name, parent=module
+                width, size, stride, dtype=self.dtype, name=name, parent=module
             )
             return layer(x)
 
         x = conv(self, "features.conv0", x.astype(self.dtype), self.stem, 7, 2)
         x = max_pool(activate(self, "features.norm0", x), 3, 2, 1)
-        number = 0
+        number, width = 0, self.stem  # channels, if no layer is narrowed
         for block, size in enumerate(self.block_sizes, start=1):
             for index in range(1, size + 1):
                 name = f"features.denseblock{block}.denselayer{index}"
@@ -66,11 +69,13 @@ class DenseNet(nn.Module):
                 number += 1
                 y = (nn.remat(layer) if self.remat else layer)(self, x)
                 x = jnp.concatenate([x, tap(self, f"res{number}", y)], -1)
+            width += size * self.growth
             if block < len(self.block_sizes):
+                width //= 2
                 x = tap(self, f"stage{block}", x)
                 name = f"features.transition{block}"
                 x = activate(self, f"{name}.norm", x)
-                x = conv(self, f"{name}.conv", x, x.shape[-1] // 2, 1)
+                x = conv(self, f"{name}.conv", x, width, 1)
                 x = average_pool(x, 2, 2)
         x = activate(self, "features.norm5", x)
         x = tap(self, f"stage{len(self.block_sizes)}", x)

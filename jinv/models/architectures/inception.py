@@ -4,7 +4,7 @@ Every unit's output has the unit's name in the state dict ("Mixed_6e"); `stageK`
 is read before each halving of the resolution, and the last unit's output.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv, Padding
+from jinv.models.operations.layers import (
+    NOT_NARROWED,
+    BatchNorm,
+    Conv,
+    Padding,
+    width_of,
+)
 from jinv.models.operations.pooling import average_pool, global_average, max_pool
 from jinv.models.operations.taps import tap
 
@@ -27,12 +33,14 @@ class InceptionV3(nn.Module):
         num_classes: Number of logits.
         fid: Whether it is the network of the original Fréchet distance (Heusel et al.
             2017): averages leave padding out, and the last unit pools by maximum.
+        narrowed: Channels of layers that put out fewer, by their names.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each unit's activations in the backward pass.
     """
 
     num_classes: int = 1000
     fid: bool = False
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
@@ -40,8 +48,25 @@ class InceptionV3(nn.Module):
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map inputs (batch, height, width, 3), at least 75 px, to logits."""
 
-        def conv(name: str, x, features: int, size: int, stride=1, margin: int = 0):
-            layer = _Unit(features, size, stride, margin, self.dtype, name=name)
+        def conv(
+            name: str,
+            x: jax.Array,
+            features: int,
+            size: Size,
+            stride: int = 1,
+            padding: Padding = 0,
+            parent: nn.Module = self,
+        ) -> jax.Array:
+            layer = _Unit(
+                features,
+                size,
+                stride,
+                padding,
+                self.narrowed,
+                self.dtype,
+                name=name,
+                parent=parent,
+            )
             return layer(x, train)
 
         def mixed(name: str, x: jax.Array, unit: Callable, *sizes) -> jax.Array:
@@ -54,16 +79,9 @@ class InceptionV3(nn.Module):
                     stride: int = 1,
                     padding: Padding = "half",
                 ):
-                    layer = _Unit(
-                        features,
-                        size,
-                        stride,
-                        padding,
-                        self.dtype,
-                        name=f"{name}.{part}",
-                        parent=module,
+                    return conv(
+                        f"{name}.{part}", x, features, size, stride, padding, module
                     )
-                    return layer(x, train)
 
                 return jnp.concatenate(unit(branch, x, *sizes), -1)
 
@@ -76,7 +94,7 @@ class InceptionV3(nn.Module):
         largest: Pool = partial(max_pool, size=3, stride=1, padding=1)
         x = conv("Conv2d_1a_3x3", x.astype(self.dtype), 32, 3, 2)
         x = conv("Conv2d_2a_3x3", x, 32, 3)
-        x = tap(self, "stage1", conv("Conv2d_2b_3x3", x, 64, 3, margin=1))
+        x = tap(self, "stage1", conv("Conv2d_2b_3x3", x, 64, 3, padding=1))
         x = max_pool(x, 3, 2)
         x = conv("Conv2d_3b_1x1", x, 80, 1)
         x = tap(self, "stage2", conv("Conv2d_4a_3x3", x, 192, 3))
@@ -100,12 +118,13 @@ class _Unit(nn.Module):
     size: Size
     stride: int
     padding: Padding
+    narrowed: Mapping[str, int]
     dtype: Any
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         conv = Conv(
-            self.features,
+            width_of(self, "conv", self.features),
             self.size,
             self.stride,
             self.padding,

@@ -5,14 +5,20 @@ published state dicts call the layers (`Layout`).
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from jinv.models.operations.layers import BatchNorm, Conv, Padding
+from jinv.models.operations.layers import (
+    NOT_NARROWED,
+    BatchNorm,
+    Conv,
+    Padding,
+    width_of,
+)
 from jinv.models.operations.pooling import global_average
 from jinv.models.operations.taps import tap
 
@@ -75,31 +81,45 @@ EFFICIENTNET = Layout(
 class InvertedResidual(nn.Module):
     """Widen by 1×1, convolve depthwise, narrow by 1×1 (Sandler et al. 2018, figure 3).
 
-    The input is added where shapes allow.
+    The input is added where the block keeps its shape.
+
+    Attributes:
+        expansion: Factor by which channels are widened.
+        before: Channels of the input, if no layer is narrowed.
+        features: Channels of the output, likewise.
+        stride: Stride of the depthwise convolution.
+        size: Height and width of its kernel, in pixels.
+        padding: Padding of it; see `Conv`.
+        epsilon: Constant of the BatchNorm layers.
+        layout: Names of the layers.
+        narrowed: Channels of layers that put out fewer, by their names.
+        dtype: Type of activations.
     """
 
     expansion: int
+    before: int
     features: int
     stride: int
     size: int
     padding: Padding
     epsilon: float
     layout: Layout
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map (batch, height, width, channels) to (…, features)."""
-        unit = _unit(self, self.padding, self.epsilon, train)
+        conv, depthwise = _units(self, self.padding, self.epsilon, train)
         widens = self.expansion > 1
-        depthwise, project = self.layout.inner(widens)
-        wide = self.expansion * x.shape[-1]
+        middle, project = self.layout.inner(widens)
         y = x
         if widens:
-            y = nn.relu6(unit(self.layout.expand, y, wide, 1))
-        y = nn.relu6(unit(depthwise, y, wide, self.size, self.stride, wide))
-        y = unit(project, y, self.features, 1)
-        return x + y if x.shape == y.shape and self.stride == 1 else y
+            wide = self.expansion * self.before
+            y = nn.relu6(conv(self.layout.expand, y, wide, 1))
+        y = nn.relu6(depthwise(middle, y, self.size, self.stride))
+        y = conv(project, y, self.features, 1)
+        return x + y if self.stride == 1 and self.before == self.features else y
 
 
 class MobileNet(nn.Module):
@@ -117,6 +137,8 @@ class MobileNet(nn.Module):
         num_classes: Number of logits.
         padding: Padding of all convolutions; see `Conv`.
         epsilon: Constant of all BatchNorm layers, added to the variance.
+        narrowed: Channels of layers that put out fewer, by their names; depthwise
+            convolutions put out as many as they read.
         dtype: Type of activations; parameters and statistics are float32.
         remat: Recompute each block's activations in the backward pass.
     """
@@ -129,18 +151,20 @@ class MobileNet(nn.Module):
     num_classes: int = 1000
     padding: Padding = "half"
     epsilon: float = 1e-5
+    narrowed: Mapping[str, int] = NOT_NARROWED
     dtype: Any = jnp.float32
     remat: bool = False
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool = False) -> jax.Array:
         """Map inputs (batch, height, width, 3) to logits (batch, classes)."""
-        unit = _unit(self, self.padding, self.epsilon, train)
+        conv, _ = _units(self, self.padding, self.epsilon, train)
         block = InvertedResidual
         block = nn.remat(block, static_argnums=(2,)) if self.remat else block
         x = x.astype(self.dtype)
-        x = nn.relu6(unit(self.layout.stem, x, self.stem, 3, self.stem_stride))
+        x = nn.relu6(conv(self.layout.stem, x, self.stem, 3, self.stem_stride))
         number = stage = 0
+        before = self.stem  # channels, if no layer is narrowed
         for group in self.groups:
             for index in range(group.blocks):
                 stride = group.stride if index == 0 else 1
@@ -149,18 +173,21 @@ class MobileNet(nn.Module):
                     tap(self, f"stage{stage}", x)
                 x = block(
                     group.expansion,
+                    before,
                     group.features,
                     stride,
                     group.size,
                     self.padding,
                     self.epsilon,
                     self.layout,
+                    self.narrowed,
                     self.dtype,
                     name=self.layout.block(number),
                 )(x, train)
+                before = group.features
                 number += 1
                 tap(self, f"res{number}", x)
-        x = nn.relu6(unit(self.layout.head(number), x, self.head, 1))
+        x = nn.relu6(conv(self.layout.head(number), x, self.head, 1))
         x = tap(self, f"stage{stage + 1}", x)
         x = tap(self, "pooled", global_average(x))
         return nn.Dense(self.num_classes, name=self.layout.logits)(x)
@@ -223,16 +250,21 @@ def _round_channels(wanted: float) -> int:
     return near if near >= 0.9 * wanted else near + 8
 
 
-def _unit(
+def _units(
     module: MobileNet | InvertedResidual, padding: Padding, epsilon: float, train: bool
 ):
-    """A convolution and its BatchNorm."""
+    """Convolutions with their BatchNorm, plain and depthwise, by their names."""
 
-    def unit(names: Pair, x, features: int, size: int, stride: int = 1, groups=1):
-        conv = Conv(
-            features, size, stride, padding, groups, dtype=module.dtype, name=names[0]
-        )
-        norm = BatchNorm(epsilon, dtype=module.dtype, name=names[1])
-        return norm(conv(x), train)
+    def unit(names: Pair, x: jax.Array, *shape: Any) -> jax.Array:
+        x = Conv(*shape, dtype=module.dtype, name=names[0])(x)
+        return BatchNorm(epsilon, dtype=module.dtype, name=names[1])(x, train)
 
-    return unit
+    def conv(names: Pair, x: jax.Array, features: int, size: int, stride: int = 1):
+        width = width_of(module, names[0], features)
+        return unit(names, x, width, size, stride, padding)
+
+    def depthwise(names: Pair, x: jax.Array, size: int, stride: int):
+        width = x.shape[-1]
+        return unit(names, x, width, size, stride, padding, width)
+
+    return conv, depthwise
