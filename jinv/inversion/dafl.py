@@ -24,7 +24,7 @@ from jinv.values import Count
 class DAFL(OneGenerator):
     """Settings of DAFL: images that excite a classifier, and of which it is sure.
 
-        image = sigmoid(generator(latent))
+        input = standardise(tanh(generator(latent)))
         loss = w_onehot CE(logits, argmax logits) - w_activation mean |features|
                - w_entropy H(mean softmax of the logits)
 

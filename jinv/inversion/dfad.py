@@ -19,7 +19,7 @@ from jinv.models.classifier import Classifier
 class DFAD(OneGenerator):
     """Settings of DFAD's generator: images on which a student disagrees.
 
-        image = sigmoid(generator(latent))
+        input = standardise(tanh(generator(latent)))
         loss = -mean |logits - student's logits|
 
     Fang et al. 2019, "Data-Free Adversarial Distillation", section 3. Each batch is

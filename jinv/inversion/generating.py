@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,8 +26,12 @@ from jinv.inversion.method import Method, Rate
 from jinv.inversion.terms import LABELS
 from jinv.models.architectures.generator import Generator, plan_sizes
 from jinv.models.classifier import Classifier
-from jinv.models.operations.moments import unshared
+from jinv.models.operations.layers import KAIMING_IN, PYTORCH
+from jinv.models.operations.moments import standardise, unshared
 from jinv.values import Count, Natural
+
+_EPSILON = 1e-5
+"""Added to the variance of colours; PyTorch's, as the published code has it."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Source:
         channels: Channels of the generator; see `Generator`.
         labelled: Whether the generator is told the class asked for, as a one-hot code.
         activate_first: Whether its base is activated; see `Generator`.
+        kernel_init: Initialiser of its convolutions.
     """
 
     classifier: Classifier
@@ -46,6 +52,7 @@ class Source:
     channels: int
     labelled: bool = True
     activate_first: bool = True
+    kernel_init: nn.initializers.Initializer = KAIMING_IN
 
     def __post_init__(self) -> None:
         """Refuse a classifier for whose inputs no generator can be built.
@@ -63,6 +70,7 @@ class Source:
             base,
             doublings,
             self.activate_first,
+            self.kernel_init,
             average,
             self.classifier.dtype,
             self.classifier.spec.channels,
@@ -95,12 +103,36 @@ class Source:
 def generated_image(source: Source) -> Image:
     """Parametrise images as the sigmoid of what one generator puts out."""
 
+    def inputs_of(made: jax.Array, context: Context) -> jax.Array:
+        del context
+        return source.classifier.normalise(jax.nn.sigmoid(made))
+
+    return _made_by(source, inputs_of)
+
+
+def standardised_image(source: Source) -> Image:
+    """Parametrise inputs as tanh of what one generator puts out, standardised.
+
+    Over the batch every colour has mean 0 and variance 1, as photographs have that were
+    normalised: a generator cannot go where all is black or white. Inputs may be beyond
+    both.
+    """
+
+    def inputs_of(made: jax.Array, context: Context) -> jax.Array:
+        return standardise(jnp.tanh(made), _EPSILON, context.average)[0]
+
+    return _made_by(source, inputs_of)
+
+
+def _made_by(
+    source: Source, inputs_of: Callable[[jax.Array, Context], jax.Array]
+) -> Image:
     def init(key: jax.Array, index: jax.Array) -> Split:
         return Split(source.init_latents(key, index), source.init_weights(key, index))
 
     def render(params: Split, context: Context) -> jax.Array:
-        images = jax.nn.sigmoid(source.generate(params.shared, params.own, context))
-        return source.classifier.normalise(images)
+        made = source.generate(params.shared, params.own, context)
+        return inputs_of(made, context)
 
     return Image(init, render, render, asks=source.asks)
 
@@ -125,13 +157,20 @@ class OneGenerator(Method, Generated):
         Raises:
             ConfigError: The generator cannot be built.
         """
-        source = Source(classifier, self.latent, self.channels, labelled=False)
+        source = Source(
+            classifier,
+            self.latent,
+            self.channels,
+            labelled=False,
+            activate_first=False,
+            kernel_init=PYTORCH,
+        )
         descent = self.descent(
             self.steps,
             lambda numbers: Optimizers(optax.set_to_zero(), optax.adam(numbers["lr"])),
             lambda numbers, step: numbers["lr"],
         )
-        phase = Phase(generated_image(source), chain(), wanted, descent)
+        phase = Phase(standardised_image(source), chain(), wanted, descent)
         return Procedure((phase,), passes_on=True, rehearsals=self.rehearsals)
 
 

@@ -58,17 +58,19 @@ class DoublingConv(nn.Module):
 
     Attributes:
         features: Number of output channels.
+        kernel_init: Initialiser of the kernel; biases start at 0.
         dtype: Type of the computation; parameters are kept in float32.
     """
 
     features: int
+    kernel_init: nn.initializers.Initializer = KAIMING_IN
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """Map (batch, height, width, in) to (batch, 2 height, 2 width, features)."""
         shape = (3, 3, x.shape[-1], self.features)
-        kernel = self.param("kernel", KAIMING_IN, shape)
+        kernel = self.param("kernel", self.kernel_init, shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))
         y = convolve_doubled(x.astype(self.dtype), kernel)
         return y + by_channel(bias.astype(self.dtype), y)
@@ -81,7 +83,7 @@ class Generator(nn.Module):
     Each doubling upsamples them (nearest neighbour, as transposed convolutions leave
     checkerboards), convolves and normalises; a last convolution makes the colours. The
     fast generator of Fang et al. 2022 is that of `activate_first=False` on latents of
-    256 numbers.
+    256 numbers, and those of DAFL and DFAD have besides kernels as PyTorch draws them.
 
     Attributes:
         channels: Number of maps of the base and of the first doubling; each further
@@ -89,6 +91,7 @@ class Generator(nn.Module):
         base: Height and width before the first doubling, in pixels; see `plan_sizes`.
         doublings: Number of times that height and width are doubled.
         activate_first: Whether the base goes through a LeakyReLU.
+        kernel_init: Initialiser of the convolutions.
         average: Averages a tree over the devices that share the batch.
         dtype: Type of activations; parameters, moments and the output are float32.
         colours: Number of channels of the images.
@@ -98,6 +101,7 @@ class Generator(nn.Module):
     base: int = 8
     doublings: int = 2
     activate_first: bool = True
+    kernel_init: nn.initializers.Initializer = KAIMING_IN
     average: Average = unshared
     dtype: Any = jnp.float32
     colours: int = 3
@@ -120,14 +124,17 @@ class Generator(nn.Module):
         x = nn.leaky_relu(x, 0.2) if self.activate_first else x
         for number in range(1, self.doublings + 1):
             width = max(NARROWEST, self.channels >> (number - 1))
-            x = DoublingConv(width, self.dtype, name=f"conv{number}")(x)
+            conv = DoublingConv(
+                width, self.kernel_init, self.dtype, name=f"conv{number}"
+            )
+            x = conv(x)
             x = nn.leaky_relu(self._norm(f"norm{number}", x), 0.2)
         colours = Conv(
             self.colours,
             3,
             use_bias=True,
             dtype=self.dtype,
-            kernel_init=KAIMING_IN,
+            kernel_init=self.kernel_init,
             name="colours",
         )
         return colours(x).astype(jnp.float32)
