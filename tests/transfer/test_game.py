@@ -92,6 +92,16 @@ def test_only_whose_turn_it_is_moves(played):
     assert moved and all("generator" in jax.tree_util.keystr(path) for path in moved)
 
 
+def test_every_batch_is_as_bright_and_as_varied_as_photographs(played, tiny):
+    _, known, _ = played
+    weights = jax.tree.map(np.array, known[0].trained["generator"])
+    # However far the generator goes to one side.
+    weights["params"]["colours"]["bias"][:] = 1, -1, 0
+    inputs = np.asarray(images(tiny, weights, 0)[0])
+    np.testing.assert_allclose(inputs.mean((0, 1, 2)), 0, atol=1e-4)
+    np.testing.assert_allclose(inputs.var((0, 1, 2)), 1, rtol=2e-2)
+
+
 def test_the_student_learns_the_logits_of_fresh_images(played, tiny, student):
     _, known, told = played
     for number in (0, 1):
