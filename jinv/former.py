@@ -39,7 +39,9 @@ FORMER: dict[str, Names] = {
 INSIDE: dict[str, Names] = {
     "config.json": dict.fromkeys(
         ("inversion", "set", "evaluation", "search"), "description"
-    ),
+    )
+    | {"distillation": "distillation"},
+    "distillation": {"images": "description"},
     "description": {"settings": "settings", "space": "settings"},
     "preset": {"settings": "settings"},
     "summary.json": {"terms": "terms"},

@@ -14,6 +14,14 @@ KINDS = {info.kind for info in METHODS.values()} | {
 }
 
 
+def test_the_method_of_a_students_images_gets_what_it_lacks():
+    images = {"method": "FastGenerators", "settings": {"steps": 5}}
+    found = renewed({"distillation": {"student": "a", "images": images}}, "config.json")
+    settings = found["distillation"]["images"]["settings"]
+    assert settings == {**LATER["FastGenerators"], "steps": 5}
+    assert found["distillation"]["student"] == "a"
+
+
 def test_names_are_renewed_where_they_stand():
     config = {"set": {"verifier": None, "settings": {"lr": 0.1}}, "versions": {}}
     assert renewed(config, "config.json") == {

@@ -6,7 +6,7 @@ a checkpoint holds both, and a round is as long as its turns.
 """
 
 from collections.abc import Hashable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -56,6 +56,10 @@ class Turn:
     generators: bool
 
 
+IDLE = ("steps", "rehearsals", "patience", "bn_scope")
+"""Settings of a generator that count where sets are made, and not in a game."""
+
+
 class Game(Supply):
     """Images of a generator that has a turn after some updates of the student."""
 
@@ -68,14 +72,20 @@ class Game(Supply):
             turns: Updates of the student for each of the generator.
 
         Raises:
-            ConfigError: The method has no such generator, or a round does not end with
-                its turn.
+            ConfigError: The method has no such generator, or settings that a game has
+                no use for; or a round does not end with the generator's turn.
         """
         if not isinstance(method, OneGenerator):
             raise ConfigError(
                 f"{type(method).__name__} makes images batch by batch: expected a "
                 "method of one generator that plays on, DAFL or DFAD"
             )
+        for field in fields(method):
+            if field.name in IDLE and getattr(method, field.name) != field.default:
+                raise ConfigError(
+                    f"{field.name} is for sets, whose batches are made one by one, and "
+                    "does nothing in a game: leave it out"
+                )
         if config.round_steps % turns:
             # Rounds are no longer than the work.
             name = "steps" if config.rounds == 1 else "round_steps"
@@ -91,9 +101,10 @@ class Game(Supply):
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
         method = self._method
+        settings = {n: x for n, x in asdict(method).items() if n not in IDLE}
         return {
             "method": type(method).__name__,
-            "settings": asdict(method),
+            "settings": settings,
             "turns": self._turns,
         }
 
