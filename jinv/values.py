@@ -53,12 +53,17 @@ class Range:
 
     def __str__(self) -> str:
         """Tell the range in words, which follow the noun that they are said of."""
-        low = f"over {self.over:g}" if self.over > -inf else ""
-        low = f"from {self.least:g}" if self.least > -inf else low
-        up = " and up to" if self.over > -inf else " to"
-        high = f"{up} below {self.below:g}" if self.below < inf else ""
-        high = f"{up} {self.most:,}" if self.most < inf else high
-        return low + high
+        low = high = ""
+        if self.least > -inf:
+            low = f"from {self.least:g}"
+        elif self.over > -inf:
+            low = f"over {self.over:g}"
+        if self.most < inf:
+            high = f"{'to' if low.startswith('from') else 'up to'} {self.most:,}"
+        elif self.below < inf:
+            high = f"{'to ' * low.startswith('from')}below {self.below:g}"
+        joint = " and " if low.startswith("over") and high else " "
+        return joint.join(filter(None, (low, high)))
 
 
 _SHORT = reprlib.Repr()
@@ -220,17 +225,25 @@ def _only(value: Any, fits: bool) -> Any:
     return value
 
 
+def _plain(value: Any) -> Any:
+    """A number of NumPy or JAX as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
+
+
 def _bool(value: Any) -> bool:
-    return bool(_only(value, type(value).__name__ in ("bool", "bool_")))
+    value = _plain(value)
+    return _only(value, isinstance(value, bool))
 
 
 def _int(value: Any) -> int:
+    value = _plain(value)
     return int(
         _only(value, isinstance(value, Integral) and not isinstance(value, bool))
     )
 
 
 def _float(value: Any) -> float:
+    value = _plain(value)
     number = isinstance(value, Real) and not isinstance(value, bool)
     try:
         return float(_only(value, number and isfinite(value)))

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -50,6 +51,8 @@ from jinv.values import (
         (Literal["adam", "sgd"], "sgd", "sgd"),
         (Sequence[str], ("a", "b"), ["a", "b"]),
         (Mapping[str, Path | str], {"a": "~/b"}, {"a": Path.home() / "b"}),
+        (Sequence[float], jnp.array([0.5, 2]), [0.5, 2.0]),
+        (Count, np.array(3), 3),
         (Any, object, object),
     ],
 )
