@@ -100,7 +100,13 @@ class Classifier:
 
     def with_activations(self, dtype: Any) -> "Classifier":
         """Make the same network with activations of another type."""
-        return replace(self, module=self.spec.make_module(dtype=dtype))
+        module = self.spec.make_module(dtype=dtype, remat=self.remat)
+        return replace(self, module=module)
+
+    @property
+    def remat(self) -> bool:
+        """Whether activations are computed again in the backward pass."""
+        return getattr(self.module, "remat", False)
 
     def logits(self, variables: dict[str, Any], inputs: jax.Array) -> jax.Array:
         """Compute logits (batch, classes), float32, of inputs."""

@@ -84,9 +84,7 @@ def narrow(
         if len(numbers) < widths[layer]
     }
     spec = replace(spec, narrowed={**spec.narrowed, **narrower})
-    module = spec.make_module(
-        dtype=classifier.dtype, remat=getattr(classifier.module, "remat", False)
-    )
+    module = spec.make_module(dtype=classifier.dtype, remat=classifier.remat)
     narrowed = replace(
         classifier.with_weights(dict(unflatten_dict(cut))), spec=spec, module=module
     )

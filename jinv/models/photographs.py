@@ -29,7 +29,13 @@ def levels_of(
     Raises:
         ConfigError: They are no photographs.
     """
-    found = np.asarray(given)
+    try:
+        found = np.asarray(given)
+    except ValueError:
+        raise ConfigError(
+            f"{name}: expected photographs of one size, or files, which are cut to it, "
+            f"found {shown(given)}"
+        ) from None
     found = found[None] if found.ndim == 3 else found
     if found.ndim != 4 or found.shape[-1] not in (1, 3) or not found.size:
         raise ConfigError(
