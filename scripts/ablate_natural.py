@@ -47,7 +47,7 @@ from jinv.report.student_curves import plot_students
 from jinv.report.student_record import read_record
 from jinv.synthesis.synthetic_set import synthesize
 from jinv.transfer.distill_config import DistillConfig
-from jinv.values import Count
+from jinv.values import Count, Seed
 
 PARTS = {
     "one-to-one": "one_to_one",
@@ -103,7 +103,7 @@ class Ablation:
     """Real images that sets are compared with, at most."""
     student: str = "cifar10_wrn16_1"
     student_steps: Count = 2000
-    seed: int = 0
+    seed: Seed = 0
     out: Path = Path("runs/ablation")
 
 

@@ -35,8 +35,9 @@ from jinv.models.loading import load_classifier
 from jinv.models.spec import ClassifierSpec
 from jinv.report.axes import mark_level, new_figure, save_figure, tidy, write_title
 from jinv.report.palette import COLOURS, INK
+from jinv.transfer.prune import Ratio
 from jinv.transfer.prunings import Where
-from jinv.values import Count, Positive
+from jinv.values import Count, Positive, Seed
 
 MADE = {
     "fast": "--method fast",
@@ -71,9 +72,9 @@ class Study:
     """Set of the real images: those of the controls, and those of all tests."""
     model: str = "cifar10_resnet20"
     weights: Path | None = None
-    ratios: tuple[float, ...] = (0.5, 0.9)
+    ratios: tuple[Ratio, ...] = (0.5, 0.9)
     """Ratios of which all recoveries are tried."""
-    others: tuple[float, ...] = (0.3, 0.7)
+    others: tuple[Ratio, ...] = (0.3, 0.7)
     """Ratios that are cut and measured anew only."""
     where: Where = "inside"
     sets: tuple[str, ...] = SETS
@@ -85,7 +86,7 @@ class Study:
     lr: Positive = 0.01
     """Learning rate of recoveries that begin with what was cut."""
     lr_scratch: Positive = 0.1
-    seed: int = 0
+    seed: Seed = 0
     out: Path = Path("runs/pruning")
 
 
@@ -136,7 +137,8 @@ def main(study: Study) -> None:
 
 def carry_out(study: Study, arm: Arm) -> None:
     """Do what an arm asks for, unless it is done."""
-    last = arm.weights(study).with_suffix(".json")
+    if arm.card(study) is not None:
+        return
     model = f"--model {study.model}"
     given = f" --weights {quoted(study.weights)}" if study.weights else ""
     cut = f"{model}{given} --ratio {arm.ratio:g} --where {study.where}"
@@ -150,9 +152,9 @@ def carry_out(study: Study, arm: Arm) -> None:
     measured = arm._replace(recovery=STATISTICS)
     match arm.recovery:
         case "cut":
-            call("prune", f"{cut} {common}", last)
+            call("prune", f"{cut} {common}")
         case "statistics":
-            call("prune", f"{cut} {data} {common}", last)
+            call("prune", f"{cut} {data} {common}")
         case "taught":
             student = f"--student {quoted(f'{study.model}={measured.weights(study)}')}"
             call(
@@ -160,7 +162,6 @@ def carry_out(study: Study, arm: Arm) -> None:
                 f"{student} {model}{given} {data} {learning} "
                 f"--lr {study.lr} --steps {study.steps} --round-steps "
                 f"{rounds(study.steps)} {common}",
-                last,
             )
         case "labels" | "scratch":
             start, lr = measured, study.lr
@@ -180,7 +181,6 @@ def carry_out(study: Study, arm: Arm) -> None:
                 f"{model} --init {quoted(start.weights(study))} {data} {learning} "
                 f"--lr {lr} --weight-decay 1e-4 --warmup-epochs 0 --epochs {epochs} "
                 f"{common}",
-                last,
             )
 
 

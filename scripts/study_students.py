@@ -7,6 +7,7 @@ and a figure (curves.png) of the arms that are done. Can be interrupted, and goe
 where it was when it is called again.
 """
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,13 @@ from studying import (
     write_table,
 )
 
+from jinv.engine.rounds import whole_rounds
 from jinv.images.dead_leaves import dead_leaves
 from jinv.models.zoo import classifier_spec
 from jinv.report.student_curves import plot_students
 from jinv.report.student_record import StudentRecord, read_record
+from jinv.transfer.distill_config import DistillConfig
+from jinv.values import Count, Seed
 
 SETS = {
     "fast-2000": "--method fast --images 2000",
@@ -77,14 +81,20 @@ class Study:
     arms: tuple[str, ...] = tuple(ARMS)
     student: str = "cifar10_wrn16_1"
     model: str = "cifar10_resnet20"
-    steps: int = 4000
-    seed: int = 0
+    steps: Count = 4000
+    """Updates of each student, in whole rounds of every arm."""
+    seed: Seed = 0
     out: Path = Path("runs/study")
 
 
 def main(study: Study) -> None:
     if unknown := set(study.arms) - set(ARMS):
         sys.exit(f"unknown arms {sorted(unknown)}; there are {', '.join(ARMS)}")
+    for arm in study.arms:  # what would only be found after hours
+        rounds = re.search(r"--round-steps (\d+)", ARMS[arm])
+        whole_rounds(
+            study.steps, int(rounds[1]) if rounds else DistillConfig.round_steps
+        )
     with claim(study, study.out, "arms"):
         carry_out(study)
 

@@ -15,6 +15,7 @@ import numpy as np
 import tyro
 
 from jinv.atomic import replacing
+from jinv.checked import check_all
 from jinv.data.sets import load_labelled
 from jinv.errors import DataError, FolderError, JinvError
 from jinv.folders import Folder, Kind
@@ -85,7 +86,9 @@ def begin(main: Callable[[Any], None], study: type) -> None:
         study: A dataclass, whose fields are the options.
     """
     try:
-        main(tyro.cli(study))
+        asked = tyro.cli(study)
+        check_all(asked)
+        main(asked)
     except JinvError as error:
         sys.exit(f"error: {error}")
 
