@@ -16,12 +16,13 @@ def metrics_log(folder: Path) -> JsonLines:
     return JsonLines(folder / METRICS, partial(renewed, kind=METRICS))
 
 
-def tested_on(row: Mapping[str, Any], test: str) -> bool:
-    """Whether the test accuracy in a row of the log, if any, is that on one set.
+def measured_on(row: Mapping[str, Any], role: str, name: str) -> bool:
+    """Whether an accuracy in a row of the log, if any, is that on one set.
 
     Args:
         row: Row of the log; one that does not name the set, as once none did, is of the
             set at hand.
-        test: Name of the set.
+        role: Which accuracy: "test" or "real".
+        name: Name of the set.
     """
-    return row.get("test_set", test) == test
+    return row.get(f"{role}_set", name) == name

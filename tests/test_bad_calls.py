@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 
 import jinv
+from jinv.data.labelled import ArrayImages
+from jinv.engine.events import Cost
 from jinv.engine.execution import Execution
 from jinv.errors import JinvError
 
 IMAGES = np.zeros((2, 8, 8, 3), np.uint8)
 LABELS = np.zeros(2, int)
+
+
+def labelled(images, label):
+    return ArrayImages(images, np.full(len(images), label))
 
 
 @pytest.fixture(scope="module")
@@ -198,7 +204,61 @@ CALLS = {
         lambda e: jinv.load_published("nowhere.pth", e.tiny.spec),
         "no weights file at nowhere.pth",
     ),
-    "a ratio of 1": (lambda e: jinv.prune(e.tiny, 1.0), "over 0 and up to below 1"),
+    "a ratio of 1": (lambda e: jinv.prune(e.tiny, 1.0), "over 0 and below 1"),
+    "images of another size": (
+        lambda e: e.learn(np.zeros((9, 10, 10, 3), np.uint8)),
+        "training: expected images of shape .8, 8, 3., .* found .10, 10, 3.",
+    ),
+    "grey images": (
+        lambda e: e.learn(np.zeros((9, 8, 8), np.uint8)),
+        "found .8, 8, 1.",
+    ),
+    "no image": (
+        lambda e: e.learn(np.zeros((0, 8, 8, 3), np.uint8)),
+        "training: expected images, found none",
+    ),
+    "a label beyond": (
+        lambda e: e.learn(np.zeros((9, 8, 8, 3), np.uint8), 6),
+        "training: expected labels from 0 to 5, .* found 6 to 6",
+    ),
+    "no labels": (
+        lambda e: e.learn(np.zeros((9, 8, 8, 3), np.uint8), -1),
+        "expected labels from 0 to 5, .* found -1 to -1",
+    ),
+    "a student's labels beyond": (
+        lambda e: jinv.distill(e.tiny, e.tiny, "x", labelled(IMAGES, 50)),
+        "data: expected labels from 0 to 5, .* or -1 for none, found 50",
+    ),
+    "tests of a student without labels": (
+        lambda e: jinv.distill(e.tiny, e.tiny, "x", test=labelled(IMAGES, -1)),
+        "test: expected labels from 0 to 5, .* found -1",
+    ),
+    "a pool that starts large": (
+        lambda e: jinv.distill(
+            e.tiny, e.tiny, "x", start=labelled(IMAGES.repeat(2, 1), 0)
+        ),
+        "start: expected images of shape .8, 8, 3., .* found .16, 8, 3.",
+    ),
+    "a warm-up without an end": (
+        lambda e: jinv.distill(e.tiny, e.tiny, "x", e.data, steps=50, warmup=50),
+        "a warm-up of 50 steps needs more than 50 steps",
+    ),
+    "steps in a game": (
+        lambda e: jinv.distill(
+            e.tiny, e.tiny, "x", preset="dfad", synthesis={"steps": 5}
+        ),
+        "steps is for sets, whose batches are made one by one",
+    ),
+    "the price of a game": (
+        lambda e: jinv.distill(e.tiny, e.tiny, "x", preset="dfad", cost=Cost(1, 1.0)),
+        "cost is for a pool",
+    ),
+    "photographs of two sizes": (
+        lambda e: jinv.reconstruct(
+            e.tiny, [IMAGES[0], IMAGES[0].repeat(2, 0)], "stage1"
+        ),
+        "photographs: expected photographs of one size",
+    ),
     "prune arrays": (lambda e: jinv.prune(IMAGES, 0.5), "classifier: expected a Cla"),
     "an unknown function": (lambda e: jinv.inverted, None),
 }
@@ -212,6 +272,10 @@ class Everything:
 
     def job(self, *args, **options):
         return jinv.make_job(self.tiny, *args, **options)
+
+    def learn(self, images, label=0):
+        data, config = labelled(images, label), jinv.TrainConfig(batch_size=2)
+        return jinv.train(self.tiny, data, self.data, config, "x")
 
 
 @pytest.mark.parametrize("name", CALLS)

@@ -187,7 +187,7 @@ def run(options: Distill) -> int:
         f"{name.replace('_', ' ')} {value:.2f} %"
         for name, value in distilled.achieved.items()
     )
-    console.print(f"{said}; wrote {distilled.weights}")
+    console.print(f"{said}; wrote {distilled.path}")
     return 0
 
 

@@ -98,8 +98,8 @@ def run(options: Prune) -> int:
     if options.fresh and data:
         raise ConfigError("--fresh draws weights that no --data was seen by: leave one")
     description = {
-        **pruned.card(),
         **beyond_zoo(spec).to_json(),
+        **pruned.card(),
         "data": data and described_images(data),
         "test": test and described_images(test),
         "fresh": options.seed if options.fresh else None,

@@ -18,6 +18,7 @@ from jinv.errors import ConfigError, DataError
 from jinv.models.facts import Facts
 from jinv.models.spec import ClassifierSpec
 from jinv.models.zoo import classifier_spec
+from jinv.synthesis.synthetic_set import folder_of
 from jinv.transfer.train_config import TrainConfig
 
 _ACCURACIES = {
@@ -117,7 +118,7 @@ def has_tests(source: str, split: str, test: str | None, test_split: str) -> boo
     Raises:
         ConfigError: They are given, and are the same images.
     """
-    if (source, split) != (test or source, test_split):
+    if (_place(source), split) != (_place(test or source), test_split):
         return has_split(test or source, test_split)
     if test is not None:
         raise ConfigError(
@@ -125,6 +126,12 @@ def has_tests(source: str, split: str, test: str | None, test_split: str) -> boo
             "another --test-split, or other images by --test SET"
         )
     return False
+
+
+def _place(source: str) -> Path | str:
+    """Where a set lies, however that is written; its name where it is no file."""
+    place = folder_of(source)
+    return place.resolve() if place.exists() else source
 
 
 def load_images(source: str, split: str, spec: ClassifierSpec) -> LabelledImages:

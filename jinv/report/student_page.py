@@ -71,7 +71,7 @@ def write_student_page(
             counts rounds. Nothing is written then.
     """
     own = record_of(card, folder)
-    students = {OWN: own, **_others(own, beside or {})}
+    students = {OWN: own, **read_others(beside or {}, own.arm.unit)}
     level = number(card, "teacher", "test_accuracy")
     plot_students(
         folder / "curves.png",
@@ -97,7 +97,17 @@ def write_student_page(
     return write_html(folder / "index.html", _title(card), sections)
 
 
-def _others(own: StudentRecord, beside: Mapping[str, Path]) -> dict[str, StudentRecord]:
+def read_others(beside: Mapping[str, Path], unit: str) -> dict[str, StudentRecord]:
+    """Read the students that a page is to show beside its own.
+
+    Args:
+        beside: Their folders, by their names on the page.
+        unit: What the log of the page's own student counts: "round" or "epoch".
+
+    Raises:
+        ConfigError: One has the name of the page's own.
+        FolderError: One cannot be read, or counts something else.
+    """
     if OWN in beside:
         raise ConfigError(
             f"{OWN!r} is the name of the page's own student: call {beside[OWN]} "
@@ -105,9 +115,9 @@ def _others(own: StudentRecord, beside: Mapping[str, Path]) -> dict[str, Student
         )
     others = {name: read_record(path) for name, path in beside.items()}
     for name, other in others.items():
-        if other.arm.unit != own.arm.unit:
+        if other.arm.unit != unit:
             raise FolderError(
-                f"{beside[name]}: expected a log of {own.arm.unit}s, as this student's "
+                f"{beside[name]}: expected a log of {unit}s, as this student's "
                 f"is, found one of {other.arm.unit}s: leave it out"
             )
     return others

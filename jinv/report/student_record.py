@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jinv.errors import FolderError
 from jinv.folders import CONFIG
 from jinv.json_text import parse_json
-from jinv.metrics_log import METRICS, metrics_log, tested_on
+from jinv.metrics_log import METRICS, measured_on, metrics_log
 from jinv.report.arm import Arm
 from jinv.report.facts import number, text
 
@@ -55,10 +55,11 @@ def record_of(card: Mapping[str, Any], folder: Path) -> StudentRecord:
     Tests on other images than those of the card are left out.
     """
     steps, rows = int(number(card, "round_steps") or 1), metrics_log(folder).rows()
-    if test := text(card, "test_set"):
-        for row in rows:
-            if not tested_on(row, test):
-                row.pop("test_accuracy", None)
+    for row in rows:
+        for role in ("test", "real"):
+            name = text(card, f"{role}_set")
+            if name and not measured_on(row, role, name):
+                row.pop(f"{role}_accuracy", None)
     return StudentRecord(card, Arm(rows, steps))
 
 

@@ -127,7 +127,7 @@ def find_subnetwork(
         weights = sum(np.prod(shape) for shape in hidden.frozen.shapes.values())
         removed = sum(np.sum(~mask) for mask in masks.values())
         achieved = {**found.achieved, "kept": float(100 * (1 - removed / weights))}
-        tested = {**achieved, "test_set": lessons.tested_on}
+        tested = {**achieved, **lessons.sets}
         facts = {**tested, "mask": asdict(supermask), "sha256": sha256}
         card = training_card(spec, config, facts, about or {})
         write_json(path.with_suffix(".json"), card)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from jinv.data.labelled import LabelledImages, minibatches
-from jinv.metrics_log import tested_on
+from jinv.metrics_log import measured_on
 from jinv.models.classifier import Classifier
 from jinv.models.classify import classify
 
@@ -27,10 +27,12 @@ def tests_on(rows: Iterable[Mapping[str, Any]], test: str) -> list[dict[str, Any
 
     Args:
         rows: Rows of the log.
-        test: Name of the set; see `set_name` and `tested_on`.
+        test: Name of the set; see `set_name` and `measured_on`.
     """
     return [
-        dict(row) for row in rows if "test_accuracy" in row and tested_on(row, test)
+        dict(row)
+        for row in rows
+        if "test_accuracy" in row and measured_on(row, "test", test)
     ]
 
 

@@ -22,11 +22,11 @@ from jinv.inversion.method import Method
 from jinv.inversion.settings import with_given
 from jinv.models.classifier import Classifier
 from jinv.models.weights.writing import write_variables
-from jinv.report.student_page import write_student_page
-from jinv.report.student_record import read_record
+from jinv.report.student_page import read_others, write_student_page
 from jinv.suggest import check_options
 from jinv.transfer.distill_config import DistillConfig
 from jinv.transfer.distillations import Distillation, find_distillation
+from jinv.transfer.examples import check_examples
 from jinv.transfer.game import Game
 from jinv.transfer.hints import find_hints
 from jinv.transfer.pool import Pool
@@ -41,14 +41,14 @@ class Distilled(NamedTuple):
 
     Attributes:
         classifier: The student, with its new weights and statistics.
+        path: File of its weights; its card lies beside it, as .json.
         achieved: Numbers by name: `test_accuracy` in percent, where there is a test
             set, and `agreement` with the teacher in the last round.
-        weights: File of the student's weights; its card lies beside it.
     """
 
     classifier: Classifier
+    path: Path
     achieved: dict[str, float]
-    weights: Path
 
 
 @checked
@@ -113,6 +113,7 @@ def distill(
 
     Raises:
         ConfigError: Teacher and student do not fit each other, or an option cannot be.
+        DataError: Images are not such as the teacher takes.
         FolderError: The folder holds something else, e.g. a distillation of another
             configuration.
         Interrupted: `should_stop` said so; every step so far is kept.
@@ -136,9 +137,11 @@ def distill(
         ['agreement']
     """
     check_pair(teacher, student)
+    for role, images in {"data": data, "start": start, "test": test}.items():
+        if images is not None:
+            check_examples(role, images, teacher.spec, labelled=role == "test")
     others = {name: Path(other) for name, other in (beside or {}).items()}
-    for other in others.values():
-        read_record(other)  # refuses what the page could not show
+    read_others(others, "round")  # refuses what the page could not show
     way = find_distillation(preset or "default")
     usual = way.config if preset or data is None else DistillConfig()
     check_options(learning, [field.name for field in fields(usual)])
@@ -149,7 +152,12 @@ def distill(
         "start": start,
     }
     if data is None and way.turns:
-        _refuse("is for a pool, and a game keeps no images", **pooled, leaves=leaves)
+        _refuse(
+            "is for a pool, and a game keeps no images",
+            **pooled,
+            leaves=leaves,
+            cost=cost,
+        )
         leaves, method = 0, _method(teacher, way, synthesis)
         supply: Supply = Game(method, config, turns or way.turns)
     else:
@@ -189,7 +197,7 @@ def distill(
         for name in ("test_accuracy", "agreement")
         if card[name] is not None
     }
-    return Distilled(replace(taught.classifier, sha256=sha256), achieved, path)
+    return Distilled(replace(taught.classifier, sha256=sha256), path, achieved)
 
 
 def make_pool(

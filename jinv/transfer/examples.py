@@ -9,8 +9,9 @@ import jax
 import numpy as np
 
 from jinv.data.labelled import LabelledImages
-from jinv.errors import ConfigError
+from jinv.errors import ConfigError, DataError
 from jinv.images.views import View, chain, crop, flip, pad
+from jinv.models.spec import ClassifierSpec
 
 
 @partial(
@@ -25,7 +26,8 @@ class Examples:
     Attributes:
         images: Images (batch, height, width, channels), uint8.
         labels: Labels (batch,), int32.
-        index: Each image's number in the set (batch,), int32.
+        index: Number by which what is random is drawn for each image (batch,), int32:
+            that in the set, or its place in the batch.
         seen: Height and width of what is seen of the images, in pixels.
         soft_labels: What a teacher says of the images: logits (batch, classes), where
             they are learnt instead of the labels.
@@ -36,6 +38,40 @@ class Examples:
     index: Any
     seen: int
     soft_labels: Any = None
+
+
+def check_examples(
+    name: str, data: LabelledImages, spec: ClassifierSpec, labelled: bool = True
+) -> None:
+    """Refuse images that a network does not take as they are, and labels beyond it.
+
+    Args:
+        name: What errors call the images.
+        data: Images to learn from, or to be tested by.
+        spec: Network.
+        labelled: Whether each image needs a class of the network's; -1 says that one
+            has none.
+
+    Raises:
+        DataError: There are none, or they are of another size or kind, or a label is
+            none of the classes.
+    """
+    if len(data) == 0:
+        raise DataError(f"{name}: expected images, found none")
+    size, classes = spec.input_size, len(spec.classes)
+    found, wanted = data.read(np.arange(1))[0].shape[1:], (size, size, spec.channels)
+    if found != wanted:
+        raise DataError(
+            f"{name}: expected images of shape {wanted}, as {spec.name} takes them, "
+            f"found {found}"
+        )
+    least, most = int(data.labels.min()), int(data.labels.max())
+    if least < (0 if labelled else -1) or most >= classes:
+        raise DataError(
+            f"{name}: expected labels from 0 to {classes - 1}, the classes of "
+            f"{spec.name}{'' if labelled else ', or -1 for none'}, found {least} to "
+            f"{most}"
+        )
 
 
 def shuffled(

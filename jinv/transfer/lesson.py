@@ -5,11 +5,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jinv import losses
 from jinv.engine.lesson import Lesson, Measurements
-from jinv.engine.optimizers import with_cut_gradients
+from jinv.engine.optimizers import make_schedule, with_cut_gradients
 from jinv.images.collage import collage
 from jinv.images.views import chain
 from jinv.levels import from_uint8
@@ -35,12 +34,7 @@ def student_lesson(
         config: How it learns.
     """
     hints = find_hints(teacher, student) if config.w_hints else {}
-    schedule = optax.warmup_cosine_decay_schedule(
-        0.0 if config.warmup else config.lr,
-        config.lr,
-        config.warmup,
-        max(config.steps, config.warmup + 1),
-    )
+    schedule = make_schedule("cosine", config.lr, config.steps, config.warmup)
     optimizer = decayed_sgd(
         schedule, config.momentum, config.nesterov, config.weight_decay
     )

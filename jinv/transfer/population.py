@@ -27,8 +27,9 @@ def population_statistics(
         classifier: Network whose statistics they are.
         variables: Variables of the network.
         data: Images that it was trained on, not augmented.
-        images: Number of images to use.
-        batch_size: Images that are normalised together.
+        images: Number of images to use, at most, drawn from all.
+        batch_size: Images that are normalised together, at most; all batches are of
+            one size, and the images that are left over count nowhere.
 
     Returns:
         `batch_stats`, a tree like the one in `variables`; nothing where there is none.
@@ -43,7 +44,7 @@ def population_statistics(
         return classifier.training_moments(variables, inputs, key)
 
     order = np.random.default_rng(0).permutation(len(data))[:images]
-    batch_size = min(batch_size, len(order))
+    batch_size = len(order) // -(-len(order) // batch_size)
     seen = [
         moments(variables, x, number)
         for number, (x, _) in enumerate(

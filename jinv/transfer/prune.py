@@ -12,7 +12,7 @@ from flax.traverse_util import flatten_dict
 
 from jinv.atomic import write_json
 from jinv.checked import checked
-from jinv.data.labelled import LabelledImages, check_size
+from jinv.data.labelled import LabelledImages
 from jinv.errors import ConfigError
 from jinv.models.channels import Channels, Group, channels_of
 from jinv.models.classifier import Classifier
@@ -22,6 +22,7 @@ from jinv.models.narrowing import check_narrowing, narrow
 from jinv.models.weights.writing import write_variables
 from jinv.suggest import near
 from jinv.transfer.description import described_images
+from jinv.transfer.examples import check_examples
 from jinv.transfer.population import population_statistics
 from jinv.transfer.prunings import Pruning, Where, find_pruning, first_convolutions
 from jinv.values import Count, Range, ShareBelow1
@@ -41,7 +42,8 @@ class Pruned:
         kept: Numbers that the channels of a layer had, by layer, where some are cut.
         before: Costs of the original.
         after: Costs of the small network.
-        data: What the statistics were measured on anew, as JSON, if they were.
+        data: The set from which images were drawn to measure the statistics anew, as
+            JSON, if they were; see `population_statistics`.
     """
 
     classifier: Classifier
@@ -64,7 +66,7 @@ class Pruned:
         Raises:
             DataError: They are of another size.
         """
-        check_size("data", data.read(np.arange(1))[0], self.classifier.spec.input_size)
+        check_examples("data", data, self.classifier.spec, labelled=False)
         small, told = self.classifier, described_images(data)
         statistics = population_statistics(small, small.variables, data)
         return replace(

@@ -13,6 +13,7 @@ from jinv.data.labelled import LabelledImages, SomeImages
 from jinv.engine.events import LessonEvent
 from jinv.engine.fit import Course, fit
 from jinv.engine.lesson import Lesson
+from jinv.engine.optimizers import make_schedule
 from jinv.engine.placement import make_placement
 from jinv.engine.precision import activation_type
 from jinv.errors import ConfigError
@@ -23,7 +24,13 @@ from jinv.models.wrapping import check_training
 from jinv.transfer.accuracy import accuracy, best_accuracy, tests_on
 from jinv.transfer.descent import decayed_sgd
 from jinv.transfer.description import description, set_name
-from jinv.transfer.examples import Examples, check_soft_labels, shuffled, training_view
+from jinv.transfer.examples import (
+    Examples,
+    check_examples,
+    check_soft_labels,
+    shuffled,
+    training_view,
+)
 from jinv.transfer.population import population_statistics
 from jinv.transfer.train_config import TrainConfig
 from jinv.transfer.trainable import Trainable, beside, joined
@@ -82,10 +89,16 @@ class Supervised:
         Raises:
             ConfigError: The images are too few, or the devices cannot share a batch, or
                 the soft labels are not those of the images.
+            DataError: Images or labels are not such as the network takes.
         """
         self._dtype = activation_type(config.precision)
         self.classifier = classifier = classifier.with_activations(self._dtype)
         self.training, self.config = training, config
+        named = {"training": training, "test": test, "real": real}
+        for role, data in named.items():
+            if data is not None:
+                labelled = role != "training" or soft_labels is None
+                check_examples(role, data, classifier.spec, labelled)
         self.soft_labels = soft_labels
         self.steps = len(training) // config.batch_size
         """Steps of an epoch."""
@@ -100,10 +113,10 @@ class Supervised:
         check_training(classifier)
         self._placement = make_placement("jit", devices, config.batch_size)
         self._sets = {"test": test}
-        self.tested_on = set_name(test)
-        """Name of the test images, in the log."""
         if real is not None:
             self._sets["real"] = SomeImages(real, _MOST_REAL, config.seed)
+        self.sets = {f"{role}_set": set_name(data) for role, data in self._sets.items()}
+        """Names of the images that the accuracy is measured on, in the log."""
         self._trainable = trainable or Trainable(
             classifier.variables["params"], {}, lambda trained, frozen, key: trained
         )
@@ -131,7 +144,7 @@ class Supervised:
 
         def measure(_: int, trained: Any, statistics: Any) -> dict[str, Any]:
             found = self._accuracies(as_learnt(trained, frozen, statistics))
-            return {**found, "test_set": self.tested_on}
+            return {**found, **self.sets}
 
         lesson = Lesson(
             self._trainable.trained,
@@ -153,7 +166,7 @@ class Supervised:
         variables = as_learnt(learnt.trained, frozen, learnt.state)
         variables |= population_statistics(classifier, variables, self.training)
         achieved = self._accuracies(variables)
-        rows = tests_on(metrics_log(folder.path).rows(), self.tested_on)
+        rows = tests_on(metrics_log(folder.path).rows(), self.sets["test_set"])
         achieved |= best_accuracy(rows, config.epochs, achieved["test_accuracy"])
         variables = jax.tree.map(jnp.asarray, placement.get(variables))
         return LearntLabels(
@@ -195,10 +208,8 @@ def _check_crops(classifier: Classifier, config: TrainConfig) -> None:
 
 
 def _optimizer(config: TrainConfig, steps: int) -> optax.GradientTransformation:
-    warmup = round(config.warmup_epochs * steps)
-    schedule = optax.warmup_cosine_decay_schedule(
-        0.0, config.lr, warmup, max(config.epochs * steps, warmup + 1)
-    )
+    total, warmup = config.epochs * steps, config.warmup(steps)
+    schedule = make_schedule("cosine", config.lr, total, warmup)
     return decayed_sgd(schedule, config.momentum, config.nesterov, config.weight_decay)
 
 

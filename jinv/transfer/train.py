@@ -97,6 +97,7 @@ def train(
     Raises:
         ConfigError: The images are too few, or the devices cannot share a batch, or the
             soft labels are not those of the images.
+        DataError: Images or labels are not such as the network takes.
         FolderError: The folder holds something else, e.g. a training of another
             configuration.
         Interrupted: `should_stop` said so; every step so far is kept.
@@ -127,7 +128,7 @@ def train(
         on_start()
         learnt = lessons.carry_out(held, heard_by(on_event, report), should_stop)
         sha256 = write_variables(path, spec, learnt.classifier.variables, storage)
-        tested = {**learnt.achieved, "test_set": lessons.tested_on}
+        tested = {**learnt.achieved, **lessons.sets}
         facts = {**tested, "sha256": sha256, "storage": storage}
         card = training_card(spec, config, facts, about or {})
         write_json(path.with_suffix(".json"), card)

@@ -15,7 +15,7 @@ class TrainConfig(Checked):
         epochs: Passes over the training images.
         batch_size: Images in a step.
         lr: Highest learning rate; reached by a linear warm-up, left by a cosine.
-        warmup_epochs: Epochs of warm-up.
+        warmup_epochs: Epochs of warm-up; of few epochs no more than two thirds.
         momentum: Share of the last update that goes into the next.
         nesterov: Look ahead by the momentum (Sutskever et al. 2013).
         weight_decay: Added to the gradients of kernels (not of BatchNorm or biases).
@@ -46,6 +46,11 @@ class TrainConfig(Checked):
     flip: bool = True
     precision: Precision = "auto"
     seed: Seed = 0
+
+    def warmup(self, steps: int) -> int:
+        """Steps of the warm-up, where an epoch has so many."""
+        most = self.epochs * steps * 2 // 3
+        return min(round(self.warmup_epochs * steps), most)
 
     def crop(self, epoch: int) -> int | None:
         """Height and width of an epoch's crops, in pixels; None for all there is."""

@@ -83,7 +83,7 @@ def test_wide_networks_read_a_trunk_through_batchnorm():
 
 
 def test_depthwise_convolutions_carry_what_they_read():
-    rows = mobilenet.Group(1, 8, 1, 1), mobilenet.Group(2, 8, 1, 2)
+    rows = mobilenet.Stack(1, 8, 1, 1), mobilenet.Stack(2, 8, 1, 2)
     found = channels_of(network(partial(MobileNet, rows, EFFICIENTNET, 6, head=4)))
     carriers = "_blocks.0._depthwise_conv", "_blocks.1._depthwise_conv"
     assert found.carriers == carriers

@@ -103,7 +103,7 @@ def test_the_file_of_a_student_holds_what_was_returned(
 ):
     monkeypatch.setitem(zoo._zoo(), student.spec.name, student.spec)
     distilled = distill(teacher, student, tmp_path, stripes[0], **LEARNING)
-    loaded = jinv.load_classifier(student.spec.name, distilled.weights)
+    loaded = jinv.load_classifier(student.spec.name, distilled.path)
     assert loaded.sha256 == distilled.classifier.sha256
     jax.tree.map(
         np.testing.assert_array_equal, loaded.variables, distilled.classifier.variables
@@ -203,7 +203,7 @@ def test_finished_work_that_lost_a_part_ends_as_before(
     shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
     again = without_data(teacher, student, tmp_path / "run")
     assert files_of(tmp_path / "run") == files_of(undisturbed[FAST])
-    card = json.loads(again.weights.with_suffix(".json").read_text())
+    card = json.loads(again.path.with_suffix(".json").read_text())
     assert card["budget"]["images"] == 24
     assert (card["agreement"] is None) == (gone == "metrics.jsonl")
 
@@ -215,7 +215,7 @@ def test_a_test_set_may_come_later_or_be_another(
 
     def card(test):
         found = without_data(teacher, student, tmp_path / "run", test=test)
-        return found, json.loads(found.weights.with_suffix(".json").read_text())
+        return found, json.loads(found.path.with_suffix(".json").read_text())
 
     assert card(None)[1]["test_accuracy"] is None
     found, told = card(stripes[1])
@@ -235,7 +235,7 @@ def test_a_pool_may_start_from_images(teacher, student, stripes, tmp_path):
     )
     rows = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert json.loads(rows[0])["images"] == len(stripes[0]) + 12
-    card = json.loads(distilled.weights.with_suffix(".json").read_text())
+    card = json.loads(distilled.path.with_suffix(".json").read_text())
     assert card["images"]["start"]["images"] == len(stripes[0])
     assert card["budget"]["image_passes"] > 1000
     budget = card["budget"]
@@ -270,6 +270,13 @@ def test_what_cannot_be_is_refused_before_anything_is_written(
         distill(teacher, student, out, data, temprature=2)
     with pytest.raises(ConfigError, match="images_at_once is for images"):
         distill(teacher, student, out, data, images_at_once=6)
+    trained = tmp_path / "trained"
+    brief = jinv.TrainConfig(epochs=1, batch_size=32)
+    jinv.train(student, data, data, brief, trained)
+    with pytest.raises(FolderError, match="a log of rounds, .* found one of epochs"):
+        distill(teacher, student, out, data, beside={"a": trained})
+    with pytest.raises(ConfigError, match="'this one' is the name"):
+        distill(teacher, student, out, data, beside={"this one": trained})
     with pytest.raises(ConfigError, match="unknown preset 'fast10'.*fast-10"):
         distill(teacher, student, out, preset="fast10")
     assert not out.exists()

@@ -166,8 +166,8 @@ def test_a_game_goes_on_where_it_was_stopped(tiny, student, stripes, tmp_path):
     again = jinv.distill(
         tiny, student, tmp_path / "b", test=stripes[1], preset="dafl", **BRIEF
     )
-    assert again.weights.read_bytes() == whole.weights.read_bytes()
-    card = json.loads(whole.weights.with_suffix(".json").read_text())
+    assert again.path.read_bytes() == whole.path.read_bytes()
+    card = json.loads(whole.path.with_suffix(".json").read_text())
     assert card["images"]["method"] == "DAFL" and card["images"]["turns"] == 1
     assert card["budget"]["images"] == card["budget"]["image_passes"] == 24
     rows = (tmp_path / "a" / "metrics.jsonl").read_text().splitlines()

@@ -74,6 +74,24 @@ def test_population_statistics_are_those_of_the_whole_set(tiny, stripes):
     np.testing.assert_allclose(found["var"], first.var((0, 1, 2)), rtol=1e-3)
 
 
+def test_no_more_images_are_left_over_than_make_no_batch(tiny, stripes):
+    seen = []
+
+    class Counted(ArrayImages):
+        def read(self, indices):
+            seen.append(len(indices))
+            return super().read(indices)
+
+    data = Counted(stripes[0].images[:149], stripes[0].labels[:149])
+    population_statistics(tiny, tiny.variables, data, batch_size=100)
+    assert seen == [74, 74]
+
+
+def test_a_warm_up_ends_before_the_training():
+    warmups = [TrainConfig(epochs=n, warmup_epochs=2).warmup(12) for n in (1, 2, 3, 4)]
+    assert warmups == [8, 16, 24, 24]
+
+
 def test_a_batch_larger_than_the_set_is_refused(tiny, stripes, tmp_path):
     with pytest.raises(ConfigError, match="exceeds the 384 images"):
         train(tiny, *stripes, replace(CONFIG, batch_size=500), tmp_path)

@@ -1,7 +1,7 @@
 """Densely connected networks, in torchvision's layout.
 
-`stageK` is the output of the K-th dense block (the last one normalised), `resK` the
-channels that the K-th layer adds.
+`stageK` is the output of the K-th dense block (that of the last one normalised and
+activated), `resK` the channels that the K-th layer adds.
 """
 
 from collections.abc import Mapping, Sequence

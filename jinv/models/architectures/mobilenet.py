@@ -26,7 +26,7 @@ Pair = tuple[str, str]
 """Names of a convolution and of its BatchNorm."""
 
 
-class Group(NamedTuple):
+class Stack(NamedTuple):
     """Blocks of one width; the first of them takes the stride."""
 
     expansion: int
@@ -123,13 +123,13 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNet(nn.Module):
-    """A stem, groups of inverted residual blocks, a 1×1 head, global average, logits.
+    """A stem, stacks of inverted residual blocks, a 1×1 head, global average, logits.
 
     `stageK` is what the next strided block reads, and the head's output; `resK` the
     output of block K.
 
     Attributes:
-        groups: Groups of blocks.
+        stacks: Stacks of blocks.
         layout: Names of the layers.
         stem: Number of channels of the first convolution.
         stem_stride: Stride of the first convolution.
@@ -143,7 +143,7 @@ class MobileNet(nn.Module):
         remat: Recompute each block's activations in the backward pass.
     """
 
-    groups: Sequence[Group]
+    stacks: Sequence[Stack]
     layout: Layout
     stem: int = 32
     stem_stride: int = 2
@@ -165,18 +165,18 @@ class MobileNet(nn.Module):
         x = nn.relu6(conv(self.layout.stem, x, self.stem, 3, self.stem_stride))
         number = stage = 0
         before = self.stem  # channels, if no layer is narrowed
-        for group in self.groups:
-            for index in range(group.blocks):
-                stride = group.stride if index == 0 else 1
+        for stack in self.stacks:
+            for index in range(stack.blocks):
+                stride = stack.stride if index == 0 else 1
                 if stride > 1:
                     stage += 1
                     tap(self, f"stage{stage}", x)
                 x = block(
-                    group.expansion,
+                    stack.expansion,
                     before,
-                    group.features,
+                    stack.features,
                     stride,
-                    group.size,
+                    stack.size,
                     self.padding,
                     self.epsilon,
                     self.layout,
@@ -184,7 +184,7 @@ class MobileNet(nn.Module):
                     self.dtype,
                     name=self.layout.block(number),
                 )(x, train)
-                before = group.features
+                before = stack.features
                 number += 1
                 tap(self, f"res{number}", x)
         x = nn.relu6(conv(self.layout.head(number), x, self.head, 1))
@@ -200,17 +200,17 @@ def mobilenet_v2(cifar: bool = False, **kwargs: Any) -> MobileNet:
         cifar: Whether the first two strides are left out, for 32×32 inputs.
         **kwargs: Options `num_classes`, `dtype`, `remat`.
     """
-    groups = (
-        Group(1, 16, 1, 1),
-        Group(6, 24, 2, 1 if cifar else 2),
-        Group(6, 32, 3, 2),
-        Group(6, 64, 4, 2),
-        Group(6, 96, 3, 1),
-        Group(6, 160, 3, 2),
-        Group(6, 320, 1, 1),
+    stacks = (
+        Stack(1, 16, 1, 1),
+        Stack(6, 24, 2, 1 if cifar else 2),
+        Stack(6, 32, 3, 2),
+        Stack(6, 64, 4, 2),
+        Stack(6, 96, 3, 1),
+        Stack(6, 160, 3, 2),
+        Stack(6, 320, 1, 1),
     )
     stride = 1 if cifar else 2
-    return MobileNet(groups, TORCHVISION, stem_stride=stride, **kwargs)
+    return MobileNet(stacks, TORCHVISION, stem_stride=stride, **kwargs)
 
 
 def efficientnet_lite(width: float, depth: float, **kwargs: Any) -> MobileNet:
@@ -220,28 +220,28 @@ def efficientnet_lite(width: float, depth: float, **kwargs: Any) -> MobileNet:
 
     Args:
         width: Factor by which channels are multiplied, rounded to multiples of 8.
-        depth: Factor by which blocks are multiplied, rounded up; not in outer groups.
+        depth: Factor by which blocks are multiplied, rounded up; not in outer stacks.
         **kwargs: Options `num_classes`, `dtype`, `remat`.
     """
     plain = (
-        Group(1, 16, 1, 1),
-        Group(6, 24, 2, 2),
-        Group(6, 40, 2, 2, 5),
-        Group(6, 80, 3, 2),
-        Group(6, 112, 3, 1, 5),
-        Group(6, 192, 4, 2, 5),
-        Group(6, 320, 1, 1),
+        Stack(1, 16, 1, 1),
+        Stack(6, 24, 2, 2),
+        Stack(6, 40, 2, 2, 5),
+        Stack(6, 80, 3, 2),
+        Stack(6, 112, 3, 1, 5),
+        Stack(6, 192, 4, 2, 5),
+        Stack(6, 320, 1, 1),
     )
-    groups = tuple(
-        group._replace(
-            features=_round_channels(width * group.features),
-            blocks=group.blocks
-            if group in (plain[0], plain[-1])
-            else math.ceil(depth * group.blocks),
+    stacks = tuple(
+        stack._replace(
+            features=_round_channels(width * stack.features),
+            blocks=stack.blocks
+            if stack in (plain[0], plain[-1])
+            else math.ceil(depth * stack.blocks),
         )
-        for group in plain
+        for stack in plain
     )
-    return MobileNet(groups, EFFICIENTNET, padding="same", epsilon=1e-3, **kwargs)
+    return MobileNet(stacks, EFFICIENTNET, padding="same", epsilon=1e-3, **kwargs)
 
 
 def _round_channels(wanted: float) -> int:
