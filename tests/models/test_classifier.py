@@ -79,3 +79,10 @@ def test_inputs_of_which_nothing_would_be_left_are_not_taken(tiny):
     variables = module.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
     unpadded = replace(tiny, module=module, variables=variables)
     assert unpadded.takes(5) and not unpadded.takes(4)
+
+
+def test_other_activations_are_recomputed_as_before(tiny):
+    module = tiny.spec.make_module(remat=True)
+    thrifty = replace(tiny, module=module).with_activations(jnp.bfloat16)
+    assert thrifty.remat and thrifty.dtype == jnp.bfloat16
+    assert not tiny.with_activations(jnp.bfloat16).remat
