@@ -27,7 +27,7 @@ from jinv.models.zoo import classifier_spec
 from jinv.synthesis.synthetic_set import cost_of, folder_of
 from jinv.transfer.distill import distill
 from jinv.transfer.distill_config import DistillConfig
-from jinv.transfer.distillations import DISTILLATIONS, find_distillation
+from jinv.transfer.distillations import DISTILLATIONS, find_distillation, learning_of
 from jinv.values import Count, Natural
 
 _PREFIX = "--synthesis."
@@ -101,7 +101,6 @@ def defaults(words: Sequence[str]) -> Distill:
     preset, data = word_after(words, "--preset"), word_after(words, "--data")
     way = find_distillation(preset or "default")
     spec = classifier_spec(word_after(words, "--model") or Distill.model)
-    config = way.config if preset or data is None else DistillConfig()
     flags = (word.partition("=")[0] for word in words)
     given = {
         flag.removeprefix(_PREFIX).removeprefix("no-").replace("-", "_")
@@ -111,7 +110,7 @@ def defaults(words: Sequence[str]) -> Distill:
     synthesis = way.fitted(spec)
     return Distill(
         student=tyro.MISSING,
-        config=config,
+        config=learning_of(preset, data is not None),
         synthesis=synthesis,
         before=in_place(synthesis, given),
     )

@@ -25,7 +25,7 @@ from jinv.models.weights.writing import write_variables
 from jinv.report.student_page import read_others, write_student_page
 from jinv.suggest import check_options
 from jinv.transfer.distill_config import DistillConfig
-from jinv.transfer.distillations import Distillation, find_distillation
+from jinv.transfer.distillations import Distillation, find_distillation, learning_of
 from jinv.transfer.examples import check_examples
 from jinv.transfer.game import Game
 from jinv.transfer.hints import find_hints
@@ -143,7 +143,7 @@ def distill(
     others = {name: Path(other) for name, other in (beside or {}).items()}
     read_others(others, "round")  # refuses what the page could not show
     way = find_distillation(preset or "default")
-    usual = way.config if preset or data is None else DistillConfig()
+    usual = learning_of(preset, data is not None)
     check_options(learning, [field.name for field in fields(usual)])
     config = replace(usual, **learning).whole()
     pooled = {

@@ -107,6 +107,20 @@ DISTILLATIONS = {
 }
 
 
+def learning_of(preset: str | None, given: bool) -> DistillConfig:
+    """How a student learns: as a way has it, if one is named or images are made.
+
+    Args:
+        preset: Name from `DISTILLATIONS`; None for none.
+        given: Whether there are images to learn from.
+
+    Raises:
+        ConfigError: There is no way of this name.
+    """
+    way = find_distillation(preset or "default")
+    return DistillConfig() if given and preset is None else way.config
+
+
 def find_distillation(name: str) -> Distillation:
     """Look a way up by its name.
 

@@ -25,7 +25,7 @@ class Supply(Held):
     `open` comes first, and `see_to` before the steps of each round.
 
     Attributes:
-        cost: Cost of the images so far.
+        cost: Cost of the images: so far, or of all where that is known beforehand.
     """
 
     cost: Cost
@@ -40,7 +40,7 @@ class Supply(Held):
 
     @abstractmethod
     def count(self, round_number: int) -> int:
-        """Number of the images that a round learns from."""
+        """Number of the images that there have been by a round."""
 
     def lesson(
         self, teacher: Classifier, student: Classifier, config: DistillConfig
