@@ -17,6 +17,7 @@ import optax
 
 from jinv.engine.events import Cost
 from jinv.engine.lesson import Lesson, Measurements
+from jinv.engine.optimizers import make_schedule
 from jinv.engine.phase import (
     STUDENT,
     TEACHER,
@@ -135,6 +136,11 @@ class Game(Supply):
         weights = phase.image.init(key, index).shared
         # Who has no turn stays as it is, momentum and all.
         generator = phase.descent.optimizers(numbers).shared
+        if STUDENT in phase.cast:
+            # It would outrun a student whose rate falls while its own does not.
+            turns, warmup = config.steps // self._turns, config.warmup // self._turns
+            fading = make_schedule("cosine", 1.0, turns, warmup)
+            generator = optax.chain(generator, optax.scale_by_schedule(fading))
         optimizers: dict[Hashable, optax.GradientTransformation] = {
             False: optax.conditionally_mask(
                 learning.optimizer, lambda step, **_: ~self._generators(step)

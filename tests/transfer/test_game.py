@@ -143,6 +143,25 @@ def test_the_generator_goes_where_the_student_now_differs(played, tiny, student)
         )
 
 
+@pytest.mark.parametrize(
+    ("kind", "rates"), [(DFAD, [1, 0.75, 0.25]), (DAFL, [1, 1, 1])]
+)
+def test_a_generator_that_plays_against_the_student_slows_as_it_does(
+    tiny, student, kind, rates
+):
+    config, method = replace(CONFIG, steps=6), kind(**SMALL)
+    lesson = Game(method, config, turns=2).lesson(tiny, student, config)
+    always = jax.tree.map(jnp.ones_like, lesson.trained)
+    state, moved = lesson.optimizer.init(lesson.trained), []
+    for _ in range(9):
+        updates, state = lesson.optimizer.update(always, state, lesson.trained)
+        moved.append(-updates["generator"]["params"]["colours"]["bias"][0])
+    # Adam's steps along a constant gradient are as long as the rate.
+    np.testing.assert_allclose(
+        moved, np.ravel([[0, 0, rate] for rate in rates]) * method.lr, rtol=1e-4
+    )
+
+
 BRIEF = {
     "steps": 4, "round_steps": 2, "batch_size": 6, "synthesis": SMALL, "turns": 1,
 }  # fmt: skip
