@@ -61,25 +61,44 @@ class Lock:
 
     def alone(self) -> bool:
         """Hold the lock alone from now on, if nobody shares it; says whether so."""
-        if self._descriptor is not None and self._shared:
+        if self._descriptor is None:
+            return False
+        if self._shared:
             self._shared = not _flock(self._descriptor, shared=False)
-        return self._descriptor is not None and not self._shared
+            if self._shared:
+                self._share_again()
+        return not self._shared
 
     def share(self) -> None:
         """Let others share the lock from now on."""
-        if self._descriptor is not None:
-            self._shared = _flock(self._descriptor, shared=True)
+        if self._descriptor is None or self._shared:
+            return
+        self._shared = True
+        if not _flock(self._descriptor, shared=True):
+            self._share_again()
 
     def release(self) -> None:
         """Let go of the lock; it is no error to do so twice."""
         if self._descriptor is None:
             return
-        if self.alone():
+        if not self._shared or _flock(self._descriptor, shared=False):
             # Held while it is removed, so nobody can have taken it meanwhile.
             with suppress(OSError):
                 self._path.unlink()
         os.close(self._descriptor)
         self._descriptor = None
+
+    def _share_again(self) -> None:
+        """Take a shared lock anew, where asking for another has cost it.
+
+        A lock changes its kind by being given up first; if then somebody else is
+        quicker, it is lost, and he may have removed the file.
+        """
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        while (descriptor := self._attempt()) is None:
+            time.sleep(_POLL)
+        self._descriptor = descriptor
 
     def _attempt(self) -> int | None:
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)

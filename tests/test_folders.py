@@ -5,6 +5,7 @@ import pytest
 
 from jinv.errors import FolderError
 from jinv.folders import Folder, Kind, description_of
+from jinv.locks import Busy, Lock
 
 KIND = Kind(
     "run", "inversion", owned=("log", "images"), last="end.json", scraps=("state-*",)
@@ -139,6 +140,22 @@ def test_shared_work_is_shared_but_not_removed_from_under_others(tmp_path):
             Folder(tmp_path, SHARED, {}, overwrite=True)
     Folder(tmp_path, SHARED, {}, overwrite=True).close()
     assert names(tmp_path) == ["config.json"]
+
+
+def test_who_asks_in_vain_to_be_alone_shares_the_lock_still(tmp_path):
+    """Where systems give a lock up before they change its kind, others may be alone."""
+    path = tmp_path / "lock"
+    one = Lock(path)
+    one.share()
+    two = Lock(path, shared=True)
+    assert not two.alone() and not one.alone()
+    one.release()
+    assert path.exists()
+    with pytest.raises(Busy):
+        Lock(path)
+    assert two.alone()
+    two.release()
+    assert not path.exists()
 
 
 def test_without_locks_work_goes_on(tmp_path, monkeypatch):
