@@ -9,6 +9,7 @@ from jinv import losses
 from jinv.engine.phase import TEACHER, Evaluation, Term
 from jinv.inversion.request import target
 from jinv.inversion.terms import each_image
+from jinv.models.classifier import Classifier
 from jinv.values import NotNegative
 from jinv.visualization.visualization import Visualization
 
@@ -23,7 +24,7 @@ class DeepDream(Visualization):
     photograph, at sizes that grow by an octave.
     """
 
-    def objective(self) -> Term:
+    def objective(self, classifier: Classifier) -> Term:
         """Make the term that asks for strong features."""
 
         def value(e: Evaluation) -> jax.Array:
@@ -51,7 +52,7 @@ class Caricature(Visualization):
 
     cosine_power: NotNegative = 1.0
 
-    def objective(self) -> Term:
+    def objective(self, classifier: Classifier) -> Term:
         """Make the term that asks for likeness to each photograph's features."""
 
         def value(e: Evaluation) -> jax.Array:

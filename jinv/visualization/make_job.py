@@ -104,6 +104,7 @@ def make_visualization(
         )
     taking_part = cast_priors(priors, classifier, prior_stride)
     settings = with_given(method, overrides)
+    settings.extent(classifier)  # refuses a size of one number
     pictures = Pictures.of(classifier, start, caricature, names, settings.size)
     if pictures.size:
         settings = replace(settings, size=pictures.size)

@@ -112,8 +112,11 @@ def find_directions(
         ConfigError: There is no such layer, or it has another number of channels.
     """
     check_layers(classifier, [layer])
-    rows = np.atleast_2d(np.asarray(vectors))
-    if rows.ndim != 2 or rows.dtype.kind not in "biuf":
+    try:
+        rows = np.atleast_2d(np.asarray(vectors))
+    except ValueError:
+        rows = None  # they are of several lengths
+    if rows is None or rows.ndim != 2 or rows.dtype.kind not in "biuf":
         raise ConfigError(
             f"{name}: expected a direction (channels,) or several (directions, "
             f"channels), found {shown(vectors)}"

@@ -121,15 +121,16 @@ class Visualization(Method, Descending):
         """What the engine is to do with each batch; see `Method.procedure`."""
         _check(self, classifier)
         wanted = (
-            self.objective(),
+            self.objective(classifier),
             *used(self, *self._diversity(classifier)),
         )
         sizes = octave_sizes(self.extent(classifier), self.octaves, self.octave_scale)
         return Procedure(tuple(self._phase(classifier, size, wanted) for size in sizes))
 
-    def objective(self) -> Term:
+    def objective(self, classifier: Classifier) -> Term:
         """Make the term that asks for the units, or for whatever images are to have."""
         asks = (POSITION, *map(direction, self.layers))
+        shapes = layer_shapes(classifier, self.extent(classifier))
 
         def value(e: Evaluation) -> jax.Array:
             seen = e.seen[TEACHER].features
@@ -137,7 +138,7 @@ class Visualization(Method, Descending):
                 losses.activation(
                     seen[layer].astype("float32"),
                     e.asked[direction(layer)],
-                    e.asked[POSITION],
+                    _in_octave(e.asked[POSITION], shapes[layer], seen[layer].shape[1:]),
                 )
                 for layer in self.layers
             ]
@@ -179,6 +180,16 @@ class Visualization(Method, Descending):
             size, self.margin, self.shifts, self.factors, self.angles, self.per
         )
         return chain(*rolled, shown)
+
+
+def _in_octave(
+    positions: jax.Array, whole: tuple[int, ...], map_: tuple[int, ...]
+) -> jax.Array:
+    """Positions (batch, 2) in the map of a smaller octave: as far down and across."""
+    if len(whole) < 3 or whole == map_:
+        return positions
+    sides, shown = jnp.array([whole[:2]]), jnp.array([map_[:2]])
+    return jnp.where(positions < 0, positions, positions * shown // sides)
 
 
 def _awake(layers: tuple[str, ...], e: Evaluation, activations: jax.Array) -> jax.Array:

@@ -14,6 +14,7 @@ from jinv.errors import ConfigError, Interrupted
 from jinv.images.noise import draw_normal
 from jinv.levels import to_uint8
 from jinv.losses import gram_similarity
+from jinv.models.response import Response
 from jinv.report.run_folder import RunFolder
 from jinv.visualization.dreams import Caricature, DeepDream
 from jinv.visualization.make_job import make_visualization
@@ -46,6 +47,22 @@ def test_each_unit_is_excited_by_its_image_more_than_by_any_other(eight):
     np.testing.assert_array_equal(values.argmax(1), range(8))
     assert eight.names == [f"stage2_{number}" for number in range(8)]
     assert 0 <= eight.images.min() < 0.2 and 0.8 < eight.images.max() <= 1
+
+
+def test_a_position_is_as_far_down_and_across_in_every_octave(tiny):
+    options = {"octaves": 2, "octave_scale": 2.0, "steps": 1}
+    job = make_visualization(tiny, "stage1:1@6,3", **STILL | options)
+    whole = tiny.feature_shapes["stage1"][0]
+    small = np.zeros((1, whole // 2, whole // 2, 4), np.float32)
+    small[0, 3, 1, 1] = 5
+    term = job.method.objective(tiny)
+
+    class Seen:
+        seen = {TEACHER: Response(None, {}, {"stage1": jnp.asarray(small)})}
+        asked = jax.tree.map(jnp.asarray, job.request.ask(np.zeros(1, int)))
+        batch_mean = batch_sum = staticmethod(lambda values: jnp.mean(values, 0))
+
+    assert float(term.value(Seen())) == -5
 
 
 def test_what_the_page_says_of_activations_is_what_the_network_says(tiny, eight):
