@@ -6,11 +6,13 @@ pixels than fit into memory.
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from jinv.errors import DataError
+from jinv.values import shown
 
 MOST_PIXELS = 2**26
 """Most pixels of an image file: 8192x8192, which take 256 MiB when they are decoded."""
@@ -66,6 +68,25 @@ def read_image(path: str | Path) -> Image.Image:
         text = (error.strerror if isinstance(error, OSError) else None) or str(error)
         reason = " ".join(text.split()) or type(error).__name__
         raise DataError(f"{path} cannot be read as an image: {reason}") from error
+
+
+def as_photograph(given: Any) -> np.ndarray:
+    """Make sure that something is a photograph, e.g. of NumPy or Pillow.
+
+    Returns:
+        Photograph (height, width, 1 or 3), uint8.
+
+    Raises:
+        DataError: It is none.
+    """
+    image = np.asarray(given)
+    plain = image.ndim == 3 and image.shape[-1] in (1, 3) and image.size
+    if not plain or image.dtype != np.uint8:
+        raise DataError(
+            "photographs: expected arrays (height, width, 3), or 1 where grey, uint8, "
+            f"found {shown(given)} of {image.dtype}"
+        )
+    return image
 
 
 def to_picture(image: np.ndarray) -> Image.Image:

@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jinv.data.pictures import to_picture
+from jinv.data.pictures import as_photograph, to_picture
 from jinv.errors import DataError
-from jinv.values import shown
 
 _MOST_PIXELS = 2**31 - 1
 """Pixels are counted by 32 bits on devices."""
@@ -152,13 +151,7 @@ def as_taken(images: Sequence[Any], channels: int, least: int) -> list[np.ndarra
     """
     found = []
     for image in images:
-        image = np.asarray(image)
-        plain = image.ndim == 3 and image.dtype == np.uint8 and image.size
-        if not plain or image.shape[-1] not in (1, 3):
-            raise DataError(
-                "photographs: expected arrays (height, width, 3), or 1 where grey, "
-                f"uint8, found {shown(image)} of {image.dtype}"
-            )
+        image = as_photograph(image)
         picture = to_picture(image).convert("L" if channels == 1 else "RGB")
         scale = max(1.0, least / min(picture.size))
         if scale > 1:

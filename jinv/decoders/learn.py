@@ -74,9 +74,9 @@ class LearntDecoder(NamedTuple):
 def learn_decoder(
     classifier: Classifier,
     layer: str,
-    photographs: Sequence[Any],
+    photographs: Any,
     folder: Path | str,
-    held_out: Sequence[Any] = (),
+    held_out: Any = (),
     *,
     names: Sequence[str] = (),
     devices: Natural = 1,

@@ -71,7 +71,7 @@ class CastPrior:
                 values = e.seen[TEACHER].features[layer]
             else:
                 values = classifier.denormalise(e.inputs)
-            _check_room(role, form, values)
+            form.check_room(values.shape, role)
             shifts = None if stride == 1 else draw_shifts(e.key, e.index)
             return method.joined(e, energy(form, e.cast[role], values, shifts, stride))
 
@@ -179,12 +179,3 @@ def _prior_and_weight(given: Any) -> tuple[Prior, float | None]:
 
 def _checked(weight: Any, whose: str) -> float:
     return converted(NotNegative, weight, f"weight of the prior {whose}")
-
-
-def _check_room(role: str, form: Form, values: jax.Array) -> None:
-    height, width = values.shape[1:3]
-    if height < form.height or width < form.width:
-        raise ConfigError(
-            f"{role} looks at patches of {form.height}x{form.width}, but there are "
-            f"{height}x{width} here: take larger images or resolutions, or leave it out"
-        )

@@ -112,10 +112,16 @@ def as_floats(images: Any) -> list[np.ndarray]:
     found = [np.asarray(image) for image in images] if listed else []
     for image in found:
         fits = image.ndim == 3 and image.shape[-1] in COLOURS and image.size
-        if not fits or image.dtype.kind not in "uf":
+        if not fits or not (image.dtype == np.uint8 or image.dtype.kind == "f"):
             raise DataError(
                 "expected images (height, width, 1 or 3), uint8 or floats, found "
-                f"{shown(image)}"
+                f"{shown(image)} of {image.dtype}"
+            )
+        # Noise may be beyond black and white, half of the pixels hardly.
+        if image.dtype.kind == "f" and not -1 <= np.median(image) <= 2:
+            raise DataError(
+                "expected floats, 0 for black and 1 for white, found numbers around "
+                f"{np.median(image):g}"
             )
     if not found:
         raise DataError(

@@ -120,6 +120,24 @@ class Form(Checked):
         """Height and width of a patch."""
         return self.height, self.width
 
+    def check_room(self, shape: tuple[int, ...], whose: str) -> None:
+        """Refuse images, or feature maps, that are smaller than a patch.
+
+        Args:
+            shape: Their shape (images, height, width, channels).
+            whose: Words for the prior.
+
+        Raises:
+            ConfigError: They are.
+        """
+        _, height, width, _ = shape
+        if height < self.height or width < self.width:
+            raise ConfigError(
+                f"{whose} looks at patches of {self.height}x{self.width}, but there "
+                f"are {height}x{width} here: take larger images or resolutions, or "
+                "leave it out"
+            )
+
     @property
     def channels(self) -> int:
         """Number of channels that the prior looks at."""

@@ -114,6 +114,10 @@ def learn_prior(
         >>> prior.variables["filters"].shape
         (8, 3, 3, 3)
     """
+    if isinstance(images, str | Path):
+        raise ConfigError(
+            f"images: expected arrays, e.g. of `jinv.load_labelled`, found {images!r}"
+        )
     found = find_prior_preset(preset)
     check_options(settings, [field.name for field in fields(PriorConfig)])
     config = replace(found.config, **settings).whole()
@@ -132,6 +136,9 @@ def learn_prior(
         draw = partial(draw_patches, material)
         parts = parted(len(material), config.seed)
         taught, examples, tests = _drawn(draw, parts, inner, config, crop)
+        # What cannot be read is found now, and not when all is learnt.
+        count = min(_MEASURED, max(500, _MOST_NUMBERS // int(np.prod(form.patch))))
+        apart = draw(parts[1], count, form.size, config.seed + 2)
         course = Course(
             config.rounds,
             config.round_steps,
@@ -148,8 +155,6 @@ def learn_prior(
             should_stop=should_stop,
         )
         variables = _sorted(taught.variables(learnt.trained, taught.lesson.frozen))
-        count = min(_MEASURED, max(500, _MOST_NUMBERS // int(np.prod(form.patch))))
-        apart = draw(parts[1], count, form.size, config.seed + 2)
         measured = measure_prior(inner, variables, apart, config.seed)
         variables |= {n: np.float32(measured[n]) for n in ("mean", "deviation")}
         rows = metrics_log(folder).rows()

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from jinv.data.pictures import cut, to_picture
+from jinv.data.pictures import as_photograph, cut, to_picture
 from jinv.errors import DataError
 from jinv.levels import from_uint8
 from jinv.models.classifier import Classifier
@@ -121,13 +121,9 @@ def _shrunk(image: np.ndarray, share: float) -> np.ndarray:
     return found.reshape(size[1], size[0], channels)
 
 
-def _as(channels: int, image: np.ndarray) -> np.ndarray:
-    """An image of uint8 as grey or as RGB."""
-    if image.ndim != 3 or image.shape[-1] not in (1, 3) or image.dtype != np.uint8:
-        raise DataError(
-            "expected images uint8 of shape (height, width, 1 or 3), found "
-            f"{image.dtype} of shape {image.shape}"
-        )
+def _as(channels: int, image: Any) -> np.ndarray:
+    """A photograph as grey or as RGB."""
+    image = as_photograph(image)
     if image.shape[-1] == channels:
         return image
     mode = {1: "L", 3: "RGB"}[channels]

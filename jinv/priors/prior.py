@@ -10,10 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from jinv.errors import ConfigError
+from jinv.levels import from_uint8
 from jinv.memo import Memo
 from jinv.models.classifier import Classifier
 from jinv.priors.energy import STRIDE, Variables, energy, score
 from jinv.priors.form import COLOURS, Form
+from jinv.values import shown
 
 
 # Compared by identity: arrays have no single answer to whether they are equal.
@@ -77,16 +79,38 @@ class Prior:
         shifts: jax.Array | None = None,
         stride: int = STRIDE,
     ) -> jax.Array:
-        """Mean energy of the patches of each image; see `jinv.priors.energy.energy`."""
+        """Mean energy of the patches of each image; see `jinv.priors.energy.energy`.
+
+        Raises:
+            ConfigError: The values are not what the prior is of.
+        """
+        values = self._taken(values)
         program = self.memo.get(
             ("energy", stride), lambda: jax.jit(energy, static_argnums=(0, 4))
         )
-        return program(self.form, self.variables, jnp.asarray(values), shifts, stride)
+        return program(self.form, self.variables, values, shifts, stride)
 
     def score(self, values: Any) -> jax.Array:
-        """Gradient of the log density; see `jinv.priors.energy.score`."""
+        """Gradient of the log density; see `jinv.priors.energy.score`.
+
+        Raises:
+            ConfigError: The values are not what the prior is of.
+        """
+        values = self._taken(values)
         program = self.memo.get("score", lambda: jax.jit(score, static_argnums=0))
-        return program(self.form, self.variables, jnp.asarray(values))
+        return program(self.form, self.variables, values)
+
+    def _taken(self, values: Any) -> jax.Array:
+        """Values as the prior takes them: uint8 as floats in [0, 1]."""
+        found, form = from_uint8(jnp.asarray(values)), self.form
+        channels = form.subject.channels
+        if found.ndim != 4 or found.shape[-1] != channels:
+            raise ConfigError(
+                f"{self._words} is of {form.subject}: expected an array (images, "
+                f"height, width, {channels}), found {shown(values)}"
+            )
+        form.check_room(found.shape, self._words)
+        return found
 
     def check_images(self, channels: int, whose: str = "these images") -> None:
         """Refuse to be used on images that it is not of.

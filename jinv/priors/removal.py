@@ -186,7 +186,7 @@ def prior_removal(
     Raises:
         ConfigError: What the card says of denoising makes no sense.
     """
-    if (recipe := _recipe(prior)) and weight is None:
+    if weight is None and (recipe := _recipe(prior)):
         rates = recipe.rates
         weight = recipe.weight / recipe.sigma**2
         if steps in (None, len(rates)):

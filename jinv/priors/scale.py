@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jinv.errors import DataError
 from jinv.priors.config import PriorConfig
 from jinv.priors.form import Form
 
@@ -23,9 +24,18 @@ class Scale(NamedTuple):
 
 
 def scale_of(form: Form, config: PriorConfig, values: np.ndarray) -> Scale:
-    """Measure the channels of patches (count, height, width, channels)."""
+    """Measure the channels of patches (count, height, width, channels).
+
+    Raises:
+        DataError: Nothing ever changes.
+    """
     flat = values.reshape(-1, values.shape[-1])
     mean, deviation = flat.mean(0, np.float64), flat.std(0, dtype=np.float64)
+    if not deviation.max() > 0:
+        raise DataError(
+            f"{form.subject} of these images are the same everywhere: there is nothing "
+            "to learn"
+        )
     least = 1e-4 * deviation.max()
     scale = np.where(deviation > least, 1 / np.maximum(deviation, least), 0)
     spread = float(np.sqrt(np.mean(np.square(deviation))))

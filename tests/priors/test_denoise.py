@@ -153,6 +153,7 @@ def test_a_card_that_makes_no_sense_is_refused(edges, told):
     strange = Prior(edges.form, edges.variables, {"denoising": told})
     with pytest.raises(ConfigError, match="does not tell how it removes noise"):
         prior_removal(strange, 0.1)
+    assert prior_removal(strange, 0.1, weight=0.1).rates == ()  # as it advises
     assert prior_removal(edges, 0.1).rates == ()
 
 

@@ -45,6 +45,41 @@ def test_a_lesson_that_is_stopped_ends_with_the_same_bytes(learn):
     assert learn("other", seed=1)[1] != content
 
 
+class Torn(list):
+    """Images of which one cannot be read."""
+
+    def __getitem__(self, number):
+        if number == self.broken:
+            raise DataError(f"{number}.png is torn")
+        return super().__getitem__(number)
+
+
+def test_an_image_that_is_torn_is_found_before_anything_is_learnt(learn):
+    seen = []
+    for number in range(len(IMAGES)):
+        images = Torn(IMAGES)
+        images.broken = number
+        with pytest.raises(DataError, match=f"{number}.png is torn"):
+            learn(f"torn{number}", images, on_event=seen.append, objective="unrolled")
+    assert seen == []
+
+
+def test_of_what_never_changes_there_is_nothing_to_learn(learn):
+    with pytest.raises(DataError, match="grey images .* are the same everywhere"):
+        learn("black", 0 * IMAGES, grey=True, objective="unrolled")
+
+
+def test_energies_are_of_images_however_they_are_stored(learn):
+    prior, *_ = learn("a")
+    np.testing.assert_allclose(
+        prior.energy(IMAGES[:2]), prior.energy(IMAGES[:2] / 255.0), rtol=1e-4
+    )
+    with pytest.raises(ConfigError, match="patches of 3x3, but there are 2x24 here"):
+        prior.energy(IMAGES[:, :2])
+    with pytest.raises(ConfigError, match="RGB images: expected .* width, 3., found"):
+        prior.score(IMAGES[..., :1])
+
+
 def test_a_card_tells_where_a_prior_comes_from(learn):
     prior, _, _ = learn("a", about={"data": "leaves"})
     read = load_prior(prior.path)
@@ -67,7 +102,7 @@ def test_images_may_be_of_any_sizes_but_not_smaller_than_a_patch(learn):
     assert learn("a", images, grey=True)[0].form.subject.channels == 1
     with pytest.raises(DataError, match="image 1 is 2x24 there, and 3x3 are to be cut"):
         learn("b", [IMAGES[0], IMAGES[1][:2]])
-    with pytest.raises(DataError, match="expected images uint8"):
+    with pytest.raises(DataError, match="expected arrays .height, width, 3.* uint8"):
         learn("c", [IMAGES[0] / 255])
 
 
