@@ -125,6 +125,11 @@ def run(options: Search) -> int:
     storage = options.storage or SearchFolder.database(options.out)
     name = options.study or _name(options)
 
+    if options.storage and options.overwrite and not options.study:
+        raise ConfigError(
+            f"--overwrite would remove the study {name!r} from a database that others "
+            "may share: say by --study which one is meant"
+        )
     elsewhere = open_storage(storage) if options.storage else None
 
     def forget() -> None:
@@ -146,9 +151,10 @@ def run(options: Search) -> int:
             finally:
                 folder.write(plan, study.results())
         _print(study.results(), console)
+    best = options.out / "best.json"
     console.print(
-        f"the best settings are {options.out}/best.json, to be used by --preset; "
-        f"everything in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
+        (f"the best settings are {best}, to be used by --preset; " * best.exists())
+        + f"everything in {options.out}/index.html ({time.monotonic() - started:.0f} s)"
     )
     return 0
 

@@ -1,6 +1,7 @@
 """The folder in which a search leaves what it has found."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,9 +62,9 @@ class SearchFolder(Held):
                 that is to be removed.
         """
         self.path = path
-        self._folder = Folder(path, SEARCH, plan.describe(), overwrite=overwrite)
-        if overwrite:
-            forget()
+        # While nobody else can join.
+        kind = replace(SEARCH, clear=lambda *_: forget())
+        self._folder = Folder(path, kind, plan.describe(), overwrite=overwrite)
 
     def close(self) -> None:
         """Let go of the folder."""
@@ -92,6 +93,6 @@ class SearchFolder(Held):
         """Write all files that are made of a search's results."""
         write_csv(self.path / "trials.csv", results)
         plot_parallel_coordinates(self.path / "parallel_coordinates.png", results)
-        if (best := results.best) is not None and best.value is not None:
+        if (best := results.best) is not None:
             write_preset(self.path / "best.json", plan.preset_of(best, results))
         write_search_page(self.path, plan, results)

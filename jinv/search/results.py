@@ -75,8 +75,8 @@ class Results:
 
     @property
     def best(self) -> Trial | None:
-        """Best trial; of equals the baseline, then the first."""
-        return next(iter(self.ranked), None)
+        """Best trial that has a value; of equals the baseline, then the first."""
+        return next((trial for trial in self.ranked if trial.value is not None), None)
 
     @property
     def ranked(self) -> list[Trial]:

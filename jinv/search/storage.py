@@ -113,7 +113,8 @@ def join_study(
         if difference := first_difference(found, configuration):
             raise FolderError(
                 f"the study {name!r} has another configuration ({difference}): give "
-                "the same options, --overwrite, or another --out"
+                "the same options, --overwrite, another --out, or another --study in "
+                "a database that is shared"
             ) from None
         return study
     for role, params in queue:

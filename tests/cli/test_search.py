@@ -133,6 +133,10 @@ def test_an_objective_may_compare_with_real_images(base, tmp_path, capsys):
         (["--objective", "fid"], "the objective fid needs real images: --real"),
         (["--storage", "nonsense"], "no database address: 'nonsense'"),
         (
+            ["--storage", "sqlite:///ours.db", "--overwrite"],
+            "would remove the study 'search' from a database that others may share",
+        ),
+        (
             ["--storage", "sqlite:////nowhere/at/all.db"],
             "there is no /nowhere/at",
         ),
