@@ -100,6 +100,7 @@ def run(options: Evaluate) -> int:
     for source, split in (
         (options.set, options.split),
         *([(options.real, options.real_split)] if options.real else []),
+        *((source, options.split) for _, source in also),
     ):
         reader.open(source, split, options.size)
     out = options.out or _default_out(options.set)

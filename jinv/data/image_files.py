@@ -10,10 +10,11 @@ from pathlib import Path
 from jinv.data.class_folders import JUNK
 from jinv.data.pictures import SUFFIXES
 from jinv.errors import JinvWarning
+from jinv.folders import Kind, description_of
 
 _METADATA = "metadata.jsonl"
-_EVALUATION = "evaluation.json"
-"""File in the folder that `jinv evaluate` adds to a set."""
+_EVALUATION = Kind("evaluation", "evaluation", owned=())
+"""What `jinv evaluate` adds to a set."""
 _HIDDEN, _DEAD, _OTHER = "hidden", "dead links", "of another kind"
 _CIRCLE, _UNREACHED = "links in a circle", "in no class's folder"
 _MOST_KINDS = 5
@@ -129,7 +130,11 @@ def _sort_out(entry: os.DirEntry, left_out: dict[str, Counter[str]]) -> bool:
 
 
 def _is_ours(entry: os.DirEntry) -> bool:
-    return os.path.exists(os.path.join(entry.path, _EVALUATION))
+    """Whether a folder is that of an evaluation, finished or begun."""
+    if not _is_folder(entry):
+        return False
+    finished = os.path.exists(os.path.join(entry.path, f"{_EVALUATION.entry}.json"))
+    return finished or bool(description_of(Path(entry.path), _EVALUATION))
 
 
 def _is_junk(name: str) -> bool:

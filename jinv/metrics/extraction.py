@@ -13,6 +13,8 @@ from jinv.data.labelled import LabelledImages
 from jinv.errors import ConfigError, DataError
 from jinv.models.classifier import Classifier
 
+_SIZES = "images have different sizes: --size N cuts them to one"
+
 
 @dataclass(frozen=True, eq=False)
 class Extractor:
@@ -123,18 +125,22 @@ def extract(
         on_batch: Told how many images are done, and how many there are.
 
     Raises:
-        DataError: None of the images could be read.
+        DataError: None of the images could be read, or they are of several sizes.
     """
     names = tuple(dict.fromkeys((extractor.feature, *extractor.shown)))
     indices: list[np.ndarray] = []
     features: dict[str, list[np.ndarray]] = {name: [] for name in names}
     logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(judges))]
     unreadable: list[str] = []
+    sizes: set[tuple[int, ...]] = set()
     for start in range(0, len(data), batch_size):
         wanted = np.arange(start, min(start + batch_size, len(data)))
         images, read, wrong = _readable(data, wanted)
         unreadable += wrong
         if len(read):
+            sizes.add(images.shape[1:3])
+            if len(sizes) > 1:
+                raise DataError(_SIZES)
             indices.append(read)
             # One shape, one program: the last batch is filled up.
             filled = np.resize(images, (batch_size, *images.shape[1:]))
@@ -183,7 +189,7 @@ def _readable(
     if not good:
         return np.empty(0), wanted[:0], wrong
     if len({images.shape for images, *_ in good}) > 1:
-        raise DataError("images have different sizes: --size N cuts them to one")
+        raise DataError(_SIZES)
     images, read, _ = zip(*good, strict=True)
     return np.concatenate(images), np.concatenate(read), wrong
 

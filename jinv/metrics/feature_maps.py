@@ -28,13 +28,15 @@ def sparsity(features: ArrayLike) -> Sparsity:
         features: Features (images, ...).
 
     Raises:
-        DataError: There are no features, or only zeros.
+        DataError: There are no features, or only zeros, or some are not finite.
 
     Example:
         >>> sparsity([[0.0, 0.0, 0.0, 5.0], [0.0, 0.0, 2.0, 0.0]])
         Sparsity(silent=0.75, hoyer=1.0)
     """
     rows = np.asarray(features, np.float64)
+    if not rows.size or not np.isfinite(rows).all():
+        raise DataError(f"features {np.shape(features)}: expected some, all finite")
     rows = rows.reshape(len(rows), -1)
     lengths = np.linalg.norm(rows, axis=1)
     if not lengths.any() or rows.shape[1] < 2:
@@ -74,7 +76,9 @@ def place_covariance(maps: ArrayLike) -> np.ndarray:
 
 
 def channel_covariance(maps: ArrayLike) -> np.ndarray:
-    """Covariance of two channels, over images and places.
+    """Covariance of two channels at a place, the mean over images and places.
+
+    Of each place and channel the mean is subtracted.
 
     Args:
         maps: Features (images, height, width, channels).

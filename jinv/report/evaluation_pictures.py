@@ -4,10 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import ImageOps
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from jinv.data.labelled import LabelledImages
+from jinv.data.pictures import to_picture
 from jinv.metrics.extraction import Extracted, Extractor, sample_positions
 from jinv.metrics.neighbours import nearest
 from jinv.report.evaluation_figures import plot_embedding
@@ -116,9 +118,19 @@ def save_neighbours(
     half = min(_SHOWN // 2, len(order))
     rest = rng.permutation(order[half:])[: _SHOWN - half]
     chosen = np.concatenate([order[:half], rest])
+    images = evaluated.images(queries[chosen])
     neighbours = np.stack([real.images(found[row]) for row in chosen])
+    if neighbours.shape[2:4] != images.shape[1:3]:  # real ones of another size
+        height, width = images.shape[1:3]
+        neighbours = np.stack(
+            [[_fitted(near, width, height) for near in row] for row in neighbours]
+        )
     titles = [evaluated.classes[evaluated.seen.labels[queries[row]]] for row in chosen]
-    sheet = neighbour_sheet(
-        evaluated.images(queries[chosen]), neighbours, distances[chosen], titles
-    )
+    sheet = neighbour_sheet(images, neighbours, distances[chosen], titles)
     save_picture(path, sheet)
+
+
+def _fitted(image: np.ndarray, width: int, height: int) -> np.ndarray:
+    """An image (height, width, channels), uint8, scaled and cut to a size."""
+    picture = ImageOps.fit(to_picture(image), (width, height))
+    return np.asarray(picture).reshape(height, width, -1)

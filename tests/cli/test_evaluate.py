@@ -98,14 +98,27 @@ def test_an_evaluation_is_replaced_only_when_asked(base, folder, capsys):
 
 
 def test_further_sets_join_the_table(base, folder, real, capsys):
-    words = ["--also", f"half as bright={folder}", "nothing=nowhere", "--no-noise"]
+    words = ["--also", f"half as bright={folder}", "--no-noise"]
     assert main([*base, *words, "--real-images", "40"]) == 0
     found = evaluation(folder)
     assert found["real"]["images"] == 40
     assert list(found["rows"]) == ["this set", "real images (test)", "half as bright"]
-    assert any(
-        "nothing is left out: no labelled images" in w for w in found["warnings"]
-    )
+
+
+def test_a_further_set_that_is_not_there_costs_nothing(base, folder, capsys):
+    assert main([*base, "--also", f"half={folder}", "nothing=nowhere"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "no labelled images" in said
+
+
+def test_real_images_may_have_another_form(base, folder, tmp_path):
+    images = np.zeros((20, 8, 12, 3), np.uint8)
+    images[:, 0] = np.arange(20, dtype=np.uint8)[:, None, None]
+    np.savez(tmp_path / "wide.npz", x_train=images, y_train=np.arange(20) % 6)
+    out = ["--out", str(tmp_path / "wide")]
+    assert main([base[0], str(tmp_path / "wide.npz"), *base[2:], *out]) == 0
+    with Image.open(tmp_path / "wide" / "neighbours.png") as sheet:
+        assert sheet.size[0] > sheet.size[1] / 4
 
 
 def test_without_real_images_or_judges_something_is_measured(folder, weights):

@@ -114,10 +114,15 @@ def test_images_in_no_class_are_told(tmp_path):
         load_labelled(tmp_path, "train", CLASSES, 8)
 
 
-def test_an_evaluation_beside_the_classes_is_none_of_them(tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [("evaluation.json", "{}"), ("config.json", '{"evaluation": {"set": "x"}}')],
+)
+def test_an_evaluation_beside_the_classes_is_none_of_them(tmp_path, kind, content):
     picture(tmp_path / "cat" / "1.png")
     picture(tmp_path / "evaluation" / "figure.png")
-    (tmp_path / "evaluation" / "evaluation.json").write_text("{}")
+    # Finished, or begun and killed.
+    (tmp_path / "evaluation" / kind).write_text(content)
     assert classes_of(tmp_path, ".") == ("cat",)
     assert load_labelled(tmp_path, ".", CLASSES, 8).labels.tolist() == [0]
 

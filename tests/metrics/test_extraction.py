@@ -85,6 +85,11 @@ def test_images_of_several_sizes_need_a_size(tiny, folder):
     data = load_labelled(str(folder), "train", tiny.spec.classes, None)
     with pytest.raises(DataError, match="--size N cuts them"):
         extract(data, make_extractor(tiny))
+    for path in (folder / "train" / "cat").iterdir():  # whole batches are of one size
+        Image.new("RGB", (9, 9)).save(path)
+    data = load_labelled(str(folder), "train", tiny.spec.classes, None)
+    with pytest.raises(DataError, match="--size N cuts them"):
+        extract(data, make_extractor(tiny), batch_size=1)
     cut = load_labelled(str(folder), "train", tiny.spec.classes, 8)
     assert len(extract(cut, make_extractor(tiny))) == 23
 
