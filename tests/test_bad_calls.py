@@ -1,5 +1,7 @@
 """Calls of the Python API that cannot work: one line each, before any work."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -252,6 +254,71 @@ CALLS = {
     "the price of a game": (
         lambda e: jinv.distill(e.tiny, e.tiny, "x", preset="dfad", cost=Cost(1, 1.0)),
         "cost is for a pool",
+    ),
+    "images that end small": (
+        lambda e: e.job("cat", resolutions=(4,)),
+        "resolutions 4: expected 8 as the last",
+    ),
+    "a split of our own": (
+        lambda e: jinv.synthesize(e.job("cat"), "x", split="Parts"),
+        "split 'Parts': expected a plain name such as train, and none",
+    ),
+    "labels of scores": (
+        lambda e: ArrayImages(IMAGES, [0.9, 1.7]),
+        "labels: labels must be whole numbers in .*, found 0.9",
+    ),
+    "labels of 33 bits": (
+        lambda e: ArrayImages(IMAGES, [2**32 + 1, 0]),
+        "labels must lie in .*, found 0..4294967297",
+    ),
+    "a name with a folder": (
+        lambda e: replace(e.tiny.spec, name="timm/mine"),
+        "name: expected one that a file can have, .* found 'timm/mine'",
+    ),
+    "a name that is taken": (
+        lambda e: replace(e.tiny.spec, name="Config"),
+        "not config, .* found 'Config'",
+    ),
+    "a decoder's path": (
+        lambda e: jinv.reconstruct(e.tiny, IMAGES, "stage1", decoder="runs/decoder"),
+        "decoder: expected one of `jinv.load_decoder`, found its path",
+    ),
+    "a root of variations": (
+        lambda e: jinv.reconstruct(e.tiny, IMAGES, "stage1", beta=0.5),
+        "beta: expected a number from 1, found 0.5",
+    ),
+    "a side to dream at": (
+        lambda e: jinv.visualize(e.tiny, layers="stage1", start=IMAGES, size=(6,)),
+        "size: expected height and width",
+    ),
+    "directions of two lengths": (
+        lambda e: jinv.visualize(e.tiny, layers="stage1", directions=[[1, 2], [3]]),
+        "expected a direction .channels,. or several",
+    ),
+    "noise in levels": (
+        lambda e: jinv.denoise(IMAGES + 99.0, sigma=25),
+        "expected floats, 0 for black and 1 for white, found numbers around 99",
+    ),
+    "noise that is none": (
+        lambda e: jinv.denoise(np.full((1, 8, 8, 3), np.nan), sigma=25),
+        "found numbers around nan",
+    ),
+    "noise of 16 bits": (
+        lambda e: jinv.denoise(IMAGES.astype(np.uint16), sigma=25),
+        "uint8 or floats, found an array .* of uint16",
+    ),
+    "minus three leaves": (lambda e: jinv.dead_leaves(-3, 8), "count: expected"),
+    "leaves of two colours": (
+        lambda e: jinv.dead_leaves(3, 8, channels=2),
+        "channels: expected 3, or 1 where grey, found 2",
+    ),
+    "a folder of a prior": (
+        lambda e: jinv.learn_prior("photos/", "x"),
+        "images: expected arrays, .* found 'photos/'",
+    ),
+    "a prior of texts": (
+        lambda e: jinv.learn_prior(["a.jpg"] * 2, "x"),
+        "expected arrays .height, width, 3.",
     ),
     "photographs of two sizes": (
         lambda e: jinv.reconstruct(

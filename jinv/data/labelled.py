@@ -5,8 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 from PIL import Image
 
+from jinv.data.labels import check_whole
 from jinv.data.pictures import cut
 from jinv.errors import DataError
 
@@ -34,12 +36,16 @@ class LabelledImages(Protocol):
 class ArrayImages:
     """Images that lie in memory."""
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray):
+    def __init__(self, images: ArrayLike, labels: ArrayLike):
         """Hold images uint8 and labels (n,).
 
         Images are (n, height, width, 3), or, where grey, (n, height, width, 1) or
         (n, height, width).
+
+        Raises:
+            DataError: They are no such arrays, or labels are no whole numbers.
         """
+        images, labels = np.asarray(images), np.asarray(labels)
         if images.ndim == 3:
             images = images[..., None]
         if (
@@ -56,6 +62,7 @@ class ArrayImages:
                 f"{len(images)} images need labels of shape ({len(images)},), not "
                 f"{labels.shape}"
             )
+        check_whole(labels, "labels")
         self.images, self.labels = images, labels.astype(np.int32)
 
     def __len__(self) -> int:

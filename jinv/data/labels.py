@@ -9,6 +9,7 @@ from jinv.errors import DataError
 from jinv.suggest import near
 
 _MOST_NAMED = 10
+_LARGEST = 2**31 - 1
 
 
 def to_labels(
@@ -87,24 +88,42 @@ def _by_name(names: Sequence[str], where: str, classes: Sequence[str]) -> np.nda
     return np.asarray(found, np.int32)
 
 
-def _whole(found: np.ndarray, where: str, count: int) -> np.ndarray:
+def check_whole(
+    found: np.ndarray, where: str, least: int = -_LARGEST, most: int = _LARGEST
+) -> None:
+    """Refuse labels that are no whole numbers in a range.
+
+    They are compared as they are: a conversion would wrap large ones, and lose NaN.
+
+    Args:
+        found: Labels.
+        where: What errors call them.
+        least: Least number, by default of those that 32 bits hold.
+        most: Greatest number.
+
+    Raises:
+        DataError: One is none.
+    """
     if found.dtype.kind not in "biuf":
         raise DataError(
             f"{where}: expected whole numbers or names of classes, found {found.dtype}"
         )
     if found.dtype.kind == "f":
-        # Compared as they are: a conversion would wrap large ones, and lose NaN.
         wrong = found[found != np.floor(found)]
         if wrong.size:
             raise DataError(
-                f"{where}: labels must be whole numbers in 0..{count - 1}, found "
+                f"{where}: labels must be whole numbers in {least}..{most}, found "
                 f"{wrong[0]:g}"
             )
-    if found.size and not 0 <= found.min() <= found.max() < count:
+    if found.size and not least <= found.min() <= found.max() <= most:
         raise DataError(
-            f"{where}: labels must lie in 0..{count - 1}, found {found.min()}.."
+            f"{where}: labels must lie in {least}..{most}, found {found.min()}.."
             f"{found.max()}: choose a model with a class for each"
         )
+
+
+def _whole(found: np.ndarray, where: str, count: int) -> np.ndarray:
+    check_whole(found, where, 0, count - 1)
     return found.astype(np.int32)
 
 

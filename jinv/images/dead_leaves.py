@@ -4,7 +4,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from jinv.checked import checked
+from jinv.errors import ConfigError
 from jinv.images.shapes import POWERS, Shapes, distances, largest_radius, spread
+from jinv.values import Count, Natural, Seed
 
 _AT_ONCE = 64
 """Images that are drawn together, and whose random numbers are one stream."""
@@ -18,7 +21,10 @@ _LEAVES = 14
 _TEXTURES = 64
 
 
-def dead_leaves(count: int, size: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+@checked
+def dead_leaves(
+    count: Natural, size: Count, channels: Count = 3, seed: Seed = 0
+) -> np.ndarray:
     """Draw images of random shapes that hide each other: the dead leaves model.
 
     Edges between shaded, textured regions of all sizes give natural images many of
@@ -38,10 +44,15 @@ def dead_leaves(count: int, size: int, channels: int = 3, seed: int = 0) -> np.n
     Returns:
         Images (count, size, size, channels), uint8.
 
+    Raises:
+        ConfigError: A number cannot be.
+
     Example:
         >>> dead_leaves(2, 32).shape
         (2, 32, 32, 3)
     """
+    if channels not in (1, 3):
+        raise ConfigError(f"channels: expected 3, or 1 where grey, found {channels}")
     textures = _textures(np.random.default_rng((seed, 0)), 2 * size)
 
     def draw(number: int) -> np.ndarray:

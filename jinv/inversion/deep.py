@@ -52,7 +52,8 @@ class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descendi
 
     Attributes:
         steps: Updates in each phase; one number stands for all phases.
-        resolutions: Height and width in each phase, in pixels; empty for the
+        resolutions: Height and width in each phase, in pixels, the last the
+            classifier's; empty for the
             classifier's own.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
         temperature: Number by which logits are divided in the cross-entropy.
@@ -102,7 +103,7 @@ class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descendi
 
     def procedure(self, classifier: Classifier) -> Procedure:
         """What the engine is to do with each batch; see `Method.procedure`."""
-        _check(self)
+        _check(self, classifier)
         sizes = self.resolutions or (classifier.spec.input_size,)
         steps = self.steps * len(sizes) if len(self.steps) == 1 else self.steps
         wanted = _wanted(self, classifier)
@@ -157,7 +158,7 @@ def _wanted(config: DeepInversion, classifier: Classifier) -> tuple[Term, ...]:
     return first + statistics + config.competition() + used(config, *prior)
 
 
-def _check(config: DeepInversion) -> None:
+def _check(config: DeepInversion, classifier: Classifier) -> None:
     weights = ("w_class", "w_bn", "w_disagreement", "w_tv2", "w_tv1", "w_l2")
     check_weights(config, weights)
     phases = len(config.resolutions) or 1
@@ -165,4 +166,10 @@ def _check(config: DeepInversion) -> None:
         raise ConfigError(
             f"{len(config.steps)} numbers of steps for {phases} resolution(s): give "
             "one for all, or one for each"
+        )
+    own = classifier.spec.input_size
+    if config.resolutions and config.resolutions[-1] != own:
+        raise ConfigError(
+            f"resolutions {', '.join(map(str, config.resolutions))}: expected {own} as "
+            f"the last, which {classifier.spec.name} takes"
         )

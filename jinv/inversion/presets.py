@@ -224,7 +224,7 @@ def find_preset(name: str, method: str | None = None) -> Preset:
             is no preset, or it is one for another method.
     """
     if name not in PRESETS and name.endswith(".json"):
-        preset = read_preset(Path(name))
+        preset = read_preset(Path(name).expanduser())
     else:
         check_known("preset", name, PRESETS, ", and files named *.json")
         preset = PRESETS[name]

@@ -14,7 +14,7 @@ from jinv.values import Count, converted, shown
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 _LONGEST_NAME = 120
-"""Letters of a class's name: it is that of a folder too."""
+"""Letters of the name of a class, or of a network: both name files."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ class ClassifierSpec:
         """Check the facts that people may give; see `Facts`.
 
         Raises:
-            ConfigError: A fact cannot be true of any network.
+            ConfigError: A fact cannot be true of any network, or the name cannot be
+                that of a file.
         """
+        _check_name(self.name)
         try:
             names = class_names(self.classes)
             for name in ("mean", "std"):
@@ -131,6 +133,21 @@ class ClassifierSpec:
                 "choose the model that they belong to"
             )
         return module.clone(narrowed=FrozenDict(self.narrowed))
+
+
+def _check_name(name: Any) -> None:
+    """Refuse a name that weights beside `config.json` cannot have."""
+    plain = isinstance(name, str) and name.isprintable() and not set(name) & set("/\\")
+    if (
+        not plain
+        or not 0 < len(name) <= _LONGEST_NAME
+        or name.startswith(".")
+        or name.casefold() == "config"
+    ):
+        raise ConfigError(
+            "name: expected one that a file can have, not config, of up to "
+            f"{_LONGEST_NAME} letters, found {shown(name)}"
+        )
 
 
 def class_names(given: Any) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import accumulate, pairwise
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import jax
 import jax.numpy as jnp
@@ -37,7 +37,7 @@ from jinv.inversion.request import START, target
 from jinv.inversion.terms import check_weights, each_image, used
 from jinv.models.classifier import Classifier
 from jinv.models.features import check_layers
-from jinv.values import Natural, NotNegative, Positive
+from jinv.values import Natural, NotNegative, Positive, Range
 
 Unit = Literal["levels", "image", "input"]
 FeatureLoss = Literal["normalised", "mean"]
@@ -46,6 +46,9 @@ Start = Literal["noise", "decoder"]
 
 _STARTS: dict[Unit, float] = {"levels": 25.0, "image": 0.1, "input": 0.4}
 """Deviations of pixels in the beginning, by their unit: about the same."""
+
+Exponent = Annotated[float, Range(1)]
+"""An exponent from 1 on: below, gradients are infinite where nothing changes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,12 +107,12 @@ class FeatureInversion(Method, Descending):
     feature_loss: FeatureLoss = "normalised"
     w_features: Weight = 1.0
     w_tv: Weight = 0.0
-    beta: Positive = 2.0
+    beta: Exponent = 2.0
     w_tv_anisotropic: Weight = 0.0
     w_tv_squares: Weight = 0.0
     w_alpha: Weight = 0.0
     w_norm: Weight = 0.0
-    alpha: Positive = 6.0
+    alpha: Exponent = 6.0
     norm_bound: Positive = 1.0
     reduction: Reduction = "sum"
     bound: NotNegative = 0.0

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -167,6 +168,10 @@ def make_reconstruction(
 def _check_decoder(
     decoder: Decodes, classifier: Classifier, layers: Sequence[str]
 ) -> None:
+    if isinstance(decoder, str | Path):
+        raise ConfigError(
+            f"decoder: expected one of `jinv.load_decoder`, found its path {decoder}"
+        )
     decoder.check(classifier)
     if decoder.layer not in layers:
         raise ConfigError(

@@ -18,6 +18,9 @@ from jinv.models.classify import classify
 from jinv.models.zoo import beyond_zoo
 from jinv.values import Count
 
+PARTS = "parts"
+"""Folder of a set in which its batches lie until it is finished."""
+
 Row = dict[str, Any]
 """What `metadata.jsonl` says of one image."""
 
@@ -55,9 +58,10 @@ class Recipe(Checked):
         super().__post_init__()
         if self.accepted_only and self.judge is None:
             raise ConfigError("keeping only accepted images needs a judge")
-        if not self.split.isidentifier():
+        if not self.split.isidentifier() or self.split.casefold() == PARTS:
             raise ConfigError(
-                f"split {self.split!r}: expected a plain name such as train"
+                f"split {self.split!r}: expected a plain name such as train, and none "
+                f"that the folder has for itself ({PARTS})"
             )
         if self.judge:
             translate_labels(self.judge, self.job.request.labels, self.classes)

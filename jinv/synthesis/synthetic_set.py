@@ -35,14 +35,14 @@ from jinv.report.grid import grid
 from jinv.report.pictures import save_picture
 from jinv.suggest import check_options
 from jinv.synthesis.card import write_card
-from jinv.synthesis.recipe import Recipe, Row
+from jinv.synthesis.recipe import PARTS, Recipe, Row
 
 SET = Kind(
     "synthetic set",
     "set",
     owned=(*EXPORTED, SOFT_LABELS, "README.md", "grid.png"),
     last="summary.json",
-    scraps=("parts", "checkpoint-*", "preview.png"),
+    scraps=(PARTS, "checkpoint-*", "preview.png"),
     shared=True,
     clear=lambda path, described: remove_split(path, described.get("split")),
 )
@@ -102,7 +102,7 @@ class SyntheticSet(Held):
                 "one before: leave --shard out, or make several sets with a --seed each"
             )
         self.path, self.recipe, self.shard = path, recipe, shard
-        self._parts = path / "parts"
+        self._parts = path / PARTS
         self._row: dict[str, Any] = {}
         """Last row of the log."""
         self._folder = Folder(path, SET, recipe.describe(), overwrite=overwrite)
