@@ -129,7 +129,7 @@ def has_tests(source: str, split: str, test: str | None, test_split: str) -> boo
 
 
 def _place(source: str) -> Path | str:
-    """Where a set lies, however that is written; its name where it is no file."""
+    """Path of a set, however it is written; its name where it is no file."""
     place = folder_of(source)
     return place.resolve() if place.exists() else source
 

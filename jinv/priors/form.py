@@ -124,7 +124,7 @@ class Form(Checked):
         """Refuse images, or feature maps, that are smaller than a patch.
 
         Args:
-            shape: Their shape (images, height, width, channels).
+            shape: Shape of these, (images, height, width, channels).
             whose: Words for the prior.
 
         Raises:

@@ -101,7 +101,7 @@ def read_others(beside: Mapping[str, Path], unit: str) -> dict[str, StudentRecor
     """Read the students that a page is to show beside its own.
 
     Args:
-        beside: Their folders, by their names on the page.
+        beside: Folders of the students, by their names on the page.
         unit: What the log of the page's own student counts: "round" or "epoch".
 
     Raises:

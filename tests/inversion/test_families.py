@@ -15,7 +15,7 @@ from jinv.inversion.invert import invert
 from jinv.inversion.natural import NaturalInversion
 from jinv.inversion.presets import default_preset, find_preset
 from jinv.models.architectures.densenet import DenseNet
-from jinv.models.architectures.mobilenet import TORCHVISION, Group, MobileNet
+from jinv.models.architectures.mobilenet import TORCHVISION, MobileNet, Stack
 from jinv.models.architectures.vgg import VGG
 from jinv.models.architectures.wide_resnet import WideResNet
 from jinv.models.loading import make_classifier
@@ -30,7 +30,7 @@ FAMILIES = {
     "densenet": partial(DenseNet, (2, 1), 8, 8),
     "mobilenet": partial(
         MobileNet,
-        (Group(1, 8, 1, 1), Group(6, 16, 2, 2)),
+        (Stack(1, 8, 1, 1), Stack(6, 16, 2, 2)),
         TORCHVISION,
         stem=8,
         head=16,
