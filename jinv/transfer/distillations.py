@@ -99,8 +99,8 @@ DISTILLATIONS = {
         config=replace(_GAME, steps=125_000, match="l1", round_steps=250),
         method=PRESETS["dfad"].method,
         turns=5,
-        source="Fang et al. 2019, CIFAR-10, with the published code's rates; both along "
-        "a cosine instead of its two steps",
+        source="Fang et al. 2019, CIFAR-10, with the published code's rates; both "
+        "along a cosine instead of its two steps",
         expected="93.30 % by a teacher of 95.54 % (ResNet-34 to ResNet-18)",
         input_size=32,
     ),
