@@ -94,8 +94,9 @@ class Lock:
         A lock changes its kind by being given up first; if then somebody else is
         quicker, it is lost, and he may have removed the file.
         """
-        if self._descriptor is not None:
-            os.close(self._descriptor)
+        held, self._descriptor = self._descriptor, None
+        if held is not None:
+            os.close(held)
         while (descriptor := self._attempt()) is None:
             time.sleep(_POLL)
         self._descriptor = descriptor

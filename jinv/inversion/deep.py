@@ -52,9 +52,8 @@ class DeepInversion(Method, Smoothness, Competition, Statistics, Moves, Descendi
 
     Attributes:
         steps: Updates in each phase; one number stands for all phases.
-        resolutions: Height and width in each phase, in pixels, the last the
-            classifier's; empty for the
-            classifier's own.
+        resolutions: Height and width in each phase, in pixels, the last of which is the
+            classifier's own; empty for that alone.
         class_loss: "cross-entropy", or "class-score" (minus the target's logit).
         temperature: Number by which logits are divided in the cross-entropy.
         w_class: Weight of the class loss.

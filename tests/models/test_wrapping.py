@@ -266,7 +266,7 @@ def of_library(home):
         (lambda: bring(of_library("equinox.nn"), {}), "module of equinox: write its"),
         (lambda: bring(of_library("flax.nnx.nn"), {}), "an NNX module: wrap it"),
         (lambda: bring(lambda x: x, {}), "expected a flax.linen.Module, found <fun"),
-        (lambda: bring(Tutorial(), [1, 2]), "variables: expected a Mapping"),
+        (lambda: bring(Tutorial(), [1, 2]), "variables: expected a mapping by text"),
         (lambda: bring(Tutorial(), name=3), "name: expected text, found 3"),
         (lambda: bring(Tutorial(), size=8), "unexpected keyword argument 'size'"),
     ],
