@@ -53,17 +53,13 @@ class Range:
 
     def __str__(self) -> str:
         """Tell the range in words, which follow the noun that they are said of."""
-        low = high = ""
+        high = f"below {self.below:g}" if self.below < inf else ""
+        high = f"up to {self.most:,}" if self.most < inf else high
         if self.least > -inf:
             low = f"from {self.least:g}"
-        elif self.over > -inf:
-            low = f"over {self.over:g}"
-        if self.most < inf:
-            high = f"{'to' if low.startswith('from') else 'up to'} {self.most:,}"
-        elif self.below < inf:
-            high = f"{'to ' * low.startswith('from')}below {self.below:g}"
-        joint = " and " if low.startswith("over") and high else " "
-        return joint.join(filter(None, (low, high)))
+            return f"{low} to {high.removeprefix('up to ')}" if high else low
+        low = f"over {self.over:g}" if self.over > -inf else ""
+        return " and ".join(filter(None, (low, high)))
 
 
 _SHORT = reprlib.Repr()

@@ -224,7 +224,7 @@ def find_preset(name: str, method: str | None = None) -> Preset:
             is no preset, or it is one for another method.
     """
     if name not in PRESETS and name.endswith(".json"):
-        preset = read_preset(Path(name).expanduser())
+        preset = read_preset(Path(name))
     else:
         check_known("preset", name, PRESETS, ", and files named *.json")
         preset = PRESETS[name]
@@ -272,6 +272,7 @@ def read_preset(path: Path, known: Iterable[type[Method]] = ()) -> Preset:
     Raises:
         ConfigError: The file cannot be read, or holds something else.
     """
+    path = path.expanduser()
     try:
         content = parse_json(path.read_text("utf-8"))
     except OSError as error:

@@ -11,7 +11,7 @@ from jinv.values import shown
 
 
 def levels_of(
-    classifier: Classifier, name: str, given: Any, size: tuple[int, ...] = ()
+    classifier: Classifier, name: str, given: Any, size: tuple[int, ...]
 ) -> np.ndarray:
     """Make levels of photographs, as they can be saved.
 
@@ -47,7 +47,7 @@ def levels_of(
             f"{name}: expected uint8 or floats in [0, 1], found {found.dtype} from "
             f"{found.min():g} to {found.max():g}"
         )
-    height, width = size if len(size) == 2 else found.shape[1:3]
+    height, width = size or found.shape[1:3]
     inputs = classifier.inputs_of(found, (height, width))
     return to_uint8(classifier.denormalise(np.asarray(inputs)))
 

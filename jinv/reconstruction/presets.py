@@ -257,7 +257,7 @@ def find_reconstruction(name: str) -> Reconstruction:
             holds others.
     """
     if name.endswith(".json"):
-        return _of_file(Path(name).expanduser())
+        return _of_file(Path(name))
     check_known("preset", name, RECONSTRUCTIONS, ", and files named *.json")
     return RECONSTRUCTIONS[name]
 

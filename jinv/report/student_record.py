@@ -55,11 +55,11 @@ def record_of(card: Mapping[str, Any], folder: Path) -> StudentRecord:
     Tests on other images than those of the card are left out.
     """
     steps, rows = int(number(card, "round_steps") or 1), metrics_log(folder).rows()
-    for row in rows:
-        for role in ("test", "real"):
-            name = text(card, f"{role}_set")
-            if name and not measured_on(row, role, name):
-                row.pop(f"{role}_accuracy", None)
+    for role in ("test", "real"):
+        if name := text(card, f"{role}_set"):
+            for row in rows:
+                if not measured_on(row, role, name):
+                    row.pop(f"{role}_accuracy", None)
     return StudentRecord(card, Arm(rows, steps))
 
 

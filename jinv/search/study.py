@@ -37,10 +37,9 @@ class Study:
     be. After every batch of a trial's images, the objective of those made so far is
     noted; a trial is pruned if it is then worse than the median of the others at as
     many images, where its value has an interval by more than that: a few images say
-    little. So
-    there is pruning only where the images take several batches. The trial that the
-    search starts from is never pruned. Settings that diverge, or cannot work, end their
-    trial and not the search.
+    little. So there is pruning only where the images take several batches. The trial
+    that the search starts from is never pruned. Settings that diverge, or cannot work,
+    end their trial and not the search.
     """
 
     def __init__(self, plan: Plan, url: str, name: str, *, alone: bool = False):

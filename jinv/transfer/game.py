@@ -57,7 +57,7 @@ class Turn:
     generators: bool
 
 
-IDLE = ("steps", "rehearsals", "patience", "bn_scope")
+_IDLE = ("steps", "rehearsals", "patience", "bn_scope")
 """Settings of a generator that count where sets are made, and not in a game."""
 
 
@@ -82,7 +82,7 @@ class Game(Supply):
                 "method of one generator that plays on, DAFL or DFAD"
             )
         for field in fields(method):
-            if field.name in IDLE and getattr(method, field.name) != field.default:
+            if field.name in _IDLE and getattr(method, field.name) != field.default:
                 raise ConfigError(
                     f"{field.name} is for sets, whose batches are made one by one, and "
                     "does nothing in a game: leave it out"
@@ -102,7 +102,7 @@ class Game(Supply):
     def describe(self) -> dict[str, Any]:
         """All that the images depend on, as JSON."""
         method = self._method
-        settings = {n: x for n, x in asdict(method).items() if n not in IDLE}
+        settings = {n: x for n, x in asdict(method).items() if n not in _IDLE}
         return {
             "method": type(method).__name__,
             "settings": settings,

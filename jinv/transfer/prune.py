@@ -170,10 +170,8 @@ def prune(
     check_narrowing(classifier)
     channels, kernels = channels_of(classifier), kernels_of(classifier)
     _check(classifier, channels.groups, pruning)
-    kept = {
-        group: _strongest(filter_norms(kernels, channels, group), group, pruning)
-        for group in channels.groups
-    }
+    norms = filter_norms(kernels, channels)
+    kept = {group: _strongest(norms, group, pruning) for group in channels.groups}
     if all(len(rows) == len(group.channels) for group, rows in kept.items()):
         raise ConfigError(
             f"nothing of {classifier.spec.name} is cut where={pruning.where!r}, with "
@@ -198,40 +196,30 @@ def kernels_of(classifier: Classifier) -> dict[str, np.ndarray]:
 
 
 def filter_norms(
-    kernels: Mapping[str, np.ndarray], channels: Channels, group: Group
-) -> np.ndarray:
-    """The L1 norms of a group's filters, summed over all layers that write to it.
+    kernels: Mapping[str, np.ndarray], channels: Channels
+) -> dict[str, np.ndarray]:
+    """The L1 norms of all filters.
 
-    Those of depthwise convolutions, which read a channel and put it out again, count
-    too.
+    Those of depthwise convolutions, which read a channel and put it out again, are
+    added to those of the layer whose channel it is.
 
     Args:
         kernels: Kernels by layer; the last axis counts the filters.
         channels: Channels of the network.
-        group: Group of them.
 
     Returns:
-        Norms (channels,), one for each row of `Group.channels`.
+        Norms (filters,), by layer.
     """
-    total = np.zeros(len(group.channels))
-    for layer, numbers in zip(group.layers, group.channels.T, strict=True):
-        total += _norms(kernels[layer])[numbers]
-    rows = {
-        (layer, int(number)): row
-        for row, numbers in enumerate(group.channels)
-        for layer, number in zip(group.layers, numbers, strict=True)
+    norms = {
+        layer: np.abs(kernel.astype(np.float64)).reshape(-1, kernel.shape[-1]).sum(0)
+        for layer, kernel in kernels.items()
     }
     for carrier in channels.carriers:
-        norms = _norms(kernels[carrier])
-        for norm, source in zip(norms, channels.sources.get(carrier, ()), strict=False):
-            if source in rows:
-                total[rows[source]] += norm
-    return total
-
-
-def _norms(kernel: np.ndarray) -> np.ndarray:
-    filters = np.abs(kernel.astype(np.float64))
-    return filters.reshape(-1, filters.shape[-1]).sum(0)
+        for number, source in enumerate(channels.sources.get(carrier, ())):
+            if source is not None:
+                layer, written = source
+                norms[layer][written] += norms[carrier][number]
+    return norms
 
 
 def _chosen(
@@ -294,8 +282,10 @@ def _ratio(group: Group, pruning: Pruning) -> float:
     return pruning.ratio[-1 if group.stage is None else group.stage - 1]
 
 
-def _strongest(norms: np.ndarray, group: Group, pruning: Pruning) -> np.ndarray:
-    """The rows of a group's channels that are kept, of these norms."""
+def _strongest(
+    norms: Mapping[str, np.ndarray], group: Group, pruning: Pruning
+) -> np.ndarray:
+    """The rows of a group's channels that are kept, by the sums of their norms."""
     count, ratio = len(group.channels), _ratio(group, pruning)
     # 0.9 of 10 leave 1, which floating point misses by a hair.
     keep = int(count * (1 - ratio) + 1e-9)
@@ -305,7 +295,9 @@ def _strongest(norms: np.ndarray, group: Group, pruning: Pruning) -> np.ndarray:
             f"take at most {1 - 1 / count:.4g}, or skip it"
         )
     keep = math.ceil(keep / pruning.multiple) * pruning.multiple
-    return np.argsort(-norms, kind="stable")[:keep]
+    columns = zip(group.layers, group.channels.T, strict=True)
+    total = sum(norms[layer][numbers] for layer, numbers in columns)
+    return np.argsort(-total, kind="stable")[:keep]
 
 
 def _match(layers: Sequence[str], patterns: Sequence[str]) -> bool:

@@ -183,12 +183,12 @@ class Visualization(Method, Descending):
 
 
 def _in_octave(
-    positions: jax.Array, whole: tuple[int, ...], map_: tuple[int, ...]
+    positions: jax.Array, whole: tuple[int, ...], octave: tuple[int, ...]
 ) -> jax.Array:
     """Positions (batch, 2) in the map of a smaller octave: as far down and across."""
-    if len(whole) < 3 or whole == map_:
+    if len(whole) < 3 or whole == octave:
         return positions
-    sides, shown = jnp.array([whole[:2]]), jnp.array([map_[:2]])
+    sides, shown = jnp.array([whole[:2]]), jnp.array([octave[:2]])
     return jnp.where(positions < 0, positions, positions * shown // sides)
 
 
